@@ -1,0 +1,31 @@
+import type { ChildMessage, ParentMessage } from '../messages.js'
+import { exitImmediately } from '../sys/exit.js'
+import { Child } from './child.js'
+
+// The main thread of a child: starts threads, obeys the parent. No code of the user runs here.
+
+// Ctrl-C and a terminal that closes reach the whole process group; the parent decides what follows from it.
+for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)
+  process.on(signal, () => undefined)
+
+const send = async (message: ChildMessage): Promise<void> => {
+  if (!process.connected) return
+  await new Promise<void>((resolve) => process.send?.(message, undefined, undefined, () => resolve()))
+}
+
+let child: Child | undefined
+
+const leave = async (emptyBacklog: boolean): Promise<void> => {
+  await child?.drain(emptyBacklog)
+  await send({ type: 'drained' })
+  exitImmediately(0)
+}
+
+process.on('message', (message: ParentMessage) => {
+  if (message.type === 'drain') void leave(message.emptyBacklog)
+  else child ??= new Child(message, (out) => void send(out))
+})
+// The parent is gone, and so will be all its children: finish and leave.
+process.on('disconnect', () => void leave(true))
+// Sent to this child alone, it means the same; the parent replaces the child if the pool goes on.
+process.on('SIGTERM', () => void leave(false))

@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { parseArguments } from './cli/arguments.js'
+import { loadConfig } from './cli/config.js'
+import { helpText } from './cli/help.js'
+import { print } from './cli/print.js'
+import { serve } from './cli/serve.js'
+import { ForkthreadError } from './errors.js'
+import type { PoolOptions } from './options.js'
+
+const USAGE = new Set(['FT_ERR_USAGE', 'FT_ERR_OPTION', 'FT_ERR_OPTION_UNKNOWN', 'FT_ERR_ADDRESS'])
+
+async function main(): Promise<number> {
+  const command = parseArguments(process.argv.slice(2))
+  switch (command.action) {
+    case 'help':
+      process.stdout.write(helpText())
+      return 0
+    case 'version':
+      console.log(version())
+      return 0
+    case 'serve': {
+      const config = command.config === undefined ? {} : await loadConfig(command.config)
+      return await serve({ ...config, ...command.options } as unknown as PoolOptions)
+    }
+  }
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  print.failure(error)
+  process.exitCode = error instanceof ForkthreadError && USAGE.has(error.code) ? 2 : 1
+}

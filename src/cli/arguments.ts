@@ -1,0 +1,88 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { fail } from '../errors.js'
+import { metaOf, optionNames, type OptionName } from '../options.js'
+
+/** What the command line asks for. */
+export type Command =
+  | { readonly action: 'help' }
+  | { readonly action: 'version' }
+  | {
+      readonly action: 'serve'
+      /** Options as given, to be checked by the schema; those of `config` are not yet in them. */
+      readonly options: Readonly<Record<string, unknown>>
+      readonly config: string | undefined
+    }
+
+type FlagConfig = NonNullable<ParseArgsConfig['options']>[string]
+
+/** The handler is given by its place, so it has no flag. */
+export const flagNames = optionNames.filter((name) => name !== 'handler')
+
+/** @throws FT_ERR_USAGE */
+export function parseArguments(args: readonly string[]): Command {
+  const { values, positionals } = parse(args)
+  if (values['help'] === true) return { action: 'help' }
+  if (values['version'] === true) return { action: 'version' }
+  if (positionals.length > 1)
+    throw fail('FT_ERR_USAGE', [`One handler is expected, but ${positionals.length} were given: ${positionals.join(', ')}.`])
+  const options: Record<string, unknown> = {}
+  for (const name of flagNames) {
+    const value = values[kebab(name)]
+    if (value !== undefined) options[name] = toValue(name, value)
+  }
+  const [handler] = positionals
+  if (handler !== undefined) options['handler'] = handler
+  const config = values['config']
+  if (handler === undefined && config === undefined)
+    throw fail('FT_ERR_USAGE', ['The handler is missing: forkthread ./app.js'])
+  return { action: 'serve', options, config: config === undefined ? undefined : String(config) }
+}
+
+/** `acceptMutex` → `accept-mutex` */
+export function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+function parse(args: readonly string[]): ReturnType<typeof parseArgs> {
+  const flags: Record<string, FlagConfig> = {
+    help: { type: 'boolean', short: 'h' },
+    version: { type: 'boolean', short: 'v' },
+    config: { type: 'string', short: 'c' },
+  }
+  for (const name of flagNames) flags[kebab(name)] = flagOf(name)
+  try {
+    return parseArgs({ args: [...args], options: flags, allowPositionals: true, allowNegative: true })
+  } catch (error) {
+    throw fail('FT_ERR_USAGE', [error instanceof Error ? error.message : String(error)], error)
+  }
+}
+
+function flagOf(name: OptionName): FlagConfig {
+  const { placeholder, repeatable } = metaOf(name)
+  if (placeholder === undefined) return { type: 'boolean' }
+  const short = name === 'listen' ? { short: 'l' } : {}
+  return { type: 'string', multiple: repeatable === true, ...short }
+}
+
+/** Text becomes what the API would be given; text that is neither stays text, for the schema to refuse. */
+function toValue(name: OptionName, value: unknown): unknown {
+  switch (name) {
+    case 'listen':
+      return (value as string[]).map(numberOrText)
+    case 'env':
+      return Object.fromEntries((value as string[]).map(split))
+    case 'resourceLimits':
+      return Object.fromEntries((value as string[]).map(split).map(([key, text]) => [key, numberOrText(text)]))
+    default:
+      return typeof value === 'string' ? numberOrText(value) : value
+  }
+}
+
+function numberOrText(text: string): number | string {
+  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+}
+
+function split(pair: string): [string, string] {
+  const at = pair.indexOf('=')
+  return at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)]
+}

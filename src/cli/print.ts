@@ -1,0 +1,36 @@
+import kleur from 'kleur'
+import { ForkthreadError } from '../errors.js'
+
+/** News of the pool go to standard error; standard output holds the ready lines only, for programs to read. */
+export const print = {
+  notice(text: string): void {
+    console.error(`${stamp()} ${text}`)
+  },
+  warning(text: string): void {
+    console.error(`${stamp()} ${kleur.yellow(text)}`)
+  },
+  /** A survived error, with the stack of what caused it. */
+  problem(error: Error): void {
+    console.error(`${stamp()} ${kleur.red(describe(error))}`)
+  },
+  /** The error that the command ends with. */
+  failure(error: unknown): void {
+    const text = error instanceof Error ? describe(error) : String(error)
+    console.error(`${kleur.red().bold('forkthread:')} ${text}`)
+  },
+}
+
+/** Our own errors are sentences that say where to look; of others the stack is what helps. */
+function describe(error: Error): string {
+  const text =
+    error instanceof ForkthreadError ? `${error.message} [${error.code}]` : (error.stack ?? error.message)
+  if (!(error.cause instanceof Error)) return text
+  const cause = error.cause.stack ?? error.cause.message
+  return text.includes(cause) ? text : `${text}\n${cause}`
+}
+
+/** A log has its time from journald or Docker; a person at a terminal wants it here. */
+function stamp(): string {
+  const time = new Date().toISOString()
+  return kleur.dim(process.stderr.isTTY ? time.slice(11, 19) : time)
+}

@@ -1,0 +1,60 @@
+import type { PoolOptions } from '../options.js'
+import { Pool } from '../parent/pool.js'
+import { print } from './print.js'
+
+/** Signals that ask for a graceful stop; a second one, of either, ends the pool at once. */
+const GRACEFUL = ['SIGINT', 'SIGTERM'] as const
+
+/** Runs a pool until a signal stops it. Resolves with the exit status. */
+export async function serve(options: PoolOptions): Promise<number> {
+  const starting = new AbortController()
+  let pool: Pool | undefined
+  let signals = 0
+  let stop: (closed: Promise<void>) => void = () => undefined
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve
+  })
+
+  const endAtOnce = (signal: NodeJS.Signals): void => {
+    print.warning(`${signal}: ending at once`)
+    if (pool === undefined) process.exit(1)
+    stop(pool.kill())
+  }
+  const endGracefully = (signal: NodeJS.Signals): void => {
+    if (++signals > 1) endAtOnce(signal)
+    else if (pool === undefined) starting.abort(new StoppedWhileStarting(signal))
+    else {
+      print.notice(`${signal}: finishing the requests in flight (once more to end at once)`)
+      stop(pool.close())
+    }
+  }
+  for (const signal of GRACEFUL) process.on(signal, endGracefully)
+  process.on('SIGQUIT', endAtOnce)
+
+  try {
+    pool = await Pool.create({ ...options, signal: starting.signal })
+  } catch (error) {
+    if (!(error instanceof StoppedWhileStarting)) throw error
+    print.notice(error.message)
+    return 0
+  }
+  follow(pool)
+  // The one thing on standard output: scripts wait for these lines.
+  for (const address of pool.addresses) console.log(`listening on ${address}`)
+  await stopped
+  return 0
+}
+
+class StoppedWhileStarting extends Error {
+  constructor(signal: NodeJS.Signals) {
+    super(`${signal}: stopped while starting`)
+  }
+}
+
+function follow(pool: Pool): void {
+  pool.on('error', (error) => print.problem(error))
+  pool.on('child', ({ pid }) => print.notice(`child ${pid} is ready`))
+  pool.on('exit', ({ pid, expected, livedMs }) => {
+    if (expected) print.notice(`child ${pid} has left after ${Math.round(livedMs / 1000)} s`)
+  })
+}

@@ -1,0 +1,113 @@
+import { inspect } from 'node:util'
+
+/**
+ * Every error that forkthread raises is a row of this table: a stable code, and a sentence that shows
+ * what was given, what is allowed and what to do next.
+ */
+const messages = {
+  FT_ERR_PLATFORM: (platform: string) =>
+    `forkthread needs fork-style descriptor inheritance and file locks, which ${platform} does not have; run it on Linux or macOS (on Windows: inside WSL or a container).`,
+  FT_ERR_OPTION: (name: string, given: unknown, allowed: string) =>
+    `${name}: ${show(given)} was given; allowed is ${allowed}.`,
+  FT_ERR_OPTION_UNKNOWN: (name: string, known: readonly string[]) =>
+    `${name}: there is no such option; known are ${known.join(', ')}.`,
+  FT_ERR_CONFIG: (path: string, why: string) =>
+    `The configuration file ${path} can't be used: ${why}. It must be a module whose default export is an object of options.`,
+  FT_ERR_ADDRESS: (given: unknown) =>
+    `listen: ${show(given)} is not an address; allowed are PORT, HOST:PORT, [V6]:PORT and unix:PATH, with a port from 0 (any free one) to 65535.`,
+  FT_ERR_HOST_NOT_FOUND: (host: string) =>
+    `listen: the host name ${show(host)} does not resolve; give a name of this machine, or one of its IP addresses.`,
+  FT_ERR_ADDRESS_IN_USE: (address: string) =>
+    `${address} is in use by another socket; stop the server that holds it, or listen elsewhere.`,
+  FT_ERR_ADDRESS_DENIED: (address: string) =>
+    `${address} may not be bound by this user; ports below 1024 need root or CAP_NET_BIND_SERVICE, a unix path needs write permission in its folder.`,
+  FT_ERR_ADDRESS_NOT_LOCAL: (address: string) =>
+    `${address} is not an address of this machine; give one that an interface here has, or listen on a port alone.`,
+  FT_ERR_SOCKET_PATH: (path: string, why: string) =>
+    `unix:${path} can't be bound: ${why}; choose a path of at most 107 bytes in an existing folder, where no other file stands.`,
+  FT_ERR_SYSTEM: (call: string, errno: string, context: string) =>
+    `${call} failed with ${errno} (${context}).`,
+  FT_ERR_HANDLER_NOT_FOUND: (path: string) =>
+    `handler: there is no file ${path}; give the path or file URL of the module that holds your handler.`,
+  FT_ERR_HANDLER_LOAD: (path: string, why: string) =>
+    `The handler ${path} failed while it was loaded or set up: ${why}`,
+  FT_ERR_HANDLER_EXPORT: (path: string, found: string) =>
+    `The handler ${path} exports ${found}; it must have a default export that is a function (req, res) or an object with fetch(request), or an export named connection(socket).`,
+  FT_ERR_HANDLER: (what: string, why: string) => `The handler failed for ${what}: ${why}`,
+  FT_ERR_START_TIMEOUT: (pid: number, ms: number) =>
+    `The child ${pid} was not ready within startTimeout (${ms} ms); raise startTimeout if the handler really needs longer to load.`,
+  FT_ERR_CHILD_DIED: (pid: number, how: string) => `The child ${pid} died: ${how}.`,
+  FT_ERR_THREAD_DIED: (pid: number, thread: number, why: string) =>
+    `Thread ${thread} of child ${pid} died: ${why}`,
+  FT_ERR_CLOSED: (what: string) =>
+    `${what} is not possible: the pool is closing or closed; create a new one.`,
+  FT_ERR_LOCK_HELD: (owner: number) =>
+    `Thread ${owner} holds this lock already; it can't take it a second time.`,
+  FT_ERR_LOCK_NOT_HELD: (caller: number, owner: number) =>
+    `Thread ${caller} can't release this lock: ${owner === 0 ? 'nobody holds it' : `thread ${owner} holds it`}.`,
+  FT_ERR_USAGE: (why: string) => `${why}\nRun forkthread --help for the options.`,
+} as const
+
+export type ErrorCode = keyof typeof messages
+
+/** An error of forkthread. `code` is stable across releases; the message is for people. */
+export class ForkthreadError extends Error {
+  override readonly name = 'ForkthreadError'
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, cause === undefined ? undefined : { cause })
+  }
+}
+
+/** Makes the error of one row of the table; `args` are what its sentence shows. */
+export function fail<C extends ErrorCode>(
+  code: C,
+  args: Parameters<(typeof messages)[C]>,
+  cause?: unknown,
+): ForkthreadError {
+  const sentence = messages[code] as (...parts: unknown[]) => string
+  return new ForkthreadError(code, sentence(...args), cause)
+}
+
+/** What of an error crosses a process border. */
+export interface SerializedError {
+  readonly name: string
+  readonly code?: string
+  readonly message: string
+  readonly stack?: string
+  readonly cause?: SerializedError
+}
+
+/** Anything may be thrown in JavaScript; this keeps what can be sent of it. */
+export function serializeError(thrown: unknown): SerializedError {
+  if (!(thrown instanceof Error)) return { name: 'Error', message: show(thrown) }
+  const code = (thrown as { code?: unknown }).code
+  return {
+    name: thrown.name,
+    message: thrown.message,
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(thrown.stack === undefined ? {} : { stack: thrown.stack }),
+    ...(thrown.cause === undefined ? {} : { cause: serializeError(thrown.cause) }),
+  }
+}
+
+/** The other side of `serializeError`: an error of ours keeps its class and code, any other its stack. */
+export function deserializeError(sent: SerializedError): Error {
+  const cause = sent.cause === undefined ? undefined : deserializeError(sent.cause)
+  const error =
+    sent.code !== undefined && sent.code in messages
+      ? new ForkthreadError(sent.code as ErrorCode, sent.message, cause)
+      : Object.assign(new Error(sent.message, cause === undefined ? undefined : { cause }), {
+          name: sent.name,
+          ...(sent.code === undefined ? {} : { code: sent.code }),
+        })
+  if (sent.stack !== undefined) error.stack = sent.stack
+  return error
+}
+
+function show(value: unknown): string {
+  return inspect(value, { depth: 2, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 200 })
+}

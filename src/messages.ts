@@ -1,0 +1,106 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { SerializedError } from './errors.js'
+
+/**
+ * What the rooms say to each other: parent and child over Node's IPC channel (JSON), a child's main thread and its
+ * other threads over message ports (structured clone).
+ */
+
+export type HandlerKind = 'http' | 'raw'
+
+/** Towards the client; milliseconds, 0 for never. */
+export interface ClientTimeouts {
+  readonly keepAliveTimeout: number
+  readonly headersTimeout: number
+  readonly requestTimeout: number
+}
+
+/** A report about something that went wrong and was survived. */
+export interface Report {
+  readonly type: 'report'
+  readonly error: SerializedError
+}
+
+// ── parent → child ─────────────────────────────────────────────────────────────────────────────────
+
+export interface StartChild {
+  readonly type: 'start'
+  readonly slot: number
+  readonly generation: number
+  readonly handler: string
+  readonly threads: number
+  readonly timeouts: ClientTimeouts
+  readonly drainTimeout: number
+  /** Inherited descriptors. */
+  readonly listeners: readonly number[]
+  readonly scoreboard: number
+  readonly lockPath: string
+  readonly execArgv?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly resourceLimits?: Readonly<Record<string, number>>
+}
+
+/** Accept no more, finish what there is, leave. */
+export interface DrainChild {
+  readonly type: 'drain'
+  /** The whole pool stops: what waits in the backlog now is served, too, since nobody else will. */
+  readonly emptyBacklog: boolean
+}
+
+export type ParentMessage = StartChild | DrainChild
+
+// ── child → parent ─────────────────────────────────────────────────────────────────────────────────
+
+/** All threads have loaded the handler. */
+export interface ChildReady {
+  readonly type: 'ready'
+  readonly kind: HandlerKind
+}
+
+/** The handler could not be loaded; the child leaves. */
+export interface ChildFailed {
+  readonly type: 'failed'
+  readonly error: SerializedError
+}
+
+/** Everything is finished; the child leaves with status 0. */
+export interface ChildDrained {
+  readonly type: 'drained'
+}
+
+export type ChildMessage = ChildReady | ChildFailed | ChildDrained | Report
+
+// ── child's main thread ↔ worker thread ────────────────────────────────────────────────────────────
+
+/** The task that piscina runs in a worker thread: one lease. */
+export interface Lease {
+  readonly slot: number
+  readonly thread: number
+  readonly generation: number
+  readonly handler: string
+  readonly timeouts: ClientTimeouts
+  readonly memory: SharedArrayBuffer
+  readonly scoreboard: number
+  readonly port: MessagePort
+}
+
+export type WorkerMessage = { readonly type: 'ready'; readonly kind: HandlerKind } | Report
+
+/** The thread shall finish what it has and return its lease. */
+export interface EndLease {
+  readonly type: 'end'
+  /** Serve what is still queued, too: no other thread will. */
+  readonly takeRest: boolean
+}
+
+// ── child's main thread ↔ listener thread ──────────────────────────────────────────────────────────
+
+/** `workerData` of the listener thread. */
+export interface ListenerStart {
+  readonly slot: number
+  readonly listeners: readonly number[]
+  readonly wakeDescriptor: number
+  readonly lockPath: string
+  readonly memory: SharedArrayBuffer
+  readonly scoreboard: number
+}

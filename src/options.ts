@@ -1,0 +1,208 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { z } from 'zod'
+import { fail } from './errors.js'
+import { MAX_PROCESSES, MAX_THREADS } from './sync/limits.js'
+
+/**
+ * The one schema of every option: of the API, of configuration files and of the command line. Each
+ * option carries in its `meta` what is allowed in words (for errors), what it means (for help), and how it
+ * is written on the command line.
+ */
+interface OptionMeta {
+  /** "processes: 0 was given; allowed is …" */
+  readonly allowed: string
+  readonly meaning: string
+  /** The placeholder of its value in `--help`; none for options that only the API has. */
+  readonly placeholder?: string
+  /** The command line may give it several times. */
+  readonly repeatable?: boolean
+}
+
+function option<T extends z.ZodType>(schema: T, meta: OptionMeta): T {
+  return schema.meta({ ...meta })
+}
+
+const milliseconds = z.int().min(0).max(2 ** 31 - 1)
+const MS = 'a whole number of milliseconds from 0 (never) to 2147483647'
+const PATIENCE = 'a whole number of milliseconds from 1 to 2147483647'
+
+const cores = availableParallelism()
+
+/** `4`, `'1:4'` or `{ min: 1, max: 4 }`. */
+function range(limit: number) {
+  const bound = z.int().min(1).max(limit)
+  return z
+    .union([
+      bound.transform((both) => ({ min: both, max: both })),
+      z
+        .string()
+        .regex(/^\d+:\d+$/)
+        .transform((text) => text.split(':').map(Number))
+        .pipe(z.tuple([bound, bound]))
+        .transform(([min, max]) => ({ min, max })),
+      z.strictObject({ min: bound, max: bound }),
+    ])
+    .refine(({ min, max }) => min <= max)
+}
+
+const rangeInWords = (limit: number): string =>
+  `a whole number from 1 to ${limit}, or MIN:MAX, or { min, max }, with min not above max`
+
+const address = z.union([z.int().min(0).max(65_535), z.string().min(1)])
+
+export const schema = z.strictObject({
+  handler: option(z.union([z.string().min(1), z.instanceof(URL)]), {
+    allowed: 'the path or file URL of a module',
+    meaning: 'the module with your handler',
+  }),
+  listen: option(
+    z
+      .union([address.transform((one) => [one]), z.array(address).min(1).max(64)])
+      .default(['127.0.0.1:8080']),
+    {
+      allowed: 'an address or a list of up to 64: PORT, HOST:PORT, [V6]:PORT or unix:PATH',
+      meaning: 'where to listen; a PORT alone is on every interface (default 127.0.0.1:8080)',
+      placeholder: 'ADDRESS',
+      repeatable: true,
+    },
+  ),
+  processes: option(range(MAX_PROCESSES / 2).default({ min: cores, max: cores }), {
+    allowed: rangeInWords(MAX_PROCESSES / 2),
+    meaning: `child processes (default: one per core, here ${cores})`,
+    placeholder: 'N|MIN:MAX',
+  }),
+  threads: option(range(MAX_THREADS).default({ min: 2, max: 2 }), {
+    allowed: rangeInWords(MAX_THREADS),
+    meaning: 'worker threads in each process (default: 2)',
+    placeholder: 'N|MIN:MAX',
+  }),
+  acceptMutex: option(z.enum(['auto', 'flock']).default('auto'), {
+    allowed: "'auto' or 'flock'",
+    meaning: 'mechanism of the accept mutex (default: auto)',
+    placeholder: 'auto|flock',
+  }),
+  keepAliveTimeout: option(milliseconds.default(5000), {
+    allowed: MS,
+    meaning: 'ms that an idle keep-alive connection stays open (default: 5000)',
+    placeholder: 'MS',
+  }),
+  headersTimeout: option(milliseconds.default(60_000), {
+    allowed: `${MS}, not above requestTimeout`,
+    meaning: 'ms a client may take for the headers of a request (default: 60000)',
+    placeholder: 'MS',
+  }),
+  requestTimeout: option(milliseconds.default(300_000), {
+    allowed: MS,
+    meaning: 'ms a client may take for a whole request (default: 300000)',
+    placeholder: 'MS',
+  }),
+  drainTimeout: option(milliseconds.min(1).default(30_000), {
+    allowed: PATIENCE,
+    meaning: 'ms a leaving process may take to finish its requests (default: 30000)',
+    placeholder: 'MS',
+  }),
+  startTimeout: option(milliseconds.min(1).default(30_000), {
+    allowed: PATIENCE,
+    meaning: 'ms a process may take to load the handler (default: 30000)',
+    placeholder: 'MS',
+  }),
+  backlog: option(z.int().min(1).max(65_535).default(1024), {
+    allowed: 'a whole number from 1 to 65535',
+    meaning: 'connections that may wait in the kernel per listener (default: 1024)',
+    placeholder: 'N',
+  }),
+  ipv6Only: option(z.boolean().default(false), {
+    allowed: 'true or false',
+    meaning: 'an IPv6 listener leaves IPv4 clients out',
+  }),
+  deferAccept: option(z.boolean().optional(), {
+    allowed: 'true or false',
+    meaning: 'Linux: accept a connection when its first bytes are there (default: on for HTTP)',
+  }),
+  execArgv: option(z.array(z.string()).optional(), {
+    allowed: 'a list of strings',
+    meaning: 'a flag for Node in the worker threads, such as --import=tsx',
+    placeholder: 'FLAG',
+    repeatable: true,
+  }),
+  env: option(z.record(z.string().min(1), z.string()).optional(), {
+    allowed: 'an object of strings (NAME=VALUE on the command line)',
+    meaning: 'an environment variable for the worker threads',
+    placeholder: 'NAME=VALUE',
+    repeatable: true,
+  }),
+  resourceLimits: option(
+    z
+      .strictObject({
+        maxOldGenerationSizeMb: z.number().positive().optional(),
+        maxYoungGenerationSizeMb: z.number().positive().optional(),
+        codeRangeSizeMb: z.number().positive().optional(),
+        stackSizeMb: z.number().positive().optional(),
+      })
+      .optional(),
+    {
+      allowed:
+        'an object with maxOldGenerationSizeMb, maxYoungGenerationSizeMb, codeRangeSizeMb or stackSizeMb in MiB (NAME=MIB on the command line)',
+      meaning: "a limit of each worker thread's heap, as in node:worker_threads",
+      placeholder: 'NAME=MIB',
+      repeatable: true,
+    },
+  ),
+})
+
+/** What a user gives. */
+export interface PoolOptions extends z.input<typeof schema> {
+  /** Closes the pool when it aborts; during the start it makes the start fail. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Every option with its value. */
+export type Settings = Readonly<Omit<z.output<typeof schema>, 'handler'>> & {
+  /** A file URL. */
+  readonly handler: string
+}
+
+export type OptionName = keyof typeof schema.shape
+
+export const optionNames = Object.keys(schema.shape) as readonly OptionName[]
+
+export function metaOf(name: OptionName): OptionMeta {
+  return schema.shape[name].meta() as unknown as OptionMeta
+}
+
+/**
+ * Checks options and fills in what is missing.
+ * @throws FT_ERR_OPTION for the first wrong value, FT_ERR_OPTION_UNKNOWN for a name that is none,
+ *   FT_ERR_HANDLER_NOT_FOUND when the handler's file is missing
+ */
+export function parseOptions(given: unknown): Settings {
+  if (typeof given !== 'object' || given === null)
+    throw fail('FT_ERR_OPTION', ['options', given, 'an object with at least a handler'])
+  const result = schema.safeParse(given)
+  if (!result.success) throw explain(given, result.error)
+  const settings = result.data
+  const { headersTimeout, requestTimeout } = settings
+  if (requestTimeout > 0 && headersTimeout > requestTimeout)
+    throw fail('FT_ERR_OPTION', ['headersTimeout', headersTimeout, metaOf('headersTimeout').allowed])
+  return { ...settings, handler: resolveHandler(settings.handler) }
+}
+
+function explain(given: object, error: z.ZodError): Error {
+  const issue = error.issues[0]
+  if (issue?.code === 'unrecognized_keys' && issue.path.length === 0)
+    return fail('FT_ERR_OPTION_UNKNOWN', [issue.keys[0] ?? '', optionNames])
+  const name = issue?.path[0] as OptionName
+  const value = (given as Record<string, unknown>)[name]
+  return fail('FT_ERR_OPTION', [name, value, metaOf(name).allowed])
+}
+
+function resolveHandler(handler: string | URL): string {
+  const isUrl = handler instanceof URL || handler.startsWith('file:')
+  const path = isUrl ? fileURLToPath(handler) : resolve(handler)
+  if (!existsSync(path)) throw fail('FT_ERR_HANDLER_NOT_FOUND', [path])
+  // A URL keeps its query, with which a user may tell variants of one module apart.
+  return isUrl ? String(handler) : pathToFileURL(path).href
+}

@@ -1,0 +1,132 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { EventEmitter } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { deserializeError } from '../errors.js'
+import type { ChildMessage, HandlerKind, ParentMessage, StartChild } from '../messages.js'
+import type { ChildState } from '../stats.js'
+
+const childFile = fileURLToPath(new URL('../child/main.js', import.meta.url))
+
+/** Descriptors 0 to 2 are the usual ones, 3 is Node's channel. */
+const FIRST_INHERITED = 4
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface ForkedChildEvents {
+  ready: [HandlerKind]
+  /** The child could not start; it leaves by itself. */
+  failed: [Error]
+  report: [Error]
+  exit: [Exit]
+}
+
+/** What a child needs to inherit. */
+export interface Inheritance {
+  readonly listeners: readonly number[]
+  readonly scoreboard: number
+}
+
+/** What it needs to be told; the numbers of inherited descriptors are filled in here. */
+export type StartTerms = Omit<StartChild, 'type' | 'listeners' | 'scoreboard'>
+
+/**
+ * One child process, from its fork to its exit: starting → ready → draining → gone, each step optional but the
+ * last. Nothing but this class signals the pid, and only until the exit is known.
+ */
+export class ForkedChild extends EventEmitter<ForkedChildEvents> {
+  readonly slot: number
+  readonly generation: number
+  readonly startedAt = Date.now()
+  readonly #process: ChildProcess
+  #state: ChildState | 'gone' = 'starting'
+  #wasAskedToLeave = false
+
+  constructor(inheritance: Inheritance, terms: StartTerms) {
+    super()
+    this.slot = terms.slot
+    this.generation = terms.generation
+    const { listeners, scoreboard } = inheritance
+    this.#process = fork(childFile, [], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...listeners, scoreboard],
+      // No code of the user runs in the child's main thread, so flags such as --inspect have no business there.
+      execArgv: [],
+    })
+    this.#process.on('message', (message: ChildMessage) => this.#onMessage(message))
+    this.#process.once('error', (error) => {
+      // The fork itself failed: there will be no exit event.
+      if (this.#process.pid !== undefined) return
+      this.emit('failed', error)
+      this.#gone({ code: null, signal: null })
+    })
+    this.#process.once('exit', (code, signal) => this.#gone({ code, signal }))
+    this.#send({
+      type: 'start',
+      ...terms,
+      listeners: listeners.map((_, index) => FIRST_INHERITED + index),
+      scoreboard: FIRST_INHERITED + listeners.length,
+    })
+  }
+
+  /** 0 when the fork failed. */
+  get pid(): number {
+    return this.#process.pid ?? 0
+  }
+
+  get state(): ChildState | 'gone' {
+    return this.#state
+  }
+
+  /** Whether its exit is no accident: it was asked to leave, by the parent or by a TERM of its own. */
+  get wasAskedToLeave(): boolean {
+    return this.#wasAskedToLeave
+  }
+
+  /** Asks the child to finish and leave. With `emptyBacklog` it serves what waits in the kernel by now, too. */
+  drain(emptyBacklog: boolean): void {
+    if (this.#state === 'gone') return
+    this.#state = 'draining'
+    this.#wasAskedToLeave = true
+    this.#send({ type: 'drain', emptyBacklog })
+  }
+
+  /** Ends the child at once. */
+  kill(): void {
+    if (this.#state !== 'gone') this.#process.kill('SIGKILL')
+  }
+
+  #send(message: ParentMessage): void {
+    // A child that is just dying has closed its end; its exit says the rest.
+    if (this.#process.connected) this.#process.send(message, () => undefined)
+  }
+
+  #onMessage(message: ChildMessage): void {
+    switch (message.type) {
+      case 'ready':
+        if (this.#state !== 'starting') return
+        this.#state = 'ready'
+        this.emit('ready', message.kind)
+        return
+      case 'failed':
+        this.emit('failed', deserializeError(message.error))
+        return
+      case 'report':
+        this.emit('report', deserializeError(message.error))
+        return
+      case 'drained':
+        // Asked by the parent, or by a TERM sent to this child alone.
+        if (this.#state === 'ready') this.#state = 'draining'
+        return
+      default:
+        // What a child sends is not trusted to be of a known type.
+        return
+    }
+  }
+
+  #gone(exit: Exit): void {
+    this.#state = 'gone'
+    this.emit('exit', exit)
+  }
+}

@@ -1,0 +1,256 @@
+import { closeSync } from 'node:fs'
+import { EventEmitter } from 'node:events'
+import { fail } from '../errors.js'
+import type { HandlerKind } from '../messages.js'
+import { type PoolOptions, parseOptions, type Settings } from '../options.js'
+import type { Decision, Stats } from '../stats.js'
+import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { createSharedMemory, mapSharedMemory } from '../sys/memory.js'
+import { parseAddress } from './address.js'
+import { Children, describeExit } from './children.js'
+import { Listener } from './listener.js'
+import { LockFolder } from './lock-folder.js'
+import { collectStats } from './stats.js'
+
+export interface ChildInfo {
+  readonly pid: number
+  readonly generation: number
+}
+
+export interface ExitInfo extends ChildInfo {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** Whether it was asked to leave. */
+  readonly expected: boolean
+  readonly livedMs: number
+}
+
+export interface PoolEvents {
+  /** The pool serves; one address per listener. */
+  listening: [addresses: readonly string[]]
+  /** A child is ready to serve. */
+  child: [ChildInfo]
+  /** A child is gone. */
+  exit: [ExitInfo]
+  /**
+   * Something went wrong and was survived: a handler threw (FT_ERR_HANDLER), a thread or child died
+   * (FT_ERR_THREAD_DIED, FT_ERR_CHILD_DIED), … Without a listener the error is printed on standard error.
+   */
+  error: [Error]
+}
+
+/**
+ * The states of a pool and the moves between them: one way, never back.
+ *
+ *     starting → serving → closing → closed
+ *        └───────────────────^
+ */
+type State = 'starting' | 'serving' | 'closing' | 'closed'
+const moves: Readonly<Record<State, readonly State[]>> = {
+  starting: ['serving', 'closing'],
+  serving: ['closing'],
+  closing: ['closed'],
+  closed: [],
+}
+
+/** Everything that must be given back at the end. */
+interface Resources {
+  readonly listeners: readonly Listener[]
+  readonly lockFolder: LockFolder
+  readonly scoreboardFd: number
+  readonly scoreboard: Scoreboard
+}
+
+/** A running server pool. Made by `createPool`. */
+export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
+  readonly #settings: Settings
+  readonly #resources: Resources
+  readonly #children: Children
+  readonly #startedAt = Date.now()
+  readonly #generation = 0
+  #state: State = 'starting'
+  #kind: HandlerKind = 'http'
+  #lastDecision: Decision
+  #closed: Promise<void> | undefined
+
+  private constructor(settings: Settings, resources: Resources) {
+    super()
+    this.#settings = settings
+    this.#resources = resources
+    const { listeners, lockFolder, scoreboard, scoreboardFd } = resources
+    const { handler, threads, drainTimeout, execArgv, env, resourceLimits } = settings
+    const { keepAliveTimeout, headersTimeout, requestTimeout } = settings
+    this.#children = new Children(
+      {
+        inheritance: { listeners: listeners.map(({ fd }) => fd), scoreboard: scoreboardFd },
+        terms: {
+          handler,
+          threads: threads.min,
+          timeouts: { keepAliveTimeout, headersTimeout, requestTimeout },
+          drainTimeout,
+          lockPath: lockFolder.lockPath,
+          ...(execArgv === undefined ? {} : { execArgv }),
+          ...(env === undefined ? {} : { env }),
+          ...(resourceLimits === undefined ? {} : { resourceLimits: definedOnly(resourceLimits) }),
+        },
+        startTimeout: settings.startTimeout,
+        drainTimeout,
+      },
+      scoreboard,
+    )
+    this.#children.on('ready', ({ pid, generation }) => this.emit('child', { pid, generation }))
+    this.#children.on('report', (error) => this.#report(error))
+    this.#children.on('exit', ({ pid, generation, startedAt }, exit, expected) => {
+      if (!expected && this.#state === 'serving')
+        this.#report(fail('FT_ERR_CHILD_DIED', [pid, describeExit(exit)]))
+      this.emit('exit', { pid, generation, ...exit, expected, livedMs: Date.now() - startedAt })
+    })
+    this.#lastDecision = {
+      at: this.#startedAt,
+      action: `start ${settings.processes.min} processes`,
+      reason: 'processes.min at the start of the pool',
+    }
+    process.once('exit', this.#cleanUp)
+  }
+
+  /** See `createPool`. */
+  static async create(options: PoolOptions): Promise<Pool> {
+    if (process.platform !== 'linux' && process.platform !== 'darwin')
+      throw fail('FT_ERR_PLATFORM', [process.platform])
+    const { signal, ...rest } = options
+    const settings = parseOptions(rest)
+    signal?.throwIfAborted()
+    const pool = new Pool(settings, await acquire(settings))
+    const abort = (): void => void pool.close()
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      await pool.#start()
+      signal?.throwIfAborted()
+    } catch (error) {
+      await pool.#abandon()
+      throw signal?.aborted ? signal.reason : error
+    }
+    return pool
+  }
+
+  /** The first address, such as `http://127.0.0.1:8080`, `tcp://[::1]:9000` or `unix:/run/app.sock`. */
+  get address(): string {
+    return this.addresses[0] ?? ''
+  }
+
+  /** All addresses, in the order of `listen`. */
+  get addresses(): readonly string[] {
+    return this.#resources.listeners.map((listener) => listener.name(this.#kind))
+  }
+
+  /** What the pool is doing at this moment. @throws FT_ERR_CLOSED once it is closed */
+  stats(): Stats {
+    if (this.#state === 'closed') throw fail('FT_ERR_CLOSED', ['stats()'])
+    return collectStats({
+      startedAt: this.#startedAt,
+      generation: this.#generation,
+      kind: this.#kind,
+      listeners: this.#resources.listeners,
+      children: this.#children,
+      scoreboard: this.#resources.scoreboard,
+      maxProcesses: this.#settings.processes.max,
+      maxThreads: this.#settings.threads.max,
+      lastDecision: this.#lastDecision,
+    })
+  }
+
+  /**
+   * Stops accepting, finishes the requests in flight and those that wait in the backlog, and takes everything down:
+   * processes, threads, lock file, unix paths. What is not done within `drainTimeout` is cut off.
+   */
+  async close(): Promise<void> {
+    this.#closed ??= this.#close()
+    await this.#closed
+  }
+
+  /** Like `close`, without patience: all children are killed. */
+  async kill(): Promise<void> {
+    const closed = this.close()
+    this.#children.kill()
+    await closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #start(): Promise<void> {
+    const starts = Array.from({ length: this.#settings.processes.min }, () =>
+      this.#children.start(this.#generation),
+    )
+    const [kind] = await Promise.all(starts)
+    this.#kind = kind ?? 'http'
+    // Where the client speaks first, a thread that takes a connection finds its request there.
+    const isDeferred = this.#settings.deferAccept ?? this.#kind === 'http'
+    if (isDeferred) for (const listener of this.#resources.listeners) listener.deferAccept()
+    // An abort during the start has moved on to closing.
+    if (this.#state !== 'starting') return
+    this.#move('serving')
+    this.emit('listening', this.addresses)
+  }
+
+  async #close(): Promise<void> {
+    this.#move('closing')
+    // First here, then in each child that has emptied the backlog: the last to close makes the kernel refuse.
+    for (const listener of this.#resources.listeners) listener.close()
+    await this.#children.leave()
+    this.#release()
+  }
+
+  /** The start has failed. */
+  async #abandon(): Promise<void> {
+    const closed = this.close()
+    this.#children.kill()
+    await closed
+  }
+
+  #release(): void {
+    this.#move('closed')
+    closeSync(this.#resources.scoreboardFd)
+    this.#resources.lockFolder.remove()
+    process.off('exit', this.#cleanUp)
+  }
+
+  /** The process exits under an open pool: children notice it by themselves, files do not. */
+  readonly #cleanUp = (): void => {
+    if (this.#state !== 'closing') for (const listener of this.#resources.listeners) listener.close()
+    this.#resources.lockFolder.remove()
+  }
+
+  #report(error: Error): void {
+    if (this.listenerCount('error') > 0) this.emit('error', error)
+    else console.error(error)
+  }
+
+  #move(next: State): void {
+    if (!moves[this.#state].includes(next))
+      throw new Error(`unreachable: a pool can't go from ${this.#state} to ${next}`)
+    this.#state = next
+  }
+}
+
+/** Binds and creates everything, or nothing. */
+async function acquire(settings: Settings): Promise<Resources> {
+  const addresses = settings.listen.map(parseAddress)
+  const listeners: Listener[] = []
+  try {
+    for (const address of addresses) listeners.push(await Listener.open(address, settings))
+    const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
+    const scoreboard = new Scoreboard(mapSharedMemory(scoreboardFd, SCOREBOARD_BYTES))
+    scoreboard.format()
+    return { listeners, lockFolder: new LockFolder(), scoreboardFd, scoreboard }
+  } catch (error) {
+    for (const listener of listeners) listener.close()
+    throw error
+  }
+}
+
+function definedOnly(limits: Readonly<Record<string, number | undefined>>): Record<string, number> {
+  const defined = Object.entries(limits).filter(([, limit]) => limit !== undefined)
+  return Object.fromEntries(defined) as Record<string, number>
+}

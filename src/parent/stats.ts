@@ -1,0 +1,90 @@
+import type { HandlerKind } from '../messages.js'
+import { bit } from '../sync/bits.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
+import type { Decision, ProcessStats, Stats, ThreadStats } from '../stats.js'
+import type { Children } from './children.js'
+import type { ForkedChild } from './forked-child.js'
+import type { Listener } from './listener.js'
+import { processUsage } from './process-usage.js'
+
+export interface StatsSource {
+  readonly startedAt: number
+  readonly generation: number
+  readonly kind: HandlerKind
+  readonly listeners: readonly Listener[]
+  readonly children: Children
+  readonly scoreboard: Scoreboard
+  readonly maxProcesses: number
+  readonly maxThreads: number
+  readonly lastDecision: Decision
+}
+
+/** Puts together what the parent knows and what the scoreboard says. */
+export function collectStats(source: StatsSource): Stats {
+  const { children, scoreboard, maxThreads } = source
+  const totals = children.totals
+  const processes: ProcessStats[] = []
+  const threads = { idle: 0, busy: 0, starting: 0, max: source.maxProcesses * maxThreads }
+  let letters = ''
+  for (const child of children.all) {
+    const idleWord = scoreboard.field(child.slot, 'idleWord')
+    const rows: ThreadStats[] = []
+    for (let id = 0; id < maxThreads; id++) {
+      const row = threadStats(scoreboard, child.slot, id)
+      letters += row.state
+      if (row.state === '.') continue
+      rows.push(row)
+      if (row.state === 'S') threads.starting++
+      else if (idleWord & bit(id)) threads.idle++
+      else threads.busy++
+    }
+    processes.push(processStats(child, rows))
+  }
+  return {
+    pid: process.pid,
+    generation: source.generation,
+    uptimeMs: Date.now() - source.startedAt,
+    listeners: source.listeners.map((listener) => ({
+      address: listener.name(source.kind),
+      backlog: listener.backlog,
+    })),
+    totals: {
+      connections: totals.accepted,
+      requests: totals.requests,
+      errors: totals.errors,
+      childDeaths: children.deaths,
+      threadDeaths: children.threadDeaths,
+      reloads: source.generation,
+    },
+    threads,
+    processes,
+    scoreboard: letters,
+    lastDecision: source.lastDecision,
+  }
+}
+
+function processStats(child: ForkedChild, threads: readonly ThreadStats[]): ProcessStats {
+  return {
+    pid: child.pid,
+    generation: child.generation,
+    state: child.state === 'gone' ? 'draining' : child.state,
+    startedAt: child.startedAt,
+    ...processUsage(child.pid),
+    threads,
+  }
+}
+
+function threadStats(scoreboard: Scoreboard, slot: number, id: number): ThreadStats {
+  const row = scoreboard.readRow(slot, id)
+  return {
+    id,
+    state: row.state,
+    inFlight: row.inFlight,
+    connections: row.connections,
+    requests: row.requests,
+    busyMs: row.busySince === 0 ? 0 : Math.max(0, Date.now() - row.busySince),
+    loopDelayMs: row.loopDelayMs,
+    heapBytes: row.heapBytes,
+  }
+}
+

@@ -1,0 +1,54 @@
+import { closeSync, lstatSync, openSync, unlinkSync } from 'node:fs'
+import { constants as osConstants } from 'node:os'
+import { dirname } from 'node:path'
+import { fail } from '../errors.js'
+import { constants } from '../sys/constants.js'
+import { lockFile } from '../sys/file-lock.js'
+import { openStreamSocket, tryConnect } from '../sys/socket.js'
+
+/**
+ * Binds a unix path by `bind`, after removing a stale socket that a dead server left there. A live one, or a file of
+ * another kind, is never touched.
+ *
+ * Between the look and the bind another pool could do the same and have its fresh socket removed by this one. So
+ * both hold a lock meanwhile, on the folder itself: it needs no further file and goes with the descriptor.
+ * @throws FT_ERR_ADDRESS_IN_USE, FT_ERR_SOCKET_PATH
+ */
+export function claimUnixPath(path: string, bind: () => number): number {
+  if (Buffer.byteLength(path) >= constants.unixPathSize)
+    throw fail('FT_ERR_SOCKET_PATH', [path, `it has ${Buffer.byteLength(path)} bytes`])
+  const folder = openFolder(path)
+  try {
+    lockFile(folder)
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    if (found !== undefined) {
+      if (!found.isSocket()) throw fail('FT_ERR_SOCKET_PATH', [path, 'it is not a socket'])
+      if (isLive(path)) throw fail('FT_ERR_ADDRESS_IN_USE', [`unix:${path}`])
+      unlinkSync(path)
+    }
+    return bind()
+  } finally {
+    closeSync(folder)
+  }
+}
+
+function openFolder(path: string): number {
+  try {
+    return openSync(dirname(path), 'r')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EACCES' || code === 'EPERM')
+      throw fail('FT_ERR_ADDRESS_DENIED', [`unix:${path}`], error)
+    throw fail('FT_ERR_SOCKET_PATH', [path, `its folder can't be opened (${code})`], error)
+  }
+}
+
+/** Only a refused connection proves that nobody listens; a full backlog (EAGAIN) is a live server. */
+function isLive(path: string): boolean {
+  const fd = openStreamSocket('unix')
+  try {
+    return tryConnect(fd, { family: 'unix', path }) !== osConstants.errno.ECONNREFUSED
+  } finally {
+    closeSync(fd)
+  }
+}

@@ -1,0 +1,68 @@
+import type { ThreadState } from './sync/scoreboard.js'
+
+export type ChildState = 'starting' | 'ready' | 'draining'
+
+/** What `pool.stats()` returns. */
+export interface Stats {
+  /** Of the parent. */
+  readonly pid: number
+  readonly generation: number
+  readonly uptimeMs: number
+  readonly listeners: readonly ListenerStats[]
+  readonly totals: {
+    readonly connections: number
+    readonly requests: number
+    /** Requests and connections whose handler threw or rejected. */
+    readonly errors: number
+    readonly childDeaths: number
+    readonly threadDeaths: number
+    readonly reloads: number
+  }
+  readonly threads: {
+    readonly idle: number
+    readonly busy: number
+    readonly starting: number
+    readonly max: number
+  }
+  readonly processes: readonly ProcessStats[]
+  /** One letter per thread: `.` none, `S` starting, `_` idle, `R` reading, `W` writing, `K` keep-alive, `C` closing, `G` finishing. */
+  readonly scoreboard: string
+  readonly lastDecision: Decision
+}
+
+export interface ListenerStats {
+  readonly address: string
+  /** Connections that the kernel holds ready to be accepted, and how many it may hold. */
+  readonly backlog: { readonly length: number; readonly limit: number }
+}
+
+export interface ProcessStats {
+  readonly pid: number
+  readonly generation: number
+  readonly state: ChildState
+  /** Epoch ms. */
+  readonly startedAt: number
+  readonly cpuMs: number
+  readonly rssBytes: number
+  readonly threads: readonly ThreadStats[]
+}
+
+export interface ThreadStats {
+  readonly id: number
+  readonly state: ThreadState
+  readonly inFlight: number
+  readonly connections: number
+  readonly requests: number
+  /** How long the thread has had something in flight without a break; 0 when idle. */
+  readonly busyMs: number
+  readonly loopDelayMs: number
+  readonly heapBytes: number
+}
+
+/** What the pool last decided about its size, and why. */
+export interface Decision {
+  /** Epoch ms. */
+  readonly at: number
+  readonly action: string
+  readonly reason: string
+}

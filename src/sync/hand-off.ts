@@ -1,0 +1,240 @@
+import { bit, count, nextSetBit } from './bits.js'
+import { ThreadWord, threadWord, Word } from './child-memory.js'
+import { FdQueue } from './fd-queue.js'
+import { MAX_THREADS } from './limits.js'
+
+/** Handlers that keep a thread's event loop busy for less than this are short: see `acceptsAhead`. */
+export const SHORT_HANDLER_US = 1000
+
+/**
+ * The hand-off of descriptors from the listener thread to the worker threads of one child.
+ *
+ * Each worker thread is in one of three states, of which it alone makes the moves:
+ *
+ *     idle   no request in flight: the next descriptor is its own         (bit in the idle word)
+ *     open   requests in flight, but they wait for I/O: its loop turns     (bit in the open word)
+ *     busy   running a handler, or waiting for a new connection's request  (neither bit)
+ *
+ * The idle word lies in the scoreboard, where other processes see it; all else in the child's memory.
+ *
+ * **No descriptor waits while a thread is idle (beyond one wake-up).** The listener thread writes the queue
+ * and then reads the idle word; a thread that stops being idle writes the idle word and then reads the
+ * queue. Atomics are sequentially consistent, so one of the two sees the other's write: either the
+ * listener does not choose that thread, or the thread finds the descriptor and wakes the next idle one
+ * (it passes the baton). A thread that becomes idle or open reads the queue after it has set its bit: either
+ * it finds the descriptor, or the listener, which wrote the queue later, sees the bit and wakes it. A wake-up is
+ * a count that grows, and a thread that arms itself for the next one reads the count before it reads the
+ * queue: a wake-up between the two makes the arming return at once.
+ *
+ * **The listener thread never sleeps through capacity.** It sets "asleep", then looks for capacity, then
+ * sleeps on an event count read before. A thread sets its bit (or takes from the queue), then reads "asleep".
+ * Again one of the two sees the other's write; and if the count grew between, the sleep does not begin.
+ */
+export class HandOff {
+  readonly queue: FdQueue
+  readonly #words: Int32Array
+  readonly #scoreboard: Int32Array
+  readonly #idleIndex: number
+
+  /** `scoreboard[idleIndex]` is the idle word of this process. */
+  constructor(memory: SharedArrayBuffer, scoreboard: Int32Array, idleIndex: number) {
+    this.#words = new Int32Array(memory)
+    this.#scoreboard = scoreboard
+    this.#idleIndex = idleIndex
+    this.queue = new FdQueue(this.#words)
+  }
+
+  // ── worker thread ────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * The thread has nothing in flight any more. If it returns a descriptor, the thread has become
+   * busy again with that one.
+   */
+  becomeIdle(thread: number): number {
+    Atomics.and(this.#words, Word.openBits, ~bit(thread))
+    Atomics.or(this.#scoreboard, this.#idleIndex, bit(thread))
+    if (this.queue.length > 0) return this.#takeAsBusy(thread)
+    this.#announceCapacity()
+    return -1
+  }
+
+  /** The thread has begun something. Called before its handler runs, so that the baton is on its way. */
+  becomeBusy(thread: number): void {
+    Atomics.and(this.#scoreboard, this.#idleIndex, ~bit(thread))
+    Atomics.and(this.#words, Word.openBits, ~bit(thread))
+    if (this.queue.length > 0) this.wakeOne()
+  }
+
+  /** Like `becomeBusy`, for a thread whose idle bit is clear already. */
+  leaveOpen(thread: number): void {
+    Atomics.and(this.#words, Word.openBits, ~bit(thread))
+  }
+
+  /** The handler waits for something. If it returns a descriptor, the thread is busy with it and not open. */
+  becomeOpen(thread: number): number {
+    Atomics.or(this.#words, Word.openBits, bit(thread))
+    if (this.queue.length > 0) return this.takeWhenWoken(thread)
+    this.#announceCapacity()
+    return -1
+  }
+
+  /**
+   * A woken thread looks at the queue. An idle one takes; an open one takes when nobody is idle; otherwise it
+   * wakes an idle one, so that the wake-up is not lost.
+   */
+  takeWhenWoken(thread: number): number {
+    if (this.queue.length === 0) return -1
+    const idle = this.idleBits
+    if (idle & bit(thread)) return this.#takeAsBusy(thread)
+    if (idle !== 0) {
+      this.wakeOne()
+      return -1
+    }
+    if ((Atomics.load(this.#words, Word.openBits) & bit(thread)) === 0) return -1
+    const fd = this.queue.take(thread)
+    if (fd >= 0) {
+      Atomics.and(this.#words, Word.openBits, ~bit(thread))
+      this.#afterTake()
+    }
+    return fd
+  }
+
+  /** The thread will take nothing more: it drains, or has died. */
+  withdraw(thread: number): void {
+    this.becomeBusy(thread)
+  }
+
+  /**
+   * Resolves when the thread shall look at the queue. The count is read at once, so that whatever is
+   * queued after this call is not missed. The promise does not keep the thread alive; its lease does.
+   */
+  nextWake(thread: number): Promise<unknown> {
+    const index = threadWord(thread, ThreadWord.wake)
+    const wake = Atomics.waitAsync(this.#words, index, Atomics.load(this.#words, index))
+    return wake.async ? wake.value : Promise.resolve()
+  }
+
+  /** Ends a `nextWake`, also when nothing is queued. */
+  wake(thread: number): void {
+    const index = threadWord(thread, ThreadWord.wake)
+    Atomics.add(this.#words, index, 1)
+    Atomics.notify(this.#words, index)
+  }
+
+  /** Notes how long a request keeps the thread's event loop busy, by recent measure. */
+  noteActiveUs(thread: number, activeUs: number): void {
+    Atomics.store(this.#words, threadWord(thread, ThreadWord.activeUs), activeUs)
+  }
+
+  // ── listener thread ──────────────────────────────────────────────────────────────────────────────
+
+  /** Queues a descriptor and wakes whoever shall take it; false when the ring is full. */
+  offer(self: number, fd: number): boolean {
+    if (!this.queue.push(self, fd)) return false
+    this.wakeOne()
+    return true
+  }
+
+  /** Sleeps until `hasCapacity` may have become true, `timeoutMs` is over, or `interrupt` is called. */
+  sleepUntil(hasCapacity: () => boolean, timeoutMs = Number.POSITIVE_INFINITY): void {
+    const seen = Atomics.load(this.#words, Word.capacity)
+    Atomics.store(this.#words, Word.listenerAsleep, 1)
+    if (!hasCapacity() && !this.isStopping) Atomics.wait(this.#words, Word.capacity, seen, timeoutMs)
+    Atomics.store(this.#words, Word.listenerAsleep, 0)
+  }
+
+  get idleBits(): number {
+    return Atomics.load(this.#scoreboard, this.#idleIndex)
+  }
+
+  get idleCount(): number {
+    return count(this.idleBits)
+  }
+
+  get openCount(): number {
+    return count(Atomics.load(this.#words, Word.openBits))
+  }
+
+  /**
+   * Whether some thread's handlers are known to be short, so that a descriptor queued behind it waits for
+   * less time than a wake-up would cost. Long handlers never get a descriptor ahead: it would wait
+   * behind one of them while another process may have become idle.
+   */
+  get acceptsAhead(): boolean {
+    for (let thread = 0; thread < MAX_THREADS; thread++) {
+      const activeUs = Atomics.load(this.#words, threadWord(thread, ThreadWord.activeUs))
+      if (activeUs >= 0 && activeUs < SHORT_HANDLER_US) return true
+    }
+    return false
+  }
+
+  get isStopping(): boolean {
+    return Atomics.load(this.#words, Word.stopping) === 1
+  }
+
+  // ── the child's main thread ──────────────────────────────────────────────────────────────────────
+
+  /** Tells the listener thread to leave as soon as it runs again. */
+  stopListening(): void {
+    Atomics.store(this.#words, Word.stopping, 1)
+    Atomics.add(this.#words, Word.capacity, 1)
+    Atomics.notify(this.#words, Word.capacity)
+  }
+
+  /**
+   * After a thread has ended: nobody will choose it, what it had taken but not wrapped is queued again for the
+   * others, and the wake-up that it may have had with it goes to somebody else.
+   */
+  recover(self: number, dead: number): void {
+    const fd = this.queue.recover(dead)
+    this.withdraw(dead)
+    Atomics.store(this.#words, threadWord(dead, ThreadWord.activeUs), -1)
+    if (fd >= 0 && !this.queue.push(self, fd)) throw new Error('unreachable: the fd queue is full')
+    if (this.queue.length > 0) this.wakeOne()
+    this.#announceCapacity()
+  }
+
+  // ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Wakes one idle thread, or every open one: of those it is not known which loop turns next. */
+  wakeOne(): void {
+    const start = Atomics.load(this.#words, Word.nextToWake)
+    const idle = nextSetBit(this.idleBits, start)
+    if (idle >= 0) {
+      Atomics.store(this.#words, Word.nextToWake, (idle + 1) % MAX_THREADS)
+      this.wake(idle)
+      return
+    }
+    let open = Atomics.load(this.#words, Word.openBits)
+    while (open !== 0) {
+      const thread = 31 - Math.clz32(open)
+      this.wake(thread)
+      open &= ~bit(thread)
+    }
+    // Busy threads look at the queue by themselves as soon as they become idle or open.
+  }
+
+  /** Busy first, then the queue: between the two the listener does not count on this thread. */
+  #takeAsBusy(thread: number): number {
+    Atomics.and(this.#scoreboard, this.#idleIndex, ~bit(thread))
+    const fd = this.queue.take(thread)
+    if (fd < 0) {
+      // Somebody else was faster. A descriptor that came since found this bit clear: look again.
+      return this.becomeIdle(thread)
+    }
+    this.#afterTake()
+    return fd
+  }
+
+  /** What is left in the queue goes to the next idle thread; and the listener may accept one more. */
+  #afterTake(): void {
+    if (this.queue.length > 0) this.wakeOne()
+    this.#announceCapacity()
+  }
+
+  #announceCapacity(): void {
+    if (Atomics.load(this.#words, Word.listenerAsleep) === 0) return
+    Atomics.add(this.#words, Word.capacity, 1)
+    Atomics.notify(this.#words, Word.capacity)
+  }
+}

@@ -1,0 +1,5 @@
+/** A process's threads fit into one word of bits. */
+export const MAX_THREADS = 32
+
+/** Slots for processes: twice the most that a pool may have, so that a reload finds room beside the old ones. */
+export const MAX_PROCESSES = 128

@@ -1,0 +1,44 @@
+import { constants as osConstants } from 'node:os'
+import { check, declare, errno } from './libc.js'
+
+const fcntl = declare<[number, number, string, number]>('int fcntl(int fd, int command, ...)')
+const pipe = declare<[Int32Array]>('int pipe(void *fds)')
+const close = declare<[number]>('int close(int fd)')
+
+const F_GETFD = 1
+const F_SETFD = 2
+const F_GETFL = 3
+const F_SETFL = 4
+const FD_CLOEXEC = 1
+const O_NONBLOCK = process.platform === 'darwin' ? 0x4 : 0o4000
+
+export function setNonBlocking(fd: number): void {
+  const flags = check(fcntl(fd, F_GETFL, 'int', 0), 'fcntl', `descriptor ${fd}`)
+  check(fcntl(fd, F_SETFL, 'int', flags | O_NONBLOCK), 'fcntl', `descriptor ${fd}`)
+}
+
+export function setCloseOnExec(fd: number): void {
+  check(fcntl(fd, F_SETFD, 'int', FD_CLOEXEC), 'fcntl', `descriptor ${fd}`)
+}
+
+export function isOpen(fd: number): boolean {
+  return fcntl(fd, F_GETFD, 'int', 0) >= 0 || errno() !== osConstants.errno.EBADF
+}
+
+/** A pipe, closed on exec on both ends. */
+export function openPipe(): { readonly readEnd: number; readonly writeEnd: number } {
+  const ends = new Int32Array(2)
+  check(pipe(ends), 'pipe', 'wake descriptor')
+  const [readEnd = -1, writeEnd = -1] = ends
+  setCloseOnExec(readEnd)
+  setCloseOnExec(writeEnd)
+  return { readEnd, writeEnd }
+}
+
+/**
+ * Closes a descriptor that Node knows nothing of. `fs.closeSync` would do for most, but it throws where
+ * the peer has gone and would have to be caught on the way of every refused connection.
+ */
+export function closeDescriptor(fd: number): void {
+  close(fd)
+}

@@ -1,0 +1,211 @@
+import { performance } from 'node:perf_hooks'
+import type { HandOff } from '../sync/hand-off.js'
+import { emptyRow, type Scoreboard, type ThreadRow } from '../sync/scoreboard.js'
+
+/** A fresh connection that sends nothing for this long does not make its thread busy any longer. */
+const FRESH_MS = 5
+
+/** Between two measures of how long a request keeps the event loop busy. */
+const MEASURE_EVERY_MS = 50
+
+/**
+ * Where the thread stands in the hand-off. `withdrawn` is the end: the thread takes nothing more.
+ *
+ *     idle ⇄ busy ⇄ open      any → withdrawn
+ *     idle ← open
+ */
+type Standing = 'idle' | 'busy' | 'open' | 'withdrawn'
+
+/**
+ * What this thread has in flight, and what follows from it: its standing in the hand-off and its row in the
+ * scoreboard. It alone writes both.
+ *
+ * A thread is busy from the moment it takes a connection, not from the parsed request: otherwise a second
+ * connection could go to it while its neighbour idles. It is idle again when its requests have ended and no
+ * fresh connection is left.
+ */
+export class Activity {
+  readonly #slot: number
+  readonly #thread: number
+  readonly #handOff: HandOff
+  readonly #scoreboard: Scoreboard
+  /** Serves a descriptor that the hand-off gave on a change of standing. */
+  readonly #serve: (fd: number) => void
+  readonly #row: ThreadRow = emptyRow('S')
+  #standing: Standing = 'busy'
+  /** When each fresh connection was taken, by its token; in the order of taking. */
+  readonly #fresh = new Map<object, number>()
+  #freshTimer: NodeJS.Timeout | undefined
+  #utilization = performance.eventLoopUtilization()
+  #measuredAt = 0
+  #requestsSinceMeasure = 0
+
+  constructor(
+    slot: number,
+    thread: number,
+    handOff: HandOff,
+    scoreboard: Scoreboard,
+    serve: (fd: number) => void,
+  ) {
+    this.#slot = slot
+    this.#thread = thread
+    this.#handOff = handOff
+    this.#scoreboard = scoreboard
+    this.#serve = serve
+    this.#publish()
+  }
+
+  get inFlight(): number {
+    return this.#row.inFlight
+  }
+
+  get connections(): number {
+    return this.#row.connections
+  }
+
+  /** The handler is loaded: the thread may be given work from now on. */
+  start(): void {
+    this.#settle()
+  }
+
+  /** The hand-off gave a descriptor, and with it made this thread busy. */
+  adopted(): void {
+    if (this.#standing !== 'withdrawn') this.#standing = 'busy'
+  }
+
+  /** A connection was taken; `token` stands for it until it ends. */
+  connectionOpened(token: object): void {
+    this.#row.connections++
+    this.#row.accepted++
+    const now = performance.now()
+    this.#fresh.set(token, now)
+    this.#row.fresh = this.#fresh.size
+    this.#freshTimer ??= setTimeout(this.#expireFresh, FRESH_MS)
+    this.#publish()
+  }
+
+  connectionClosed(token: object, bytesWritten: number): void {
+    this.#row.connections--
+    this.#row.bytes += bytesWritten
+    this.#forgetFresh(token)
+    this.#settle()
+  }
+
+  /** A descriptor that could not be made a connection. */
+  connectionFailed(): void {
+    this.#settle()
+  }
+
+  /** A request has arrived; its handler is about to run. */
+  requestStarted(token: object): void {
+    this.#forgetFresh(token)
+    const row = this.#row
+    if (row.inFlight++ === 0) row.busySince = Date.now()
+    if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
+    else if (this.#standing === 'open') this.#handOff.leaveOpen(this.#thread)
+    if (this.#standing !== 'withdrawn') this.#standing = 'busy'
+    this.#publish()
+  }
+
+  /** The handler has returned, and its response is still to come: it waits for something. */
+  requestWaits(): void {
+    this.#settle()
+  }
+
+  requestEnded(): void {
+    const row = this.#row
+    row.inFlight--
+    row.requests++
+    row.lastUsed = Date.now()
+    if (row.inFlight === 0) row.busySince = 0
+    this.#requestsSinceMeasure++
+    if (row.lastUsed - this.#measuredAt >= MEASURE_EVERY_MS) this.#measure(row.lastUsed)
+    this.#settle()
+  }
+
+  handlerFailed(): void {
+    this.#row.errors++
+  }
+
+  /** The thread takes nothing from now on; whatever it was woken for goes to another one. */
+  withdraw(): void {
+    this.#standing = 'withdrawn'
+    this.#handOff.withdraw(this.#thread)
+    this.#publish()
+  }
+
+  /** After the last connection. */
+  close(): void {
+    clearTimeout(this.#freshTimer)
+    this.#freshTimer = undefined
+  }
+
+  #settle(): void {
+    // What the hand-off gives on the way to idle or open changes the figures again, if only by failing.
+    while (this.#standing !== 'withdrawn') {
+      const isDone = this.#row.inFlight === 0 && this.#fresh.size === 0
+      const next = isDone ? 'idle' : this.#fresh.size === 0 ? 'open' : 'busy'
+      if (next === this.#standing || next === 'busy') break
+      this.#standing = next
+      const fd =
+        next === 'idle'
+          ? this.#handOff.becomeIdle(this.#thread)
+          : this.#handOff.becomeOpen(this.#thread)
+      if (fd < 0) break
+      this.#standing = 'busy'
+      this.#serve(fd)
+    }
+    this.#publish()
+  }
+
+  #forgetFresh(token: object): void {
+    if (this.#fresh.size > 0 && this.#fresh.delete(token)) this.#row.fresh = this.#fresh.size
+  }
+
+  readonly #expireFresh = (): void => {
+    this.#freshTimer = undefined
+    const now = performance.now()
+    for (const [token, takenAt] of this.#fresh) {
+      // A timer may be up to a millisecond early.
+      const restMs = takenAt + FRESH_MS - 1 - now
+      if (restMs > 0) {
+        this.#freshTimer = setTimeout(this.#expireFresh, Math.ceil(restMs))
+        break
+      }
+      this.#fresh.delete(token)
+    }
+    this.#row.fresh = this.#fresh.size
+    this.#settle()
+  }
+
+  /**
+   * The share of the time since the last measure in which the event loop was not waiting, per request: it
+   * counts everything a request does in this thread, also after an `await`.
+   */
+  #measure(now: number): void {
+    const utilization = performance.eventLoopUtilization()
+    const active = utilization.active - this.#utilization.active
+    const activeUs = Math.round((active * 1000) / this.#requestsSinceMeasure)
+    this.#utilization = utilization
+    this.#measuredAt = now
+    this.#requestsSinceMeasure = 0
+    this.#row.activeUs = activeUs
+    this.#row.heapBytes = process.memoryUsage().heapUsed
+    this.#handOff.noteActiveUs(this.#thread, activeUs)
+  }
+
+  #publish(): void {
+    const row = this.#row
+    row.state =
+      this.#standing === 'withdrawn'
+        ? 'G'
+        : row.inFlight > 0
+          ? 'W'
+          : row.fresh > 0
+            ? 'R'
+            : row.connections > 0
+              ? 'K'
+              : '_'
+    this.#scoreboard.writeRow(this.#slot, this.#thread, row)
+  }
+}

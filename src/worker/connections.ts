@@ -1,0 +1,61 @@
+import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { HandOff } from '../sync/hand-off.js'
+import type { Activity } from './activity.js'
+
+/**
+ * The open connections of this thread: wraps descriptors from the hand-off as sockets of this event loop, and
+ * keeps their number.
+ */
+export class Connections {
+  readonly #open = new Set<Socket>()
+  readonly #thread: number
+  readonly #handOff: HandOff
+  readonly #activity: Activity
+  #whenEmpty: (() => void) | undefined
+
+  constructor(thread: number, handOff: HandOff, activity: Activity) {
+    this.#thread = thread
+    this.#handOff = handOff
+    this.#activity = activity
+  }
+
+  [Symbol.iterator](): IterableIterator<Socket> {
+    return this.#open.values()
+  }
+
+  /**
+   * Wraps a descriptor. Sets what `net.Server` would have set when it accepts: `noDelay`, without which small
+   * responses wait for the acknowledgement of earlier ones (Nagle), and `allowHalfOpen`.
+   * Returns undefined if the descriptor can't be a socket; it is closed then.
+   */
+  open(fd: number, allowHalfOpen: boolean): Socket | undefined {
+    this.#handOff.queue.unhand(this.#thread)
+    let socket: Socket
+    try {
+      socket = new Socket({ fd, allowHalfOpen })
+    } catch {
+      // The peer is gone before its connection was wrapped, and the system no longer knows the socket.
+      closeSync(fd)
+      this.#activity.connectionFailed()
+      return undefined
+    }
+    socket.setNoDelay(true)
+    this.#open.add(socket)
+    this.#activity.connectionOpened(socket)
+    socket.once('close', () => {
+      this.#open.delete(socket)
+      this.#activity.connectionClosed(socket, socket.bytesWritten)
+      if (this.#open.size === 0) this.#whenEmpty?.()
+    })
+    return socket
+  }
+
+  /** Resolves when none is left. */
+  async closed(): Promise<void> {
+    if (this.#open.size === 0) return
+    await new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve
+    })
+  }
+}

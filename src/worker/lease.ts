@@ -1,0 +1,79 @@
+import type { EndLease, Lease, WorkerMessage } from '../messages.js'
+import { HandOff } from '../sync/hand-off.js'
+import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { mapSharedMemory } from '../sys/memory.js'
+import { Activity } from './activity.js'
+import { Connections } from './connections.js'
+import { fetchRequestHandler } from './fetch-request.js'
+import { HttpService } from './http-service.js'
+import { type LoadedHandler, loadHandler, setUpHandler } from './load-handler.js'
+import { RawService } from './raw-service.js'
+import { createReporter } from './report.js'
+import type { ReportFailure, Service } from './service.js'
+
+/**
+ * The task that piscina runs in a worker thread: loads the handler, takes descriptors until the child's main thread
+ * ends the lease, finishes what is in flight, and returns. A connection costs no message this way.
+ *
+ * It rejects when the handler can't be loaded. Anything that the handler throws outside a request ends the
+ * thread, and piscina rejects the lease.
+ */
+export default async function lease(terms: Lease): Promise<void> {
+  const { slot, thread, generation, port } = terms
+  const scoreboard = new Scoreboard(mapSharedMemory(terms.scoreboard, SCOREBOARD_BYTES))
+  const handOff = new HandOff(terms.memory, scoreboard.words, scoreboard.idleIndex(slot))
+  const activity = new Activity(slot, thread, handOff, scoreboard, (fd) => service.serve(fd))
+  const handler = await loadHandler(terms.handler)
+  await setUpHandler(terms.handler, handler, { process: slot, thread, generation, pid: process.pid })
+  const connections = new Connections(thread, handOff, activity)
+  const service = createService(handler, terms, connections, activity, createReporter(port))
+
+  let end: EndLease | undefined
+  port.once('message', (message: EndLease) => {
+    end = message
+    // The loop below waits for a wake-up.
+    handOff.wake(thread)
+  })
+  const kind = handler.kind === 'connection' ? 'raw' : 'http'
+  port.postMessage({ type: 'ready', kind } satisfies WorkerMessage)
+  activity.start()
+  await takeUntil(() => end !== undefined)
+
+  activity.withdraw()
+  if (end?.takeRest) serveRest()
+  await service.drain()
+  activity.close()
+  await handler.teardown()
+  port.close()
+
+  async function takeUntil(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      // Armed before the look at the queue: what is queued in between wakes this thread all the same.
+      const woken = handOff.nextWake(thread)
+      const fd = handOff.takeWhenWoken(thread)
+      if (fd >= 0) {
+        activity.adopted()
+        service.serve(fd)
+      }
+      await woken
+    }
+  }
+
+  function serveRest(): void {
+    for (let fd = handOff.queue.take(thread); fd >= 0; fd = handOff.queue.take(thread))
+      service.serve(fd)
+  }
+}
+
+function createService(
+  handler: LoadedHandler,
+  { timeouts }: Lease,
+  connections: Connections,
+  activity: Activity,
+  report: ReportFailure,
+): Service {
+  if (handler.kind === 'connection')
+    return new RawService(handler.serve, connections, activity, report)
+  const serve = handler.kind === 'fetch' ? fetchRequestHandler(handler.serve) : handler.serve
+  return new HttpService(serve, handler.upgrade, timeouts, connections, activity, report)
+}

@@ -1,0 +1,60 @@
+import type { Socket } from 'node:net'
+import type { ConnectionHandler } from '../handler.js'
+import type { Activity } from './activity.js'
+import type { Connections } from './connections.js'
+import type { ReportFailure, Service } from './service.js'
+
+/**
+ * Raw connections: TCP or unix stream. What a request is only the handler knows, so a connection counts as
+ * one request in flight from the take until it is closed.
+ */
+export class RawService implements Service {
+  readonly #connections: Connections
+  readonly #activity: Activity
+  readonly #handle: ConnectionHandler
+  readonly #report: ReportFailure
+
+  constructor(
+    handle: ConnectionHandler,
+    connections: Connections,
+    activity: Activity,
+    report: ReportFailure,
+  ) {
+    this.#handle = handle
+    this.#connections = connections
+    this.#activity = activity
+    this.#report = report
+  }
+
+  serve(fd: number): void {
+    const socket = this.#connections.open(fd, false)
+    if (socket === undefined) return
+    this.#activity.requestStarted(socket)
+    socket.once('close', () => this.#activity.requestEnded())
+    // A connection that breaks ends itself; without a listener its 'error' would end the whole thread.
+    socket.on('error', () => socket.destroy())
+    const failed = (error: unknown): void => {
+      this.#activity.handlerFailed()
+      this.#report(`a connection from ${peerOf(socket)}`, error)
+      socket.destroy()
+    }
+    try {
+      const result = this.#handle(socket)
+      if (result instanceof Promise) result.catch(failed)
+    } catch (error) {
+      failed(error)
+    }
+    if (!socket.destroyed) this.#activity.requestWaits()
+  }
+
+  /** Only the handler knows when a raw connection may end: it has until `drainTimeout`. */
+  async drain(): Promise<void> {
+    await this.#connections.closed()
+  }
+}
+
+function peerOf(socket: Socket): string {
+  return socket.remoteAddress === undefined
+    ? 'a unix socket'
+    : `${socket.remoteAddress}:${socket.remotePort}`
+}
