@@ -6,14 +6,12 @@
  *   curl http://127.0.0.1:8080/
  */
 
-/** @typedef {{ process: number, thread: number, generation: number, pid: number }} Context */
-
 let place = ''
 
 /**
  * Called once in each worker thread, before its first request.
  *
- * @param {Context} context the slots of the process and the thread, the generation (reloads) and the pid
+ * @param {import('forkthread').HandlerContext} context the slots of the process and the thread, the generation (reloads) and the pid
  */
 export function setup(context) {
   place = `pid ${context.pid} (process ${context.process}), thread ${context.thread}`

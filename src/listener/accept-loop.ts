@@ -7,7 +7,7 @@ import { closeDescriptor } from '../sys/descriptor.js'
 import { errno } from '../sys/libc.js'
 import { PollSet } from '../sys/poll.js'
 import { acceptConnection } from '../sys/socket.js'
-import { type Capacity, acceptable, shouldStepBack } from './admission.js'
+import { acceptable, aheadOf, type Capacity, shouldStepBack } from './admission.js'
 
 /**
  * What `accept` may say of a single connection, or of none: the next one may be fine. (accept(2): Linux
@@ -184,13 +184,15 @@ export class AcceptLoop {
     const queued = handOff.queue.length
     const idle = handOff.idleCount
     // What the other children do matters only when nobody is idle here, and costs a look at each.
-    const isLocal = idle - queued > 0
+    if (idle - queued > 0) return { idle, queued, open: 0, ahead: 0, idleElsewhere: 0 }
+    const ahead = aheadOf(handOff.leastActiveUs)
+    handOff.ahead = ahead
     return {
       idle,
       queued,
-      open: isLocal ? 0 : handOff.openCount,
-      acceptsAhead: isLocal ? false : handOff.acceptsAhead,
-      idleElsewhere: isLocal ? 0 : scoreboard.idleElsewhere(slot),
+      open: handOff.openCount,
+      ahead,
+      idleElsewhere: scoreboard.idleElsewhere(slot),
     }
   }
 

@@ -13,6 +13,7 @@ import { MAX_THREADS } from './limits.js'
  *           18  open bits             one per thread: busy, but its loop turns (waits for I/O)
  *           19  stopping              1: the listener thread shall leave
  *           20  next to wake          where the search for an idle thread starts
+ *           21  ahead                 how many descriptors may be queued for threads that are not idle
  *           32  ring[64]              the queued descriptors
  *           96  thread 0              16 words each: one cache line
  *          112  thread 1 …
@@ -33,6 +34,7 @@ export const Word = {
   openBits: 18,
   stopping: 19,
   nextToWake: 20,
+  ahead: 21,
   ring: 32,
 } as const
 

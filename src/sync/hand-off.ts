@@ -3,9 +3,6 @@ import { ThreadWord, threadWord, Word } from './child-memory.js'
 import { FdQueue } from './fd-queue.js'
 import { MAX_THREADS } from './limits.js'
 
-/** Handlers that keep a thread's event loop busy for less than this are short: see `acceptsAhead`. */
-export const SHORT_HANDLER_US = 1000
-
 /**
  * The hand-off of descriptors from the listener thread to the worker threads of one child.
  *
@@ -155,17 +152,22 @@ export class HandOff {
     return count(Atomics.load(this.#words, Word.openBits))
   }
 
-  /**
-   * Whether some thread's handlers are known to be short, so that a descriptor queued behind it waits for
-   * less time than a wake-up would cost. Long handlers never get a descriptor ahead: it would wait
-   * behind one of them while another process may have become idle.
-   */
-  get acceptsAhead(): boolean {
+  /** The least that a request keeps the event loop of a thread busy, by its recent measure; -1: not known. */
+  get leastActiveUs(): number {
+    let least = -1
     for (let thread = 0; thread < MAX_THREADS; thread++) {
       const activeUs = Atomics.load(this.#words, threadWord(thread, ThreadWord.activeUs))
-      if (activeUs >= 0 && activeUs < SHORT_HANDLER_US) return true
+      if (activeUs >= 0 && (least < 0 || activeUs < least)) least = activeUs
     }
-    return false
+    return least
+  }
+
+  /**
+   * How many descriptors the listener thread queues ahead. A thread that takes one wakes the listener thread only
+   * when half of them are gone.
+   */
+  set ahead(limit: number) {
+    Atomics.store(this.#words, Word.ahead, limit)
   }
 
   get isStopping(): boolean {
@@ -234,6 +236,8 @@ export class HandOff {
 
   #announceCapacity(): void {
     if (Atomics.load(this.#words, Word.listenerAsleep) === 0) return
+    // With descriptors queued ahead the next wake-up may wait until half of them are gone.
+    if (this.queue.length > Atomics.load(this.#words, Word.ahead) >> 1) return
     Atomics.add(this.#words, Word.capacity, 1)
     Atomics.notify(this.#words, Word.capacity)
   }
