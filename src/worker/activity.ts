@@ -8,6 +8,10 @@ const FRESH_MS = 5
 /** Between two measures of how long a request keeps the event loop busy. */
 const MEASURE_EVERY_MS = 50
 
+/** A thread takes several connections at once only if all of them together keep it busy for less than this. */
+const MOST_BATCH_US = 500
+const MOST_BATCH = 8
+
 /**
  * Where the thread stands in the hand-off. `withdrawn` is the end: the thread takes nothing more.
  *
@@ -39,6 +43,8 @@ export class Activity {
   #utilization = performance.eventLoopUtilization()
   #measuredAt = 0
   #requestsSinceMeasure = 0
+  /** How many connections to take at once when nobody else is idle. */
+  #batch = 1
 
   constructor(
     slot: number,
@@ -68,9 +74,14 @@ export class Activity {
     this.#settle()
   }
 
-  /** The hand-off gave a descriptor, and with it made this thread busy. */
-  adopted(): void {
-    if (this.#standing !== 'withdrawn') this.#standing = 'busy'
+  /** The hand-off gave a descriptor, and with it made this thread busy: serves it, and perhaps some more. */
+  adopt(first: number): void {
+    this.#standing = 'busy'
+    let fd = first
+    for (let taken = 1; fd >= 0; taken++) {
+      this.#serve(fd)
+      fd = taken < this.#batch ? this.#handOff.takeAnother(this.#thread) : -1
+    }
   }
 
   /** A connection was taken; `token` stands for it until it ends. */
@@ -152,8 +163,7 @@ export class Activity {
           ? this.#handOff.becomeIdle(this.#thread)
           : this.#handOff.becomeOpen(this.#thread)
       if (fd < 0) break
-      this.#standing = 'busy'
-      this.#serve(fd)
+      this.adopt(fd)
     }
     this.#publish()
   }
@@ -190,6 +200,7 @@ export class Activity {
     this.#measuredAt = now
     this.#requestsSinceMeasure = 0
     this.#row.activeUs = activeUs
+    this.#batch = Math.min(Math.max(Math.floor(MOST_BATCH_US / Math.max(activeUs, 1)), 1), MOST_BATCH)
     this.#row.heapBytes = process.memoryUsage().heapUsed
     this.#handOff.noteActiveUs(this.#thread, activeUs)
   }

@@ -51,10 +51,7 @@ export default async function lease(terms: Lease): Promise<void> {
       // Armed before the look at the queue: what is queued in between wakes this thread all the same.
       const woken = handOff.nextWake(thread)
       const fd = handOff.takeWhenWoken(thread)
-      if (fd >= 0) {
-        activity.adopted()
-        service.serve(fd)
-      }
+      if (fd >= 0) activity.adopt(fd)
       await woken
     }
   }

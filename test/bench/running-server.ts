@@ -25,8 +25,9 @@ export class RunningServer {
 
   /** Starts it and waits for its ready line. Rejects when it ends first or is not ready in time. */
   static async start(server: Server): Promise<RunningServer> {
-    // Whatever it complains about should be seen beside the figures.
-    const child = spawn(process.execPath, server.args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, server.args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    // Whatever it complains about should be seen beside the figures, until it is told to stop.
+    child.stderr.on('data', complain)
     const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS)
     try {
       await once(child, 'spawn')
@@ -47,6 +48,7 @@ export class RunningServer {
   /** Asks it to stop, insists after a while. Returns what had to be killed: it should be nothing. */
   async stop(): Promise<string[]> {
     const tree = processTree(this.pid)
+    this.#child.stderr?.off('data', complain).resume()
     this.#child.kill('SIGTERM')
     const deadline = Date.now() + STOP_TIMEOUT_MS
     // The root may go first and its children a moment later, so each is watched.
@@ -58,6 +60,10 @@ export class RunningServer {
     for (const { pid } of left) process.kill(pid, 'SIGKILL')
     return left.map(({ pid }) => `${this.server.name}: pid ${pid} outlived TERM and was killed`)
   }
+}
+
+const complain = (text: Buffer): void => {
+  process.stderr.write(text)
 }
 
 /** The port of the ready line; undefined when the output ends without one. */
