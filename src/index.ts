@@ -1,5 +1,5 @@
-import { Pool } from './parent/pool.js'
 import type { PoolOptions } from './options.js'
+import { Pool } from './parent/pool.js'
 
 export { type ErrorCode, ForkthreadError } from './errors.js'
 export type {

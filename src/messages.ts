@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { SerializedError } from './errors.js'
+import type { MechanismTerms } from './sync/create-mechanism.js'
 
 /**
  * What the rooms say to each other: parent and child over Node's IPC channel (JSON), a child's main thread and its
@@ -34,6 +35,9 @@ export interface StartChild {
   /** Inherited descriptors. */
   readonly listeners: readonly number[]
   readonly scoreboard: number
+  /** With `none`, the pass-on descriptor is inherited, too. */
+  readonly acceptMutex: 'flock' | 'none'
+  readonly passOn: number
   readonly lockPath: string
   readonly execArgv?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -80,6 +84,7 @@ export interface Lease {
   readonly handler: string
   readonly timeouts: ClientTimeouts
   readonly memory: SharedArrayBuffer
+  readonly mechanism: MechanismTerms
   readonly scoreboard: number
   readonly port: MessagePort
 }
@@ -98,9 +103,8 @@ export interface EndLease {
 /** `workerData` of the listener thread. */
 export interface ListenerStart {
   readonly slot: number
-  readonly listeners: readonly number[]
   readonly wakeDescriptor: number
-  readonly lockPath: string
+  readonly mechanism: MechanismTerms
   readonly memory: SharedArrayBuffer
   readonly scoreboard: number
 }

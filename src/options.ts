@@ -25,7 +25,10 @@ function option<T extends z.ZodType>(schema: T, meta: OptionMeta): T {
   return schema.meta({ ...meta })
 }
 
-const milliseconds = z.int().min(0).max(2 ** 31 - 1)
+const milliseconds = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1)
 const MS = 'a whole number of milliseconds from 0 (never) to 2147483647'
 const PATIENCE = 'a whole number of milliseconds from 1 to 2147483647'
 
@@ -79,10 +82,11 @@ export const schema = z.strictObject({
     meaning: 'worker threads in each process (default: 2)',
     placeholder: 'N|MIN:MAX',
   }),
-  acceptMutex: option(z.enum(['auto', 'flock']).default('auto'), {
-    allowed: "'auto' or 'flock'",
-    meaning: 'mechanism of the accept mutex (default: auto)',
-    placeholder: 'auto|flock',
+  acceptMutex: option(z.enum(['auto', 'flock', 'none']).default('auto'), {
+    allowed: "'auto', 'flock' or, on Linux, 'none'",
+    meaning:
+      'how processes take turns to accept: a file lock, none (the kernel wakes one), or auto (default): none for one listener and few processes',
+    placeholder: 'auto|flock|none',
   }),
   keepAliveTimeout: option(milliseconds.default(5000), {
     allowed: MS,
@@ -186,7 +190,11 @@ export function parseOptions(given: unknown): Settings {
   const settings = result.data
   const { headersTimeout, requestTimeout } = settings
   if (requestTimeout > 0 && headersTimeout > requestTimeout)
-    throw fail('FT_ERR_OPTION', ['headersTimeout', headersTimeout, metaOf('headersTimeout').allowed])
+    throw fail('FT_ERR_OPTION', [
+      'headersTimeout',
+      headersTimeout,
+      metaOf('headersTimeout').allowed,
+    ])
   return { ...settings, handler: resolveHandler(settings.handler) }
 }
 

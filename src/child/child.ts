@@ -1,11 +1,13 @@
-import { rmSync } from 'node:fs'
+import { openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { serializeError } from '../errors.js'
 import type { ChildMessage, StartChild } from '../messages.js'
 import { createChildMemory } from '../sync/child-memory.js'
+import { createMechanism, type MechanismTerms } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
+import { Epoll } from '../sys/epoll.js'
 import { exitImmediately } from '../sys/exit.js'
 import { mapSharedMemory } from '../sys/memory.js'
 import { acceptRest } from './accept-rest.js'
@@ -29,13 +31,14 @@ export class Child {
     if (!scoreboard.isFormatted) throw new Error('the inherited descriptor is not a scoreboard')
     this.#scoreboard = scoreboard
     const memory = createChildMemory()
-    this.#handOff = new HandOff(memory, scoreboard.words, scoreboard.idleIndex(start.slot))
-    const handOff = this.#handOff
+    const mechanism = mechanismTerms(start)
+    const handOff = new HandOff(memory, scoreboard, start.slot, createMechanism(mechanism, memory))
+    this.#handOff = handOff
     const report = (error: ReturnType<typeof serializeError>): void =>
       send({ type: 'report', error })
-    this.#threads = new WorkerThreads(start, memory, handOff, scoreboard, report)
+    this.#threads = new WorkerThreads(start, mechanism, memory, handOff, scoreboard, report)
     // It may start before the worker threads: it waits until one of them can take something.
-    this.#listener = new ListenerThread(start, memory, handOff, scoreboard, report)
+    this.#listener = new ListenerThread(start, mechanism, memory, handOff, scoreboard, report)
     this.#listener.failure().catch((error: unknown) => this.#giveUp(error))
     void this.#startThreads()
   }
@@ -76,6 +79,14 @@ export class Child {
     // The parent may be gone, too.
     if (!process.connected) exitImmediately(1)
   }
+}
+
+/** Opens what the threads of this child share to accept. */
+function mechanismTerms({ acceptMutex, listeners, lockPath, passOn }: StartChild): MechanismTerms {
+  return acceptMutex === 'none'
+    ? { kind: 'none', listeners, epoll: Epoll.create().fd, passOn }
+    : // Opened here, not inherited: the lock belongs to the open file description.
+      { kind: 'flock', listeners, lock: openSync(lockPath, 'r+') }
 }
 
 /** What worker threads print goes through this thread's streams; `_exit` would cut it off. */

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { SerializedError } from '../errors.js'
 import type { ListenerStart, Report, StartChild } from '../messages.js'
+import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { ListenerState, type Scoreboard } from '../sync/scoreboard.js'
 import { openPipe } from '../sys/descriptor.js'
@@ -22,6 +23,7 @@ export class ListenerThread {
 
   constructor(
     start: StartChild,
+    mechanism: MechanismTerms,
     memory: SharedArrayBuffer,
     handOff: HandOff,
     scoreboard: Scoreboard,
@@ -34,9 +36,8 @@ export class ListenerThread {
     this.#scoreboard = scoreboard
     const workerData: ListenerStart = {
       slot: start.slot,
-      listeners: start.listeners,
       wakeDescriptor: readEnd,
-      lockPath: start.lockPath,
+      mechanism,
       memory,
       scoreboard: start.scoreboard,
     }

@@ -10,7 +10,9 @@ for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)
 
 const send = async (message: ChildMessage): Promise<void> => {
   if (!process.connected) return
-  await new Promise<void>((resolve) => process.send?.(message, undefined, undefined, () => resolve()))
+  await new Promise<void>((resolve) =>
+    process.send?.(message, undefined, undefined, () => resolve()),
+  )
 }
 
 let child: Child | undefined

@@ -6,6 +6,7 @@ import { Piscina } from 'piscina'
 import { fail, type SerializedError, serializeError } from '../errors.js'
 import type { EndLease, HandlerKind, Lease, StartChild, WorkerMessage } from '../messages.js'
 import { LockOwner } from '../sync/child-memory.js'
+import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { emptyRow, type Scoreboard } from '../sync/scoreboard.js'
 
@@ -35,6 +36,7 @@ interface WorkerThread {
  */
 export class WorkerThreads {
   readonly #start: StartChild
+  readonly #mechanism: MechanismTerms
   readonly #memory: SharedArrayBuffer
   readonly #handOff: HandOff
   readonly #scoreboard: Scoreboard
@@ -46,12 +48,14 @@ export class WorkerThreads {
 
   constructor(
     start: StartChild,
+    mechanism: MechanismTerms,
     memory: SharedArrayBuffer,
     handOff: HandOff,
     scoreboard: Scoreboard,
     report: (error: SerializedError) => void,
   ) {
     this.#start = start
+    this.#mechanism = mechanism
     this.#memory = memory
     this.#handOff = handOff
     this.#scoreboard = scoreboard
@@ -114,6 +118,7 @@ export class WorkerThreads {
       handler,
       timeouts,
       memory: this.#memory,
+      mechanism: this.#mechanism,
       scoreboard,
       port: port2,
     }

@@ -1,6 +1,6 @@
-import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { fail } from '../errors.js'
-import { metaOf, optionNames, type OptionName } from '../options.js'
+import { metaOf, type OptionName, optionNames } from '../options.js'
 
 /** What the command line asks for. */
 export type Command =
@@ -24,7 +24,9 @@ export function parseArguments(args: readonly string[]): Command {
   if (values['help'] === true) return { action: 'help' }
   if (values['version'] === true) return { action: 'version' }
   if (positionals.length > 1)
-    throw fail('FT_ERR_USAGE', [`One handler is expected, but ${positionals.length} were given: ${positionals.join(', ')}.`])
+    throw fail('FT_ERR_USAGE', [
+      `One handler is expected, but ${positionals.length} were given: ${positionals.join(', ')}.`,
+    ])
   const options: Record<string, unknown> = {}
   for (const name of flagNames) {
     const value = values[kebab(name)]
@@ -51,7 +53,12 @@ function parse(args: readonly string[]): ReturnType<typeof parseArgs> {
   }
   for (const name of flagNames) flags[kebab(name)] = flagOf(name)
   try {
-    return parseArgs({ args: [...args], options: flags, allowPositionals: true, allowNegative: true })
+    return parseArgs({
+      args: [...args],
+      options: flags,
+      allowPositionals: true,
+      allowNegative: true,
+    })
   } catch (error) {
     throw fail('FT_ERR_USAGE', [error instanceof Error ? error.message : String(error)], error)
   }
@@ -72,7 +79,9 @@ function toValue(name: OptionName, value: unknown): unknown {
     case 'env':
       return Object.fromEntries((value as string[]).map(split))
     case 'resourceLimits':
-      return Object.fromEntries((value as string[]).map(split).map(([key, text]) => [key, numberOrText(text)]))
+      return Object.fromEntries(
+        (value as string[]).map(split).map(([key, text]) => [key, numberOrText(text)]),
+      )
     default:
       return typeof value === 'string' ? numberOrText(value) : value
   }

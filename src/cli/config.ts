@@ -14,10 +14,17 @@ export async function loadConfig(given: string): Promise<Record<string, unknown>
   try {
     options = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
   } catch (error) {
-    throw fail('FT_ERR_CONFIG', [path, error instanceof Error ? error.message : String(error)], error)
+    throw fail(
+      'FT_ERR_CONFIG',
+      [path, error instanceof Error ? error.message : String(error)],
+      error,
+    )
   }
   if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw fail('FT_ERR_CONFIG', [path, `its default export is ${options === null ? 'null' : typeof options}`])
+    throw fail('FT_ERR_CONFIG', [
+      path,
+      `its default export is ${options === null ? 'null' : typeof options}`,
+    ])
   const { handler, ...rest } = options as Record<string, unknown>
   if (handler === undefined) return rest
   const isPath = typeof handler === 'string' && !handler.startsWith('file:')

@@ -23,7 +23,9 @@ export const print = {
 /** Our own errors are sentences that say where to look; of others the stack is what helps. */
 function describe(error: Error): string {
   const text =
-    error instanceof ForkthreadError ? `${error.message} [${error.code}]` : (error.stack ?? error.message)
+    error instanceof ForkthreadError
+      ? `${error.message} [${error.code}]`
+      : (error.stack ?? error.message)
   if (!(error.cause instanceof Error)) return text
   const cause = error.cause.stack ?? error.cause.message
   return text.includes(cause) ? text : `${text}\n${cause}`

@@ -1,30 +1,46 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { fail, serializeError } from '../errors.js'
 import type { ListenerStart, Report } from '../messages.js'
-import { AcceptMutex } from '../sync/accept-mutex.js'
+import { Acceptor } from '../sync/acceptor.js'
+import { createExclusiveMechanism, createMutexMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { Epoll } from '../sys/epoll.js'
 import { errnoName } from '../sys/libc.js'
 import { mapSharedMemory } from '../sys/memory.js'
-import { AcceptLoop } from './accept-loop.js'
+import { PollSet } from '../sys/poll.js'
+import { runExclusiveLoop } from './exclusive-loop.js'
+import { Intake } from './intake.js'
+import { runMutexLoop } from './mutex-loop.js'
 
-// The listener thread of a child. It never runs an event loop: it sleeps in Atomics.wait, flock or poll.
+// The listener thread of a child. It never runs an event loop: it sleeps in Atomics.wait, flock, poll or epoll.
 const start = workerData as ListenerStart
+const { slot, memory, wakeDescriptor } = start
+const terms = start.mechanism
 const scoreboard = new Scoreboard(mapSharedMemory(start.scoreboard, SCOREBOARD_BYTES))
-const mutex = new AcceptMutex(start.lockPath)
+const acceptor = new Acceptor(terms.listeners, memory)
 
-new AcceptLoop({
-  slot: start.slot,
-  listeners: start.listeners,
-  wakeDescriptor: start.wakeDescriptor,
-  mutex,
-  handOff: new HandOff(start.memory, scoreboard.words, scoreboard.idleIndex(start.slot)),
-  scoreboard,
-  onShortage: (errorNumber) => {
-    const context = 'connections wait in the backlog until it is over'
-    const error = fail('FT_ERR_SYSTEM', ['accept', errnoName(errorNumber), context])
-    parentPort?.postMessage({ type: 'report', error: serializeError(error) } satisfies Report)
-  },
-}).run()
+const onShortage = (errorNumber: number): void => {
+  const context = 'connections wait in the backlog until it is over'
+  const error = fail('FT_ERR_SYSTEM', ['accept', errnoName(errorNumber), context])
+  parentPort?.postMessage({ type: 'report', error: serializeError(error) } satisfies Report)
+}
+const intakeOf = (handOff: HandOff): Intake =>
+  new Intake({ slot, wakeDescriptor, acceptor, handOff, scoreboard, onShortage })
 
-mutex.close()
+if (terms.kind === 'flock') {
+  const mechanism = createMutexMechanism(terms, memory)
+  const handOff = new HandOff(memory, scoreboard, slot, mechanism)
+  const poll = new PollSet([...terms.listeners, wakeDescriptor])
+  runMutexLoop(intakeOf(handOff), handOff, mechanism, poll)
+} else {
+  const mechanism = createExclusiveMechanism(terms, memory)
+  const handOff = new HandOff(memory, scoreboard, slot, mechanism)
+  const epoll = new Epoll(terms.epoll)
+  epoll.add(wakeDescriptor, false)
+  const intake = intakeOf(handOff)
+  const { passOn } = terms
+  // It begins disarmed.
+  mechanism.disarm()
+  runExclusiveLoop({ intake, handOff, mechanism, acceptor, epoll, passOn })
+}

@@ -27,10 +27,12 @@ export interface ForkedChildEvents {
 export interface Inheritance {
   readonly listeners: readonly number[]
   readonly scoreboard: number
+  /** Only where there is no accept mutex. */
+  readonly passOn: number | undefined
 }
 
 /** What it needs to be told; the numbers of inherited descriptors are filled in here. */
-export type StartTerms = Omit<StartChild, 'type' | 'listeners' | 'scoreboard'>
+export type StartTerms = Omit<StartChild, 'type' | 'listeners' | 'scoreboard' | 'passOn'>
 
 /**
  * One child process, from its fork to its exit: starting → ready → draining → gone, each step optional but the
@@ -48,9 +50,10 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     super()
     this.slot = terms.slot
     this.generation = terms.generation
-    const { listeners, scoreboard } = inheritance
+    const { listeners, scoreboard, passOn } = inheritance
+    const inherited = [...listeners, scoreboard, ...(passOn === undefined ? [] : [passOn])]
     this.#process = fork(childFile, [], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...listeners, scoreboard],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...inherited],
       // No code of the user runs in the child's main thread, so flags such as --inspect have no business there.
       execArgv: [],
     })
@@ -67,6 +70,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       ...terms,
       listeners: listeners.map((_, index) => FIRST_INHERITED + index),
       scoreboard: FIRST_INHERITED + listeners.length,
+      passOn: FIRST_INHERITED + listeners.length + 1,
     })
   }
 

@@ -1,13 +1,15 @@
-import { closeSync } from 'node:fs'
 import { EventEmitter } from 'node:events'
+import { closeSync } from 'node:fs'
 import { fail } from '../errors.js'
 import type { HandlerKind } from '../messages.js'
 import { type PoolOptions, parseOptions, type Settings } from '../options.js'
 import type { Decision, Stats } from '../stats.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { openEventDescriptor, signalEvent } from '../sys/event-descriptor.js'
 import { createSharedMemory, mapSharedMemory } from '../sys/memory.js'
 import { parseAddress } from './address.js'
 import { Children, describeExit } from './children.js'
+import { chooseMechanism } from './choose-mechanism.js'
 import { Listener } from './listener.js'
 import { LockFolder } from './lock-folder.js'
 import { collectStats } from './stats.js'
@@ -59,6 +61,8 @@ interface Resources {
   readonly lockFolder: LockFolder
   readonly scoreboardFd: number
   readonly scoreboard: Scoreboard
+  /** The pass-on descriptor, where there is no accept mutex. */
+  readonly passOn: number | undefined
 }
 
 /** A running server pool. Made by `createPool`. */
@@ -82,12 +86,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const { keepAliveTimeout, headersTimeout, requestTimeout } = settings
     this.#children = new Children(
       {
-        inheritance: { listeners: listeners.map(({ fd }) => fd), scoreboard: scoreboardFd },
+        inheritance: {
+          listeners: listeners.map(({ fd }) => fd),
+          scoreboard: scoreboardFd,
+          passOn: resources.passOn,
+        },
         terms: {
           handler,
           threads: threads.min,
           timeouts: { keepAliveTimeout, headersTimeout, requestTimeout },
           drainTimeout,
+          acceptMutex: resources.passOn === undefined ? 'flock' : 'none',
           lockPath: lockFolder.lockPath,
           ...(execArgv === undefined ? {} : { execArgv }),
           ...(env === undefined ? {} : { env }),
@@ -100,6 +109,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     )
     this.#children.on('ready', ({ pid, generation }) => this.emit('child', { pid, generation }))
     this.#children.on('report', (error) => this.#report(error))
+    this.#children.on('exit', () => {
+      // It may have had a wake-up for a connection that still waits.
+      if (resources.passOn !== undefined && this.#state !== 'closed') signalEvent(resources.passOn)
+    })
     this.#children.on('exit', ({ pid, generation, startedAt }, exit, expected) => {
       if (!expected && this.#state === 'serving')
         this.#report(fail('FT_ERR_CHILD_DIED', [pid, describeExit(exit)]))
@@ -212,13 +225,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #release(): void {
     this.#move('closed')
     closeSync(this.#resources.scoreboardFd)
+    if (this.#resources.passOn !== undefined) closeSync(this.#resources.passOn)
     this.#resources.lockFolder.remove()
     process.off('exit', this.#cleanUp)
   }
 
   /** The process exits under an open pool: children notice it by themselves, files do not. */
   readonly #cleanUp = (): void => {
-    if (this.#state !== 'closing') for (const listener of this.#resources.listeners) listener.close()
+    if (this.#state !== 'closing')
+      for (const listener of this.#resources.listeners) listener.close()
     this.#resources.lockFolder.remove()
   }
 
@@ -243,7 +258,8 @@ async function acquire(settings: Settings): Promise<Resources> {
     const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
     const scoreboard = new Scoreboard(mapSharedMemory(scoreboardFd, SCOREBOARD_BYTES))
     scoreboard.format()
-    return { listeners, lockFolder: new LockFolder(), scoreboardFd, scoreboard }
+    const passOn = chooseMechanism(settings) === 'none' ? openEventDescriptor() : undefined
+    return { listeners, lockFolder: new LockFolder(), scoreboardFd, scoreboard, passOn }
   } catch (error) {
     for (const listener of listeners) listener.close()
     throw error

@@ -1,7 +1,7 @@
 import type { HandlerKind } from '../messages.js'
+import type { Decision, ProcessStats, Stats, ThreadStats } from '../stats.js'
 import { bit } from '../sync/bits.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
-import type { Decision, ProcessStats, Stats, ThreadStats } from '../stats.js'
 import type { Children } from './children.js'
 import type { ForkedChild } from './forked-child.js'
 import type { Listener } from './listener.js'
@@ -87,4 +87,3 @@ function threadStats(scoreboard: Scoreboard, slot: number, id: number): ThreadSt
     heapBytes: row.heapBytes,
   }
 }
-

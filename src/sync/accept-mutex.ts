@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs'
 import { lockFile, tryLockFile, unlockFile } from '../sys/file-lock.js'
 
 /**
@@ -7,14 +6,15 @@ import { lockFile, tryLockFile, unlockFile } from '../sys/file-lock.js'
  * An exclusive `flock` on a file that each child opens for itself. The lock belongs to the open file
  * description, so an inherited descriptor would be the parent's lock and exclude nobody. The kernel frees it
  * when the last descriptor of that description goes, that is, when its holder ends in whatever way;
- * waiters sleep in the kernel.
+ * waiters sleep in the kernel. Between the threads of one child, which share the description, it excludes
+ * nobody: there the acceptor word does (see `Acceptor`).
  */
 export class AcceptMutex {
   readonly #fd: number
 
-  /** Opens the lock file, closed on exec (as all that Node opens), so no grandchild keeps the lock alive. */
-  constructor(path: string) {
-    this.#fd = openSync(path, 'r+')
+  /** `fd` is this child's own open file description of the lock file. */
+  constructor(fd: number) {
+    this.#fd = fd
   }
 
   /** Takes the mutex, asleep in the kernel until it is free. Returns whether it had to wait. */
@@ -24,11 +24,12 @@ export class AcceptMutex {
     return true
   }
 
-  release(): void {
-    unlockFile(this.#fd)
+  tryAcquire(): boolean {
+    return tryLockFile(this.#fd)
   }
 
-  close(): void {
-    closeSync(this.#fd)
+  /** Also when it is not held: that changes nothing. */
+  release(): void {
+    unlockFile(this.#fd)
   }
 }

@@ -9,18 +9,18 @@ import { MAX_THREADS } from './limits.js'
  *            1  queue head            next place to take from   (under the mutex)
  *            2  queue tail            next place to put to      (under the mutex)
  *           16  capacity              event count: grows when a thread may be able to take more
- *           17  listener asleep       1 while the listener thread waits for capacity
+ *           17  listener asleep       1 while the listener thread watches no listener, for want of capacity
  *           18  open bits             one per thread: busy, but its loop turns (waits for I/O)
  *           19  stopping              1: the listener thread shall leave
  *           20  next to wake          where the search for an idle thread starts
- *           21  ahead                 how many descriptors may be queued for threads that are not idle
+ *           21  acceptor              mutex: which thread of this child holds or wants the accept mutex
+ *           22  first listener        which listener is asked first, so that no port starves
  *           32  ring[64]              the queued descriptors
  *           96  thread 0              16 words each: one cache line
  *          112  thread 1 …
  *
  *     thread  +0  wake                event count: grows when the thread shall look at the queue
  *             +1  in hand             descriptor + 1 taken from the queue and not yet wrapped
- *             +2  active µs           recent busy time of its event loop per request; -1: not known yet
  */
 /** A power of two, above the most that is ever queued: one per idle thread and one more. */
 export const RING_SIZE = 64
@@ -34,17 +34,21 @@ export const Word = {
   openBits: 18,
   stopping: 19,
   nextToWake: 20,
-  ahead: 21,
+  acceptor: 21,
+  firstListener: 22,
   ring: 32,
 } as const
 
 const THREADS = Word.ring + RING_SIZE
 const THREAD_WORDS = 16
 
-export const ThreadWord = { wake: 0, inHand: 1, activeUs: 2 } as const
+export const ThreadWord = { wake: 0, inHand: 1 } as const
 
 /** The place of a thread's own word. */
-export function threadWord(thread: number, word: (typeof ThreadWord)[keyof typeof ThreadWord]): number {
+export function threadWord(
+  thread: number,
+  word: (typeof ThreadWord)[keyof typeof ThreadWord],
+): number {
   return THREADS + thread * THREAD_WORDS + word
 }
 
@@ -56,9 +60,5 @@ export const LockOwner = {
 } as const
 
 export function createChildMemory(): SharedArrayBuffer {
-  const buffer = new SharedArrayBuffer((THREADS + MAX_THREADS * THREAD_WORDS) * 4)
-  const words = new Int32Array(buffer)
-  for (let thread = 0; thread < MAX_THREADS; thread++)
-    words[threadWord(thread, ThreadWord.activeUs)] = -1
-  return buffer
+  return new SharedArrayBuffer((THREADS + MAX_THREADS * THREAD_WORDS) * 4)
 }

@@ -1,7 +1,9 @@
 import { bit, count, nextSetBit } from './bits.js'
-import { ThreadWord, threadWord, Word } from './child-memory.js'
+import { LockOwner, ThreadWord, threadWord, Word } from './child-memory.js'
 import { FdQueue } from './fd-queue.js'
 import { MAX_THREADS } from './limits.js'
+import type { Mechanism } from './mechanism.js'
+import type { Scoreboard } from './scoreboard.js'
 
 /**
  * The hand-off of descriptors from the listener thread to the worker threads of one child.
@@ -30,26 +32,39 @@ import { MAX_THREADS } from './limits.js'
 export class HandOff {
   readonly queue: FdQueue
   readonly #words: Int32Array
-  readonly #scoreboard: Int32Array
+  readonly #slot: number
+  readonly #scoreboard: Scoreboard
+  readonly #shared: Int32Array
   readonly #idleIndex: number
+  readonly #mechanism: Mechanism
 
-  /** `scoreboard[idleIndex]` is the idle word of this process. */
-  constructor(memory: SharedArrayBuffer, scoreboard: Int32Array, idleIndex: number) {
+  /** `slot` is that of this process in the scoreboard. */
+  constructor(
+    memory: SharedArrayBuffer,
+    scoreboard: Scoreboard,
+    slot: number,
+    mechanism: Mechanism,
+  ) {
     this.#words = new Int32Array(memory)
+    this.#slot = slot
     this.#scoreboard = scoreboard
-    this.#idleIndex = idleIndex
+    this.#shared = scoreboard.words
+    this.#idleIndex = scoreboard.idleIndex(slot)
+    this.#mechanism = mechanism
     this.queue = new FdQueue(this.#words)
   }
 
   // ── worker thread ────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * The thread has nothing in flight any more. If it returns a descriptor, the thread has become
-   * busy again with that one.
+   * The thread has nothing in flight any more. If it returns a descriptor, the thread is busy with that one now. Where
+   * the listener thread is out of action, the thread accepts by itself, up to `room` connections.
    */
-  becomeIdle(thread: number): number {
+  becomeIdle(thread: number, room: number): number {
     Atomics.and(this.#words, Word.openBits, ~bit(thread))
-    Atomics.or(this.#scoreboard, this.#idleIndex, bit(thread))
+    const fd = this.#selfServe(thread, room)
+    if (fd >= 0) return fd
+    Atomics.or(this.#shared, this.#idleIndex, bit(thread))
     if (this.queue.length > 0) return this.#takeAsBusy(thread)
     this.#announceCapacity()
     return -1
@@ -57,7 +72,7 @@ export class HandOff {
 
   /** The thread has begun something. Called before its handler runs, so that the baton is on its way. */
   becomeBusy(thread: number): void {
-    Atomics.and(this.#scoreboard, this.#idleIndex, ~bit(thread))
+    Atomics.and(this.#shared, this.#idleIndex, ~bit(thread))
     Atomics.and(this.#words, Word.openBits, ~bit(thread))
     if (this.queue.length > 0) this.wakeOne()
   }
@@ -129,11 +144,6 @@ export class HandOff {
     Atomics.notify(this.#words, index)
   }
 
-  /** Notes how long a request keeps the thread's event loop busy, by recent measure. */
-  noteActiveUs(thread: number, activeUs: number): void {
-    Atomics.store(this.#words, threadWord(thread, ThreadWord.activeUs), activeUs)
-  }
-
   // ── listener thread ──────────────────────────────────────────────────────────────────────────────
 
   /** Queues a descriptor and wakes whoever shall take it; false when the ring is full. */
@@ -147,12 +157,13 @@ export class HandOff {
   sleepUntil(hasCapacity: () => boolean, timeoutMs = Number.POSITIVE_INFINITY): void {
     const seen = Atomics.load(this.#words, Word.capacity)
     Atomics.store(this.#words, Word.listenerAsleep, 1)
-    if (!hasCapacity() && !this.isStopping) Atomics.wait(this.#words, Word.capacity, seen, timeoutMs)
+    if (!hasCapacity() && !this.isStopping)
+      Atomics.wait(this.#words, Word.capacity, seen, timeoutMs)
     Atomics.store(this.#words, Word.listenerAsleep, 0)
   }
 
   get idleBits(): number {
-    return Atomics.load(this.#scoreboard, this.#idleIndex)
+    return Atomics.load(this.#shared, this.#idleIndex)
   }
 
   get idleCount(): number {
@@ -163,22 +174,9 @@ export class HandOff {
     return count(Atomics.load(this.#words, Word.openBits))
   }
 
-  /** The least that a request keeps the event loop of a thread busy, by its recent measure; -1: not known. */
-  get leastActiveUs(): number {
-    let least = -1
-    for (let thread = 0; thread < MAX_THREADS; thread++) {
-      const activeUs = Atomics.load(this.#words, threadWord(thread, ThreadWord.activeUs))
-      if (activeUs >= 0 && (least < 0 || activeUs < least)) least = activeUs
-    }
-    return least
-  }
-
-  /**
-   * How many descriptors the listener thread queues ahead. A thread that takes one wakes the listener thread only
-   * when half of them are gone.
-   */
-  set ahead(limit: number) {
-    Atomics.store(this.#words, Word.ahead, limit)
+  /** Whether the listener thread watches nothing, for want of capacity. */
+  get isListenerAsleep(): boolean {
+    return Atomics.load(this.#words, Word.listenerAsleep) === 1
   }
 
   get isStopping(): boolean {
@@ -187,7 +185,7 @@ export class HandOff {
 
   // ── the child's main thread ──────────────────────────────────────────────────────────────────────
 
-  /** Tells the listener thread to leave as soon as it runs again. */
+  /** Tells the listener thread to leave as soon as it runs again, and the worker threads to accept nothing. */
   stopListening(): void {
     Atomics.store(this.#words, Word.stopping, 1)
     Atomics.add(this.#words, Word.capacity, 1)
@@ -199,9 +197,9 @@ export class HandOff {
    * others, and the wake-up that it may have had with it goes to somebody else.
    */
   recover(self: number, dead: number): void {
+    this.#mechanism.recover(LockOwner.worker(dead))
     const fd = this.queue.recover(dead)
     this.withdraw(dead)
-    Atomics.store(this.#words, threadWord(dead, ThreadWord.activeUs), -1)
     if (fd >= 0 && !this.queue.push(self, fd)) throw new Error('unreachable: the fd queue is full')
     if (this.queue.length > 0) this.wakeOne()
     this.#announceCapacity()
@@ -229,11 +227,11 @@ export class HandOff {
 
   /** Busy first, then the queue: between the two the listener does not count on this thread. */
   #takeAsBusy(thread: number): number {
-    Atomics.and(this.#scoreboard, this.#idleIndex, ~bit(thread))
+    Atomics.and(this.#shared, this.#idleIndex, ~bit(thread))
     const fd = this.queue.take(thread)
     if (fd < 0) {
       // Somebody else was faster. A descriptor that came since found this bit clear: look again.
-      return this.becomeIdle(thread)
+      return this.becomeIdle(thread, 1)
     }
     this.#afterTake()
     return fd
@@ -245,11 +243,25 @@ export class HandOff {
     this.#announceCapacity()
   }
 
+  /**
+   * Connections that go to this busy thread without a detour; they pass the queue, where they are safe should the
+   * thread die, and other threads may take them as well. More than one only if nobody idles anywhere.
+   */
+  #selfServe(thread: number, room: number): number {
+    if (!this.isListenerAsleep || this.isStopping) return -1
+    const isAlone =
+      room > 1 && this.idleBits === 0 && this.#scoreboard.idleElsewhere(this.#slot) === 0
+    const self = LockOwner.worker(thread)
+    const accepted = this.#mechanism.selfServe(self, isAlone ? room : 1, (fd) => {
+      this.queue.push(self, fd)
+    })
+    if (accepted === 0) return -1
+    this.#scoreboard.addToField(this.#slot, 'accepted', accepted)
+    return this.queue.take(thread)
+  }
+
   #announceCapacity(): void {
-    if (Atomics.load(this.#words, Word.listenerAsleep) === 0) return
-    // With descriptors queued ahead the next wake-up may wait until half of them are gone.
-    if (this.queue.length > Atomics.load(this.#words, Word.ahead) >> 1) return
-    Atomics.add(this.#words, Word.capacity, 1)
-    Atomics.notify(this.#words, Word.capacity)
+    if (!this.isListenerAsleep) return
+    this.#mechanism.wakeListener()
   }
 }

@@ -36,6 +36,6 @@ export class PollSet {
 
   /** Whether the descriptor at this place of the set was ready in the last `wait`. */
   isReady(index: number): boolean {
-    return ((this.#words[index * WORDS + 1] ?? 0) >>> REVENTS_SHIFT) !== 0
+    return (this.#words[index * WORDS + 1] ?? 0) >>> REVENTS_SHIFT !== 0
   }
 }

@@ -160,7 +160,7 @@ export class Activity {
       this.#standing = next
       const fd =
         next === 'idle'
-          ? this.#handOff.becomeIdle(this.#thread)
+          ? this.#handOff.becomeIdle(this.#thread, this.#batch)
           : this.#handOff.becomeOpen(this.#thread)
       if (fd < 0) break
       this.adopt(fd)
@@ -200,9 +200,11 @@ export class Activity {
     this.#measuredAt = now
     this.#requestsSinceMeasure = 0
     this.#row.activeUs = activeUs
-    this.#batch = Math.min(Math.max(Math.floor(MOST_BATCH_US / Math.max(activeUs, 1)), 1), MOST_BATCH)
+    this.#batch = Math.min(
+      Math.max(Math.floor(MOST_BATCH_US / Math.max(activeUs, 1)), 1),
+      MOST_BATCH,
+    )
     this.#row.heapBytes = process.memoryUsage().heapUsed
-    this.#handOff.noteActiveUs(this.#thread, activeUs)
   }
 
   #publish(): void {

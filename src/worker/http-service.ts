@@ -35,7 +35,10 @@ export class HttpService implements Service {
     this.#connections = connections
     this.#activity = activity
     this.#report = report
-    this.#server = createServer({ ...timeouts, connectionsCheckingInterval: checkInterval(timeouts) })
+    this.#server = createServer({
+      ...timeouts,
+      connectionsCheckingInterval: checkInterval(timeouts),
+    })
     this.#server.on('request', this.#onRequest)
     if (upgrade !== undefined) {
       this.#server.on('upgrade', (request, socket, head) =>
@@ -87,7 +90,12 @@ export class HttpService implements Service {
     if (!response.writableEnded || response.writableLength > 0) activity.requestWaits()
   }
 
-  #onUpgrade(upgrade: UpgradeHandler, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #onUpgrade(
+    upgrade: UpgradeHandler,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): void {
     this.#activity.requestStarted(request.socket)
     const finish = (): void => this.#activity.requestEnded()
     const failed = (error: unknown): void => {

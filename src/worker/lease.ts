@@ -1,4 +1,5 @@
 import type { EndLease, Lease, WorkerMessage } from '../messages.js'
+import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
 import { mapSharedMemory } from '../sys/memory.js'
@@ -21,10 +22,16 @@ import type { ReportFailure, Service } from './service.js'
 export default async function lease(terms: Lease): Promise<void> {
   const { slot, thread, generation, port } = terms
   const scoreboard = new Scoreboard(mapSharedMemory(terms.scoreboard, SCOREBOARD_BYTES))
-  const handOff = new HandOff(terms.memory, scoreboard.words, scoreboard.idleIndex(slot))
+  const mechanism = createMechanism(terms.mechanism, terms.memory)
+  const handOff = new HandOff(terms.memory, scoreboard, slot, mechanism)
   const activity = new Activity(slot, thread, handOff, scoreboard, (fd) => service.serve(fd))
   const handler = await loadHandler(terms.handler)
-  await setUpHandler(terms.handler, handler, { process: slot, thread, generation, pid: process.pid })
+  await setUpHandler(terms.handler, handler, {
+    process: slot,
+    thread,
+    generation,
+    pid: process.pid,
+  })
   const connections = new Connections(thread, handOff, activity)
   const service = createService(handler, terms, connections, activity, createReporter(port))
 

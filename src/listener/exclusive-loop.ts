@@ -1,0 +1,77 @@
+import type { Acceptor } from '../sync/acceptor.js'
+import type { ExclusiveMechanism } from '../sync/exclusive-mechanism.js'
+import type { HandOff } from '../sync/hand-off.js'
+import { ListenerState } from '../sync/scoreboard.js'
+import type { Epoll } from '../sys/epoll.js'
+import { clearEvent, signalEvent } from '../sys/event-descriptor.js'
+import { shouldStepBack } from './admission.js'
+import { type Intake, LATE_WAKE_MS } from './intake.js'
+
+export interface ExclusiveLoopOptions {
+  readonly intake: Intake
+  readonly handOff: HandOff
+  readonly mechanism: ExclusiveMechanism
+  readonly acceptor: Acceptor
+  /** Watches the wake descriptor always, listeners and pass-on descriptor while armed. */
+  readonly epoll: Epoll
+  /** See ExclusiveMechanism. */
+  readonly passOn: number
+}
+
+/**
+ * The life of the listener thread without an accept mutex: it sleeps in one epoll instance, armed while its child has
+ * capacity; look again, accept, hand over, and disarm when there is no room left.
+ */
+export function runExclusiveLoop(options: ExclusiveLoopOptions): void {
+  const { intake, handOff, mechanism, acceptor, epoll, passOn } = options
+  let isArmed = false
+  while (!intake.isStopping) {
+    if (!isArmed) isArmed = sleepDisarmed()
+    if (!isArmed) continue
+    intake.enter(ListenerState.polling)
+    const ready = epoll.wait(intake.hasQueued ? LATE_WAKE_MS : -1)
+    if (intake.isStopping) break
+    if (ready.length === 0) intake.wakeAgain()
+    if (ready.includes(passOn)) clearEvent(passOn)
+    const shortage = intake.accept()
+    intake.handOver()
+    if (shortage === 0 && intake.room > 0) continue
+    mechanism.disarm()
+    isArmed = false
+    callAnother()
+    if (shortage !== 0) intake.backOff(shortage)
+  }
+  mechanism.disarm()
+  intake.enter(ListenerState.none)
+
+  /**
+   * Disarmed, the word says 1. The look for capacity comes after that: a thread that has set its bit before it was 1, and so
+   * did not arm, is seen here; one that sets it later sees the 1 and arms. Returns whether the instance is armed.
+   */
+  function sleepDisarmed(): boolean {
+    const capacity = intake.capacity()
+    if (intake.room > 0) {
+      mechanism.wakeListener()
+      return true
+    }
+    const isSteppingBack = shouldStepBack(capacity)
+    intake.enter(isSteppingBack ? ListenerState.steppingBack : ListenerState.waitingForCapacity)
+    const timeoutMs = isSteppingBack
+      ? intake.nextStepBackMs()
+      : intake.hasQueued
+        ? LATE_WAKE_MS
+        : -1
+    const ready = epoll.wait(timeoutMs)
+    if (ready.length === 0) intake.wakeAgain()
+    else if (handOff.isListenerAsleep) mechanism.disarmAgain()
+    return !handOff.isListenerAsleep
+  }
+
+  /**
+   * The wake-up for what still waits may have been this child's, and no other knows of it. Whoever is called and can't take
+   * it either disarms and calls the next, so this ends; if nobody is armed, the call waits for the next who is.
+   */
+  function callAnother(): void {
+    if (acceptor.hasWaiting) signalEvent(passOn)
+  }
+}

@@ -1,0 +1,135 @@
+import type { Acceptor } from '../sync/acceptor.js'
+import { LockOwner } from '../sync/child-memory.js'
+import type { HandOff } from '../sync/hand-off.js'
+import { ListenerState, type Scoreboard } from '../sync/scoreboard.js'
+import { closeDescriptor } from '../sys/descriptor.js'
+import { PollSet } from '../sys/poll.js'
+import { acceptable, type Capacity } from './admission.js'
+
+/** No descriptors or no memory: only time can mend it. The pause doubles up to the longest. */
+const SHORTEST_BACKOFF_MS = 10
+const LONGEST_BACKOFF_MS = 1000
+
+/** How long a child without idle threads leaves a connection to one that has some; doubles while it lasts. */
+const SHORTEST_STEP_BACK_MS = 2
+const LONGEST_STEP_BACK_MS = 100
+
+/**
+ * A woken thread takes what is queued within a fraction of a millisecond. If something is queued for longer than
+ * this, the thread that was woken is blocked by code outside a request, and another one is woken.
+ */
+export const LATE_WAKE_MS = 10
+
+export interface IntakeOptions {
+  readonly slot: number
+  /** Becomes readable when the thread shall look whether it is to stop. */
+  readonly wakeDescriptor: number
+  readonly acceptor: Acceptor
+  readonly handOff: HandOff
+  readonly scoreboard: Scoreboard
+  /** Called when `accept` fails in a way that lasts (no descriptors, no memory), once each time it begins. */
+  readonly onShortage: (errorNumber: number) => void
+}
+
+/** What both loops of a listener thread do: look at the capacity, accept, hand over, back off. */
+export class Intake {
+  readonly #options: IntakeOptions
+  readonly #wake: PollSet
+  readonly #accepted: number[] = []
+  #stepBackMs = SHORTEST_STEP_BACK_MS
+  #backoffMs = SHORTEST_BACKOFF_MS
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+    this.#wake = new PollSet([options.wakeDescriptor])
+  }
+
+  get isStopping(): boolean {
+    return this.#options.handOff.isStopping
+  }
+
+  enter(state: (typeof ListenerState)[keyof typeof ListenerState]): void {
+    this.#options.scoreboard.setField(this.#options.slot, 'listenerState', state)
+  }
+
+  capacity(): Capacity {
+    const { handOff, scoreboard, slot } = this.#options
+    // The queue first: a thread clears its idle bit before it takes, so what is no longer counted as queued
+    // is no longer counted as idle either. The other way round, one thread could be counted on twice.
+    const queued = handOff.queue.length
+    const idle = handOff.idleCount
+    // What the other children do matters only when nobody is idle here, and costs a look at each.
+    if (idle - queued > 0) return { idle, queued, open: 0, idleElsewhere: 0 }
+    return {
+      idle,
+      queued,
+      open: handOff.openCount,
+      idleElsewhere: scoreboard.idleElsewhere(slot),
+    }
+  }
+
+  /** How many connections may be accepted at this moment. */
+  get room(): number {
+    return acceptable(this.capacity())
+  }
+
+  /** Accepts as many as there is room for; they wait in here for `handOver`. Returns the error of a shortage, or 0. */
+  accept(): number {
+    this.enter(ListenerState.accepting)
+    const { acceptor } = this.#options
+    const { broken, shortage } = acceptor.accept(this.room, (fd) => this.#accepted.push(fd))
+    if (broken > 0) this.#count('acceptErrors', broken)
+    return shortage
+  }
+
+  /** The threads get what was accepted. */
+  handOver(): void {
+    if (this.#accepted.length === 0) return
+    this.#count('accepted', this.#accepted.length)
+    for (const fd of this.#accepted) {
+      // Can't be full: at most one more than there are threads is ever queued. A closed connection is
+      // still better than a leaked one.
+      if (!this.#options.handOff.offer(LockOwner.listener, fd)) closeDescriptor(fd)
+    }
+    this.#accepted.length = 0
+    this.#stepBackMs = SHORTEST_STEP_BACK_MS
+    this.#backoffMs = SHORTEST_BACKOFF_MS
+  }
+
+  /** Sleeps after a shortage, without any lock: other children have descriptors of their own. Only a stop ends it early. */
+  backOff(errorNumber: number): void {
+    if (this.#backoffMs === SHORTEST_BACKOFF_MS) this.#options.onShortage(errorNumber)
+    this.#count('acceptErrors', 1)
+    this.enter(ListenerState.backingOff)
+    this.#wake.wait(this.#backoffMs)
+    this.#backoffMs = Math.min(this.#backoffMs * 2, LONGEST_BACKOFF_MS)
+  }
+
+  /**
+   * How long to step back for idle threads of other children, which wait for connections themselves. Only a change over
+   * there, of which nobody tells this process, makes this child needed: it looks again now and then, ever less often.
+   */
+  nextStepBackMs(): number {
+    const now = this.#stepBackMs
+    this.#stepBackMs = Math.min(now * 2, LONGEST_STEP_BACK_MS)
+    return now
+  }
+
+  /** Whether something waits in the fd queue; it is then to be looked at again after `LATE_WAKE_MS`. */
+  get hasQueued(): boolean {
+    return this.#options.handOff.queue.length > 0
+  }
+
+  /** What is still queued when it should long have been taken goes to somebody else. */
+  wakeAgain(): void {
+    if (this.hasQueued) this.#options.handOff.wakeOne()
+  }
+
+  noteMutexWait(): void {
+    this.#count('mutexWaits', 1)
+  }
+
+  #count(field: 'accepted' | 'acceptErrors' | 'mutexWaits', more: number): void {
+    this.#options.scoreboard.addToField(this.#options.slot, field, more)
+  }
+}

@@ -1,0 +1,19 @@
+import { fail } from '../errors.js'
+import { metaOf, type Settings } from '../options.js'
+import { hasEpoll } from '../sys/epoll.js'
+
+/** More processes than this share the kernel's wake-ups less evenly than the mutex does. */
+const FEW_PROCESSES = 8
+
+/**
+ * Which mechanism `acceptMutex` stands for here. `auto` leaves the mutex out where the classic advice allows it: with a
+ * single listener there is no poll whose answer could be stale for another port, and with the kernel's exclusive
+ * wake-up few processes are no herd.
+ * @throws FT_ERR_OPTION for `none` where the kernel has no exclusive wake-up
+ */
+export function chooseMechanism({ acceptMutex, listen, processes }: Settings): 'flock' | 'none' {
+  if (acceptMutex === 'none' && !hasEpoll)
+    throw fail('FT_ERR_OPTION', ['acceptMutex', acceptMutex, metaOf('acceptMutex').allowed])
+  if (acceptMutex !== 'auto') return acceptMutex
+  return hasEpoll && listen.length === 1 && processes.max <= FEW_PROCESSES ? 'none' : 'flock'
+}

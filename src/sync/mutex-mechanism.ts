@@ -1,0 +1,62 @@
+import type { AcceptMutex } from './accept-mutex.js'
+import type { Acceptor } from './acceptor.js'
+import { Word } from './child-memory.js'
+import type { Mechanism } from './mechanism.js'
+import { Mutex } from './mutex.js'
+
+/**
+ * Only the holder of the accept mutex polls and accepts. Two locks, always taken in this order: `turn` among the threads
+ * of this child, then the file lock among the children; a file lock alone would let two threads of
+ * one child in.
+ */
+export class MutexMechanism implements Mechanism {
+  readonly #words: Int32Array
+  readonly #turn: Mutex
+  readonly #mutex: AcceptMutex
+  readonly #acceptor: Acceptor
+
+  constructor(memory: SharedArrayBuffer, mutex: AcceptMutex, acceptor: Acceptor) {
+    this.#words = new Int32Array(memory)
+    this.#turn = new Mutex(this.#words, Word.acceptor)
+    this.#mutex = mutex
+    this.#acceptor = acceptor
+  }
+
+  /** For the listener thread: sleeps until both locks are its own. Returns whether it had to wait for another child. */
+  acquire(self: number): boolean {
+    // A worker thread holds it for a few microseconds at most: it never waits while it does.
+    this.#turn.lock(self)
+    return this.#mutex.acquire()
+  }
+
+  release(self: number): void {
+    this.#mutex.release()
+    this.#turn.unlock(self)
+  }
+
+  wakeListener(): void {
+    Atomics.add(this.#words, Word.capacity, 1)
+    Atomics.notify(this.#words, Word.capacity)
+  }
+
+  selfServe(self: number, room: number, take: (fd: number) => void): number {
+    if (!this.#turn.tryLock(self)) return 0
+    try {
+      if (!this.#mutex.tryAcquire()) return 0
+      try {
+        return this.#acceptor.accept(room, take).accepted
+      } finally {
+        this.#mutex.release()
+      }
+    } finally {
+      this.#turn.unlock(self)
+    }
+  }
+
+  recover(dead: number): void {
+    // The file lock belongs to the process and outlives the thread. To release it is right also if the thread
+    // had not got that far: nobody else of this child can hold it while `turn` is the dead thread's.
+    if (this.#turn.isHeldBy(dead)) this.#mutex.release()
+    this.#turn.recover(dead)
+  }
+}

@@ -1,0 +1,72 @@
+import { constants as osConstants } from 'node:os'
+import { check, declareOptional, errno } from './libc.js'
+
+const epoll_create1 = declareOptional<[number]>('int epoll_create1(int flags)')
+const epoll_ctl = declareOptional<[number, number, number, Uint8Array]>(
+  'int epoll_ctl(int epfd, int operation, int fd, void *event)',
+)
+const epoll_wait = declareOptional<[number, Uint8Array, number, number]>(
+  'int epoll_wait(int epfd, void *events, int most, int timeout)',
+)
+
+const { EBADF, EEXIST, EINTR, ENOENT } = osConstants.errno
+
+const EPOLL_CLOEXEC = 0o2000000
+const EPOLL_CTL_ADD = 1
+const EPOLL_CTL_DEL = 2
+const EPOLLIN = 1
+/** Of all epoll instances that watch the descriptor so, one is woken, not every one (Linux 4.5). */
+const EPOLLEXCLUSIVE = 2 ** 28
+
+/** `struct epoll_event` is packed on x86-64 only. */
+const EVENT_BYTES = process.arch === 'x64' ? 12 : 16
+const DATA_OFFSET = process.arch === 'x64' ? 4 : 8
+const MOST_EVENTS = 66
+
+/** Whether the kernel can wake one of several waiting processes. */
+export const hasEpoll = epoll_create1 !== undefined && process.platform === 'linux'
+
+/** An epoll instance. `fd` may be used by any thread of the process, with a `Epoll` of its own around it. */
+export class Epoll {
+  readonly fd: number
+  readonly #events = new Uint8Array(EVENT_BYTES * MOST_EVENTS)
+  readonly #view = new DataView(this.#events.buffer)
+  readonly #event = new Uint8Array(EVENT_BYTES)
+  readonly #eventView = new DataView(this.#event.buffer)
+
+  constructor(fd: number) {
+    this.fd = fd
+  }
+
+  static create(): Epoll {
+    return new Epoll(check(epoll_create1?.(EPOLL_CLOEXEC) ?? -1, 'epoll_create1', 'listeners'))
+  }
+
+  /** Watches a descriptor for input. One that is watched already stays so; a closed one can't be watched. */
+  add(fd: number, exclusive: boolean): void {
+    this.#eventView.setUint32(0, exclusive ? EPOLLIN + EPOLLEXCLUSIVE : EPOLLIN, true)
+    this.#eventView.setUint32(DATA_OFFSET, fd, true)
+    if ((epoll_ctl?.(this.fd, EPOLL_CTL_ADD, fd, this.#event) ?? -1) >= 0) return
+    const reason = errno()
+    if (reason !== EEXIST && reason !== EBADF) check(-1, 'epoll_ctl', `add ${fd}`)
+  }
+
+  /** Watches a descriptor no longer. */
+  remove(fd: number): void {
+    if ((epoll_ctl?.(this.fd, EPOLL_CTL_DEL, fd, this.#event) ?? -1) >= 0) return
+    const reason = errno()
+    if (reason !== ENOENT && reason !== EBADF) check(-1, 'epoll_ctl', `remove ${fd}`)
+  }
+
+  /** Blocks the thread until something is ready or `timeoutMs` is over (-1: for ever); the ready descriptors. */
+  wait(timeoutMs: number): number[] {
+    const count = epoll_wait?.(this.fd, this.#events, MOST_EVENTS, timeoutMs) ?? -1
+    if (count < 0) {
+      if (errno() === EINTR) return []
+      check(count, 'epoll_wait', 'listeners')
+    }
+    return Array.from({ length: count }, (_, index) =>
+      this.#view.getUint32(index * EVENT_BYTES + DATA_OFFSET, true),
+    )
+  }
+}
