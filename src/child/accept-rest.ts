@@ -14,7 +14,7 @@ const FULL_MS = 2
 export async function acceptRest(listeners: readonly number[], handOff: HandOff): Promise<void> {
   for (const listener of listeners) {
     for (let fd = acceptConnection(listener); fd >= 0; fd = acceptConnection(listener)) {
-      while (!handOff.offer(LockOwner.control, fd)) {
+      while (handOff.offer(LockOwner.control, [fd]) === 0) {
         await sleep(FULL_MS)
       }
     }

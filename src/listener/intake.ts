@@ -58,13 +58,13 @@ export class Intake {
     // is no longer counted as idle either. The other way round, one thread could be counted on twice.
     const queued = handOff.queue.length
     const idle = handOff.idleCount
-    // What the other children do matters only when nobody is idle here, and costs a look at each.
-    if (idle - queued > 0) return { idle, queued, open: 0, idleElsewhere: 0 }
+    const isAnyFree = idle > queued
     return {
       idle,
       queued,
-      open: handOff.openCount,
+      open: isAnyFree ? 0 : handOff.openCount,
       idleElsewhere: scoreboard.idleElsewhere(slot),
+      batch: isAnyFree ? handOff.idleBatch : 1,
     }
   }
 
@@ -86,11 +86,10 @@ export class Intake {
   handOver(): void {
     if (this.#accepted.length === 0) return
     this.#count('accepted', this.#accepted.length)
-    for (const fd of this.#accepted) {
-      // Can't be full: at most one more than there are threads is ever queued. A closed connection is
-      // still better than a leaked one.
-      if (!this.#options.handOff.offer(LockOwner.listener, fd)) closeDescriptor(fd)
-    }
+    const queued = this.#options.handOff.offer(LockOwner.listener, this.#accepted)
+    // Can't be full: only what idle threads take at once is ever queued. A closed connection is still better than a
+    // leaked one.
+    for (const fd of this.#accepted.slice(queued)) closeDescriptor(fd)
     this.#accepted.length = 0
     this.#stepBackMs = SHORTEST_STEP_BACK_MS
     this.#backoffMs = SHORTEST_BACKOFF_MS

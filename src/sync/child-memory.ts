@@ -21,6 +21,7 @@ import { MAX_THREADS } from './limits.js'
  *
  *     thread  +0  wake                event count: grows when the thread shall look at the queue
  *             +1  in hand             descriptor + 1 taken from the queue and not yet wrapped
+ *             +2  batch               connections that the thread takes at once, its handlers being short
  */
 /** A power of two, above the most that is ever queued: one per idle thread and one more. */
 export const RING_SIZE = 64
@@ -42,7 +43,7 @@ export const Word = {
 const THREADS = Word.ring + RING_SIZE
 const THREAD_WORDS = 16
 
-export const ThreadWord = { wake: 0, inHand: 1 } as const
+export const ThreadWord = { wake: 0, inHand: 1, batch: 2 } as const
 
 /** The place of a thread's own word. */
 export function threadWord(

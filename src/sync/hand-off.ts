@@ -1,5 +1,5 @@
 import { bit, count, nextSetBit } from './bits.js'
-import { LockOwner, ThreadWord, threadWord, Word } from './child-memory.js'
+import { LockOwner, RING_SIZE, ThreadWord, threadWord, Word } from './child-memory.js'
 import { FdQueue } from './fd-queue.js'
 import { MAX_THREADS } from './limits.js'
 import type { Mechanism } from './mechanism.js'
@@ -144,13 +144,23 @@ export class HandOff {
     Atomics.notify(this.#words, index)
   }
 
+  /** Tells how many connections at once the thread takes from now on; see `Activity`. */
+  setBatch(thread: number, batch: number): void {
+    Atomics.store(this.#words, threadWord(thread, ThreadWord.batch), batch)
+  }
+
   // ── listener thread ──────────────────────────────────────────────────────────────────────────────
 
-  /** Queues a descriptor and wakes whoever shall take it; false when the ring is full. */
-  offer(self: number, fd: number): boolean {
-    if (!this.queue.push(self, fd)) return false
-    this.wakeOne()
-    return true
+  /**
+   * Queues descriptors and wakes a thread for each as far as there are idle ones. Returns how many were queued: fewer
+   * than given only if the ring is full.
+   */
+  offer(self: number, descriptors: readonly number[]): number {
+    let queued = 0
+    while (queued < descriptors.length && this.queue.push(self, descriptors[queued] ?? -1)) queued++
+    for (let wakes = Math.min(queued, Math.max(this.idleCount, 1)); wakes > 0; wakes--)
+      this.wakeOne()
+    return queued
   }
 
   /** Sleeps until `hasCapacity` may have become true, `timeoutMs` is over, or `interrupt` is called. */
@@ -168,6 +178,18 @@ export class HandOff {
 
   get idleCount(): number {
     return count(this.idleBits)
+  }
+
+  /** How many connections at once an idle thread takes, by the most modest of them. */
+  get idleBatch(): number {
+    let batch = RING_SIZE
+    let idle = this.idleBits
+    while (idle !== 0) {
+      const thread = 31 - Math.clz32(idle)
+      batch = Math.min(batch, Atomics.load(this.#words, threadWord(thread, ThreadWord.batch)))
+      idle &= ~bit(thread)
+    }
+    return Math.max(batch, 1)
   }
 
   get openCount(): number {
@@ -200,6 +222,7 @@ export class HandOff {
     this.#mechanism.recover(LockOwner.worker(dead))
     const fd = this.queue.recover(dead)
     this.withdraw(dead)
+    this.setBatch(dead, 1)
     if (fd >= 0 && !this.queue.push(self, fd)) throw new Error('unreachable: the fd queue is full')
     if (this.queue.length > 0) this.wakeOne()
     this.#announceCapacity()
@@ -260,8 +283,15 @@ export class HandOff {
     return this.queue.take(thread)
   }
 
+  /**
+   * Called after each change that may make room: a bit set, a descriptor taken. The changes have an order, and whoever makes
+   * the last of those that together make room sees the others; so it suffices to look for room here.
+   */
   #announceCapacity(): void {
     if (!this.isListenerAsleep) return
+    const queued = this.queue.length
+    const mayQueueForOpen = queued === 0 && Atomics.load(this.#words, Word.openBits) !== 0
+    if (this.idleCount <= queued && !mayQueueForOpen) return
     this.#mechanism.wakeListener()
   }
 }

@@ -43,13 +43,17 @@ export class Connections {
     socket.setNoDelay(true)
     this.#open.add(socket)
     this.#activity.connectionOpened(socket)
-    socket.once('close', () => {
-      this.#open.delete(socket)
-      this.#activity.connectionClosed(socket, socket.bytesWritten)
-      if (this.#open.size === 0) this.#whenEmpty?.()
-    })
+    socket.on('close', this.#onClosed)
     return socket
   }
+
+  /** One function for all sockets, which are its `this`. */
+  readonly #onClosed = ((connections: Connections) =>
+    function (this: Socket): void {
+      connections.#open.delete(this)
+      connections.#activity.connectionClosed(this, this.bytesWritten)
+      if (connections.#open.size === 0) connections.#whenEmpty?.()
+    })(this)
 
   /** Resolves when none is left. */
   async closed(): Promise<void> {

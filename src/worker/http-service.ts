@@ -74,12 +74,7 @@ export class HttpService implements Service {
     activity.requestStarted(request.socket)
     this.#inFlight.add(response)
     if (this.#isDraining) announceClose(response)
-    response.once('close', () => {
-      this.#inFlight.delete(response)
-      activity.requestEnded()
-      // A response whose headers were out before the drain began has left its connection open.
-      if (this.#isDraining) this.#server.closeIdleConnections()
-    })
+    response.on('close', this.#onResponseClosed)
     try {
       const result = this.#serveRequest(request, response)
       if (isPromise(result)) result.then(undefined, (error) => this.#fail(request, response, error))
@@ -89,6 +84,15 @@ export class HttpService implements Service {
     // Ended and wholly written: 'close' comes before the event loop turns. Otherwise something is waited for.
     if (!response.writableEnded || response.writableLength > 0) activity.requestWaits()
   }
+
+  /** One function for all responses, which are its `this`: a closure per request would be garbage per request. */
+  readonly #onResponseClosed = ((service: HttpService) =>
+    function (this: ServerResponse): void {
+      service.#inFlight.delete(this)
+      service.#activity.requestEnded()
+      // A response whose headers were out before the drain began has left its connection open.
+      if (service.#isDraining) service.#server.closeIdleConnections()
+    })(this)
 
   #onUpgrade(
     upgrade: UpgradeHandler,
@@ -108,9 +112,10 @@ export class HttpService implements Service {
     socket.on('error', () => socket.destroy())
     try {
       const result = upgrade(request, socket, head)
-      if (!isPromise(result)) return finish()
-      result.then(finish, failed)
-      this.#activity.requestWaits()
+      if (isPromise(result)) {
+        result.then(finish, failed)
+        this.#activity.requestWaits()
+      } else finish()
     } catch (error) {
       failed(error)
     }

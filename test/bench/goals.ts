@@ -2,11 +2,13 @@ import type { Measurement } from './measure.js'
 import type { Spread } from './statistics.js'
 import { type Figure, ratio } from './summary.js'
 
+type Bound = { readonly atMost: number } | { readonly atLeast: number }
+
 interface Goal {
   readonly loads: readonly string[]
   readonly figure: Figure
   readonly peers: readonly string[]
-  readonly bound: { readonly atMost: number } | { readonly atLeast: number }
+  readonly bound: Bound
 }
 
 const connection = ['close', 'fixed-rate']
@@ -42,8 +44,8 @@ export interface Verdict {
   readonly peer: string
   readonly ratio: Spread
   readonly goal: string
-  /** Whether the median is within the goal. */
-  readonly met: boolean
+  /** By the median; `unclear` when the rounds are too few or too noisy to tell on which side it is. */
+  readonly met: 'yes' | 'no' | 'unclear'
 }
 
 /** Holds what was measured against the goals; a pair that was not measured has no verdict. */
@@ -54,13 +56,18 @@ export function judge(measurements: readonly Measurement[]): Verdict[] {
         judged.flatMap((server) => {
           const measured = ratio(measurements, load, figure, server, peer)
           if (measured === undefined) return []
-          const [goal, met] =
-            'atMost' in bound
-              ? [`<= ${bound.atMost}`, measured.median <= bound.atMost]
-              : [`>= ${bound.atLeast}`, measured.median >= bound.atLeast]
+          const goal = 'atMost' in bound ? `<= ${bound.atMost}` : `>= ${bound.atLeast}`
+          const met = verdict(measured.sure, bound)
           return { load, figure, server, peer, ratio: measured, goal, met }
         }),
       ),
     ),
   )
+}
+
+function verdict({ from, to }: Spread['sure'], bound: Bound): Verdict['met'] {
+  const within = (value: number): boolean =>
+    'atMost' in bound ? value <= bound.atMost : value >= bound.atLeast
+  if (within(from) && within(to)) return 'yes'
+  return within(from) || within(to) ? 'unclear' : 'no'
 }

@@ -88,12 +88,13 @@ export function goalsTable(verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return ''
   const words = { cpuUsPerRequest: 'CPU/request', requestsPerSecond: 'requests/s' }
   return align([
-    ['goal', 'ratio', 'wanted', 'met'],
+    ['goal', 'ratio', '95 % sure', 'wanted', 'met'],
     ...verdicts.map(({ load, figure, server, peer, ratio: value, goal, met }) => [
       `${load} ${words[figure]}: ${server} / ${peer}`,
       range(value, 2),
+      `${number(value.sure.from, 2)}..${number(value.sure.to, 2)}`,
       goal,
-      met ? 'yes' : 'NO',
+      met,
     ]),
   ])
 }
