@@ -4,13 +4,14 @@ import { parseArguments } from './cli/arguments.js'
 import { loadConfig } from './cli/config.js'
 import { helpText } from './cli/help.js'
 import { print } from './cli/print.js'
-import { serve } from './cli/serve.js'
 import { ForkthreadError } from './errors.js'
 import type { PoolOptions } from './options.js'
+import { requirePlatform } from './platform.js'
 
 const USAGE = new Set(['FT_ERR_USAGE', 'FT_ERR_OPTION', 'FT_ERR_OPTION_UNKNOWN', 'FT_ERR_ADDRESS'])
 
 async function main(): Promise<number> {
+  requirePlatform()
   const command = parseArguments(process.argv.slice(2))
   switch (command.action) {
     case 'help':
@@ -21,6 +22,7 @@ async function main(): Promise<number> {
       return 0
     case 'serve': {
       const config = command.config === undefined ? {} : await loadConfig(command.config)
+      const { serve } = await import('./cli/serve.js')
       return await serve({ ...config, ...command.options } as unknown as PoolOptions)
     }
   }

@@ -25,6 +25,8 @@ const messages = {
     `${address} is not an address of this machine; give one that an interface here has, or listen on a port alone.`,
   FT_ERR_SOCKET_PATH: (path: string, why: string) =>
     `unix:${path} can't be bound: ${why}; choose a path of at most 107 bytes in an existing folder, where no other file stands.`,
+  FT_ERR_LOCK_FOLDER: (folder: string, fileSystem: string) =>
+    `The folder for temporary files, ${folder}, is on ${fileSystem}, where file locks are slow or exclude nobody; set TMPDIR to a folder on a local disk or in memory.`,
   FT_ERR_SYSTEM: (call: string, errno: string, context: string) =>
     `${call} failed with ${errno} (${context}).`,
   FT_ERR_HANDLER_NOT_FOUND: (path: string) =>

@@ -1,5 +1,6 @@
 import type { PoolOptions } from './options.js'
-import { Pool } from './parent/pool.js'
+import type { Pool } from './parent/pool.js'
+import { requirePlatform } from './platform.js'
 
 export { type ErrorCode, ForkthreadError } from './errors.js'
 export type {
@@ -24,5 +25,7 @@ export type { Decision, ListenerStats, ProcessStats, Stats, ThreadStats } from '
  *   running or bound then
  */
 export async function createPool(options: PoolOptions): Promise<Pool> {
+  requirePlatform()
+  const { Pool } = await import('./parent/pool.js')
   return await Pool.create(options)
 }

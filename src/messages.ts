@@ -35,10 +35,13 @@ export interface StartChild {
   /** Inherited descriptors. */
   readonly listeners: readonly number[]
   readonly scoreboard: number
-  /** With `none`, the pass-on descriptor is inherited, too. */
-  readonly acceptMutex: 'flock' | 'none'
+  /** With `none`, the pass-on descriptor is inherited, too; else the lock files are to be opened. */
+  readonly acceptMutex: 'flock' | 'fcntl' | 'none'
   readonly passOn: number
-  readonly lockPath: string
+  readonly lockFiles: readonly string[]
+  readonly acceptPermits: number
+  /** Private to the pool; the children of a parent that died remove it. */
+  readonly lockFolder: string
   readonly execArgv?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly resourceLimits?: Readonly<Record<string, number>>

@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { fail } from './errors.js'
-import { MAX_PROCESSES, MAX_THREADS } from './sync/limits.js'
+import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from './sync/limits.js'
 
 /**
  * The one schema of every option: of the API, of configuration files and of the command line. Each
@@ -82,11 +82,16 @@ export const schema = z.strictObject({
     meaning: 'worker threads in each process (default: 2)',
     placeholder: 'N|MIN:MAX',
   }),
-  acceptMutex: option(z.enum(['auto', 'flock', 'none']).default('auto'), {
-    allowed: "'auto', 'flock' or, on Linux, 'none'",
+  acceptMutex: option(z.enum(['auto', 'flock', 'fcntl', 'none']).default('auto'), {
+    allowed: "'auto', 'flock' or, on Linux, 'fcntl' or 'none'",
     meaning:
       'how processes take turns to accept: a file lock, none (the kernel wakes one), or auto (default): none for one listener and few processes',
-    placeholder: 'auto|flock|none',
+    placeholder: 'auto|flock|fcntl|none',
+  }),
+  acceptPermits: option(z.int().min(1).max(MAX_PERMITS).default(1), {
+    allowed: `a whole number from 1 to ${MAX_PERMITS}`,
+    meaning: 'processes that may accept at the same time, with an accept mutex (default: 1)',
+    placeholder: 'N',
   }),
   keepAliveTimeout: option(milliseconds.default(5000), {
     allowed: MS,
@@ -95,7 +100,8 @@ export const schema = z.strictObject({
   }),
   headersTimeout: option(milliseconds.default(60_000), {
     allowed: `${MS}, not above requestTimeout`,
-    meaning: 'ms a client may take for the headers of a request (default: 60000)',
+    meaning:
+      'ms a client may take for the headers of a request (default: 60000, or requestTimeout if that is less)',
     placeholder: 'MS',
   }),
   requestTimeout: option(milliseconds.default(300_000), {
@@ -183,19 +189,26 @@ export function metaOf(name: OptionName): OptionMeta {
  *   FT_ERR_HANDLER_NOT_FOUND when the handler's file is missing
  */
 export function parseOptions(given: unknown): Settings {
-  if (typeof given !== 'object' || given === null)
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw fail('FT_ERR_OPTION', ['options', given, 'an object with at least a handler'])
   const result = schema.safeParse(given)
   if (!result.success) throw explain(given, result.error)
   const settings = result.data
-  const { headersTimeout, requestTimeout } = settings
-  if (requestTimeout > 0 && headersTimeout > requestTimeout)
-    throw fail('FT_ERR_OPTION', [
-      'headersTimeout',
-      headersTimeout,
-      metaOf('headersTimeout').allowed,
-    ])
-  return { ...settings, handler: resolveHandler(settings.handler) }
+  return {
+    ...settings,
+    headersTimeout: headersTimeoutOf(given, settings),
+    handler: resolveHandler(settings.handler),
+  }
+}
+
+/** Node refuses headers that may take longer than their request; only who asked for that is told so. */
+function headersTimeoutOf(
+  given: { readonly headersTimeout?: unknown },
+  { headersTimeout, requestTimeout }: z.output<typeof schema>,
+): number {
+  if (requestTimeout === 0 || headersTimeout <= requestTimeout) return headersTimeout
+  if (given.headersTimeout === undefined) return requestTimeout
+  throw refusal('headersTimeout', headersTimeout)
 }
 
 function explain(given: object, error: z.ZodError): Error {
@@ -204,13 +217,35 @@ function explain(given: object, error: z.ZodError): Error {
     return fail('FT_ERR_OPTION_UNKNOWN', [issue.keys[0] ?? '', optionNames])
   const name = issue?.path[0] as OptionName
   const value = (given as Record<string, unknown>)[name]
+  return refusal(name, value)
+}
+
+function refusal(name: OptionName, value: unknown): Error {
   return fail('FT_ERR_OPTION', [name, value, metaOf(name).allowed])
 }
 
 function resolveHandler(handler: string | URL): string {
   const isUrl = handler instanceof URL || handler.startsWith('file:')
-  const path = isUrl ? fileURLToPath(handler) : resolve(handler)
-  if (!existsSync(path)) throw fail('FT_ERR_HANDLER_NOT_FOUND', [path])
+  const path = isUrl ? pathOf(handler) : resolve(handler)
+  if (!isFile(path)) throw fail('FT_ERR_HANDLER_NOT_FOUND', [path])
   // A URL keeps its query, with which a user may tell variants of one module apart.
   return isUrl ? String(handler) : pathToFileURL(path).href
+}
+
+function pathOf(url: string | URL): string {
+  try {
+    return fileURLToPath(url)
+  } catch {
+    // Another scheme, another host, or a slash in disguise.
+    throw refusal('handler', String(url))
+  }
+}
+
+/** A folder can't be imported. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
 }

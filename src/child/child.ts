@@ -1,5 +1,4 @@
 import { openSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { serializeError } from '../errors.js'
 import type { ChildMessage, StartChild } from '../messages.js'
 import { createChildMemory } from '../sync/child-memory.js'
@@ -57,7 +56,7 @@ export class Child {
     for (const listener of this.#start.listeners) closeDescriptor(listener)
     await this.#threads.endAll()
     // Of a parent that died; else the parent's to remove.
-    if (!process.connected) rmSync(dirname(this.#start.lockPath), { recursive: true, force: true })
+    if (!process.connected) rmSync(this.#start.lockFolder, { recursive: true, force: true })
     await flush(process.stdout)
     await flush(process.stderr)
   }
@@ -82,11 +81,14 @@ export class Child {
 }
 
 /** Opens what the threads of this child share to accept. */
-function mechanismTerms({ acceptMutex, listeners, lockPath, passOn }: StartChild): MechanismTerms {
-  return acceptMutex === 'none'
-    ? { kind: 'none', listeners, epoll: Epoll.create().fd, passOn }
-    : // Opened here, not inherited: the lock belongs to the open file description.
-      { kind: 'flock', listeners, lock: openSync(lockPath, 'r+') }
+function mechanismTerms(start: StartChild): MechanismTerms {
+  const { acceptMutex, acceptPermits, listeners, lockFiles, passOn, slot } = start
+  if (acceptMutex === 'none')
+    return { kind: 'exclusive', listeners, epoll: Epoll.create().fd, passOn }
+  // Opened here, not inherited: a lock belongs to the open file description.
+  const files = lockFiles.map((path) => openSync(path, 'r+'))
+  const mutex = { mechanism: acceptMutex, files, permits: acceptPermits, first: slot }
+  return { kind: 'mutex', listeners, mutex }
 }
 
 /** What worker threads print goes through this thread's streams; `_exit` would cut it off. */

@@ -75,7 +75,7 @@ function flagOf(name: OptionName): FlagConfig {
 function toValue(name: OptionName, value: unknown): unknown {
   switch (name) {
     case 'listen':
-      return (value as string[]).map(numberOrText)
+      return (value as string[]).map((text) => numberOrText(text))
     case 'env':
       return Object.fromEntries((value as string[]).map(split))
     case 'resourceLimits':
@@ -87,11 +87,12 @@ function toValue(name: OptionName, value: unknown): unknown {
   }
 }
 
-function numberOrText(text: string): number | string {
-  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+function numberOrText<T extends string | undefined>(text: T): number | T {
+  return text !== undefined && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
 }
 
-function split(pair: string): [string, string] {
+/** Without `=` there is no value, which the schema refuses. */
+function split(pair: string): [string, string | undefined] {
   const at = pair.indexOf('=')
-  return at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)]
+  return at < 0 ? [pair, undefined] : [pair.slice(0, at), pair.slice(at + 1)]
 }

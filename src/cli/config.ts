@@ -21,12 +21,15 @@ export async function loadConfig(given: string): Promise<Record<string, unknown>
     )
   }
   if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw fail('FT_ERR_CONFIG', [
-      path,
-      `its default export is ${options === null ? 'null' : typeof options}`,
-    ])
+    throw fail('FT_ERR_CONFIG', [path, `its default export is ${kindOf(options)}`])
   const { handler, ...rest } = options as Record<string, unknown>
   if (handler === undefined) return rest
   const isPath = typeof handler === 'string' && !handler.startsWith('file:')
   return { ...rest, handler: isPath ? resolve(dirname(path), handler) : handler }
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return 'missing'
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`
 }

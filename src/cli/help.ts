@@ -7,7 +7,10 @@ export function helpText(): string {
   const rows: [string, string][] = flagNames.map((name) => {
     const { placeholder, meaning, repeatable } = metaOf(name)
     const short = name === 'listen' ? '-l, ' : '    '
-    const flag = `${short}--${kebab(name)}${placeholder === undefined ? '' : ` ${placeholder}`}`
+    const flag =
+      placeholder === undefined
+        ? `${short}--[no-]${kebab(name)}`
+        : `${short}--${kebab(name)} ${placeholder}`
     return [flag, repeatable === true ? `${meaning}; may be repeated` : meaning]
   })
   rows.push(
@@ -38,6 +41,6 @@ ${bold('Signals')}
   QUIT        end at once
 
 ${bold('Exit status')}
-  0 after a graceful stop, 1 when the start failed, 2 for wrong usage
+  0 after a graceful stop, 1 when the start failed, 2 for wrong usage, 128 + the signal's number when ended at once
 `
 }

@@ -1,5 +1,16 @@
 import kleur from 'kleur'
-import { ForkthreadError } from '../errors.js'
+import { type ErrorCode, ForkthreadError } from '../errors.js'
+
+// kleur looks at standard output only, but all of this goes to standard error.
+kleur.enabled = process.stderr.isTTY && process.stderr.hasColors()
+
+/** Where the cause is an error of the user's code, its stack is what helps. */
+const USER_CODE: ReadonlySet<ErrorCode> = new Set([
+  'FT_ERR_CONFIG',
+  'FT_ERR_HANDLER',
+  'FT_ERR_HANDLER_LOAD',
+  'FT_ERR_THREAD_DIED',
+] as const)
 
 /** News of the pool go to standard error; standard output holds the ready lines only, for programs to read. */
 export const print = {
@@ -22,11 +33,9 @@ export const print = {
 
 /** Our own errors are sentences that say where to look; of others the stack is what helps. */
 function describe(error: Error): string {
-  const text =
-    error instanceof ForkthreadError
-      ? `${error.message} [${error.code}]`
-      : (error.stack ?? error.message)
-  if (!(error.cause instanceof Error)) return text
+  if (!(error instanceof ForkthreadError)) return error.stack ?? error.message
+  const text = `${error.message} [${error.code}]`
+  if (!USER_CODE.has(error.code) || !(error.cause instanceof Error)) return text
   const cause = error.cause.stack ?? error.cause.message
   return text.includes(cause) ? text : `${text}\n${cause}`
 }

@@ -1,6 +1,10 @@
+import { constants } from 'node:os'
 import type { PoolOptions } from '../options.js'
 import { Pool } from '../parent/pool.js'
 import { print } from './print.js'
+
+/** What a shell reports for a process that a signal ended. */
+const ENDED_BY_SIGNAL = 128
 
 /** Signals that ask for a graceful stop; a second one, of either, ends the pool at once. */
 const GRACEFUL = ['SIGINT', 'SIGTERM'] as const
@@ -10,6 +14,7 @@ export async function serve(options: PoolOptions): Promise<number> {
   const starting = new AbortController()
   let pool: Pool | undefined
   let signals = 0
+  let status = 0
   let stop: (closed: Promise<void>) => void = () => undefined
   const stopped = new Promise<void>((resolve) => {
     stop = resolve
@@ -17,7 +22,8 @@ export async function serve(options: PoolOptions): Promise<number> {
 
   const endAtOnce = (signal: NodeJS.Signals): void => {
     print.warning(`${signal}: ending at once`)
-    if (pool === undefined) process.exit(1)
+    status = ENDED_BY_SIGNAL + constants.signals[signal]
+    if (pool === undefined) process.exit(status)
     stop(pool.kill())
   }
   const endGracefully = (signal: NodeJS.Signals): void => {
@@ -42,7 +48,7 @@ export async function serve(options: PoolOptions): Promise<number> {
   // The one thing on standard output: scripts wait for these lines.
   for (const address of pool.addresses) console.log(`listening on ${address}`)
   await stopped
-  return 0
+  return status
 }
 
 class StoppedWhileStarting extends Error {

@@ -28,7 +28,7 @@ const onShortage = (errorNumber: number): void => {
 const intakeOf = (handOff: HandOff): Intake =>
   new Intake({ slot, wakeDescriptor, acceptor, handOff, scoreboard, onShortage })
 
-if (terms.kind === 'flock') {
+if (terms.kind === 'mutex') {
   const mechanism = createMutexMechanism(terms, memory)
   const handOff = new HandOff(memory, scoreboard, slot, mechanism)
   const poll = new PollSet([...terms.listeners, wakeDescriptor])

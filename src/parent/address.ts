@@ -11,7 +11,8 @@ export type Address =
 const PORT = /^\d{1,5}$/
 const HOST_PORT = /^([^:[\]\s/]+):(\d{1,5})$/
 const V6_PORT = /^\[([^\]]+)\]:(\d{1,5})$/
-const UNIX = /^unix:(.+)$/s
+/** A path with a zero byte would end there for the kernel. */
+const UNIX = /^unix:([^\0]+)$/
 
 /** @throws FT_ERR_ADDRESS */
 export function parseAddress(given: string | number): Address {

@@ -1,6 +1,7 @@
 import { fail } from '../errors.js'
 import { metaOf, type Settings } from '../options.js'
 import { hasEpoll } from '../sys/epoll.js'
+import { hasOfdLocks } from '../sys/file-lock.js'
 
 /** More processes than this share the kernel's wake-ups less evenly than the mutex does. */
 const FEW_PROCESSES = 8
@@ -9,11 +10,17 @@ const FEW_PROCESSES = 8
  * Which mechanism `acceptMutex` stands for here. `auto` leaves the mutex out where the classic advice allows it: with a
  * single listener there is no poll whose answer could be stale for another port, and with the kernel's exclusive
  * wake-up few processes are no herd.
- * @throws FT_ERR_OPTION for `none` where the kernel has no exclusive wake-up
+ * @throws FT_ERR_OPTION for `none` where the kernel has no exclusive wake-up, for `fcntl` where its locks belong to the
+ *   process and not to the open file description
  */
-export function chooseMechanism({ acceptMutex, listen, processes }: Settings): 'flock' | 'none' {
-  if (acceptMutex === 'none' && !hasEpoll)
+export function chooseMechanism(settings: Settings): 'flock' | 'fcntl' | 'none' {
+  const { acceptMutex, acceptPermits, listen, processes } = settings
+  const isMissing =
+    (acceptMutex === 'none' && !hasEpoll) || (acceptMutex === 'fcntl' && !hasOfdLocks)
+  if (isMissing)
     throw fail('FT_ERR_OPTION', ['acceptMutex', acceptMutex, metaOf('acceptMutex').allowed])
   if (acceptMutex !== 'auto') return acceptMutex
-  return hasEpoll && listen.length === 1 && processes.max <= FEW_PROCESSES ? 'none' : 'flock'
+  // Whoever asks for permits wants the semaphore.
+  const isNeedless = listen.length === 1 && processes.max <= FEW_PROCESSES && acceptPermits === 1
+  return hasEpoll && isNeedless ? 'none' : 'flock'
 }

@@ -58,6 +58,7 @@ const moves: Readonly<Record<State, readonly State[]>> = {
 /** Everything that must be given back at the end. */
 interface Resources {
   readonly listeners: readonly Listener[]
+  readonly mechanism: 'flock' | 'fcntl' | 'none'
   readonly lockFolder: LockFolder
   readonly scoreboardFd: number
   readonly scoreboard: Scoreboard
@@ -96,8 +97,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
           threads: threads.min,
           timeouts: { keepAliveTimeout, headersTimeout, requestTimeout },
           drainTimeout,
-          acceptMutex: resources.passOn === undefined ? 'flock' : 'none',
-          lockPath: lockFolder.lockPath,
+          acceptMutex: resources.mechanism,
+          acceptPermits: settings.acceptPermits,
+          lockFiles: lockFolder.files,
+          lockFolder: lockFolder.path,
           ...(execArgv === undefined ? {} : { execArgv }),
           ...(env === undefined ? {} : { env }),
           ...(resourceLimits === undefined ? {} : { resourceLimits: definedOnly(resourceLimits) }),
@@ -128,8 +131,6 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /** See `createPool`. */
   static async create(options: PoolOptions): Promise<Pool> {
-    if (process.platform !== 'linux' && process.platform !== 'darwin')
-      throw fail('FT_ERR_PLATFORM', [process.platform])
     const { signal, ...rest } = options
     const settings = parseOptions(rest)
     signal?.throwIfAborted()
@@ -258,8 +259,10 @@ async function acquire(settings: Settings): Promise<Resources> {
     const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
     const scoreboard = new Scoreboard(mapSharedMemory(scoreboardFd, SCOREBOARD_BYTES))
     scoreboard.format()
-    const passOn = chooseMechanism(settings) === 'none' ? openEventDescriptor() : undefined
-    return { listeners, lockFolder: new LockFolder(), scoreboardFd, scoreboard, passOn }
+    const mechanism = chooseMechanism(settings)
+    const lockFolder = new LockFolder(mechanism, settings.acceptPermits)
+    const passOn = mechanism === 'none' ? openEventDescriptor() : undefined
+    return { listeners, mechanism, lockFolder, scoreboardFd, scoreboard, passOn }
   } catch (error) {
     for (const listener of listeners) listener.close()
     throw error

@@ -3,7 +3,7 @@ import { constants as osConstants } from 'node:os'
 import { dirname } from 'node:path'
 import { fail } from '../errors.js'
 import { constants } from '../sys/constants.js'
-import { lockFile } from '../sys/file-lock.js'
+import { Flock } from '../sys/file-lock.js'
 import { openStreamSocket, tryConnect } from '../sys/socket.js'
 
 /**
@@ -19,7 +19,7 @@ export function claimUnixPath(path: string, bind: () => number): number {
     throw fail('FT_ERR_SOCKET_PATH', [path, `it has ${Buffer.byteLength(path)} bytes`])
   const folder = openFolder(path)
   try {
-    lockFile(folder)
+    new Flock(folder).lock()
     const found = lstatSync(path, { throwIfNoEntry: false })
     if (found !== undefined) {
       if (!found.isSocket()) throw fail('FT_ERR_SOCKET_PATH', [path, 'it is not a socket'])

@@ -1,5 +1,5 @@
 import { Epoll } from '../sys/epoll.js'
-import { AcceptMutex } from './accept-mutex.js'
+import { AcceptMutex, type AcceptMutexTerms } from './accept-mutex.js'
 import { Acceptor } from './acceptor.js'
 import { ExclusiveMechanism } from './exclusive-mechanism.js'
 import type { Mechanism } from './mechanism.js'
@@ -8,13 +8,12 @@ import { MutexMechanism } from './mutex-mechanism.js'
 /** What each thread of a child needs to take part; all descriptors of this process. */
 export type MechanismTerms =
   | {
-      readonly kind: 'flock'
+      readonly kind: 'mutex'
       readonly listeners: readonly number[]
-      /** This child's own open file description of the lock file. */
-      readonly lock: number
+      readonly mutex: AcceptMutexTerms
     }
   | {
-      readonly kind: 'none'
+      readonly kind: 'exclusive'
       readonly listeners: readonly number[]
       readonly epoll: number
       /** See ExclusiveMechanism. */
@@ -22,21 +21,21 @@ export type MechanismTerms =
     }
 
 export function createMechanism(terms: MechanismTerms, memory: SharedArrayBuffer): Mechanism {
-  return terms.kind === 'flock'
+  return terms.kind === 'mutex'
     ? createMutexMechanism(terms, memory)
     : createExclusiveMechanism(terms, memory)
 }
 
 export function createMutexMechanism(
-  terms: MechanismTerms & { kind: 'flock' },
+  terms: MechanismTerms & { kind: 'mutex' },
   memory: SharedArrayBuffer,
 ): MutexMechanism {
   const acceptor = new Acceptor(terms.listeners, memory)
-  return new MutexMechanism(memory, new AcceptMutex(terms.lock), acceptor)
+  return new MutexMechanism(memory, new AcceptMutex(terms.mutex), acceptor)
 }
 
 export function createExclusiveMechanism(
-  terms: MechanismTerms & { kind: 'none' },
+  terms: MechanismTerms & { kind: 'exclusive' },
   memory: SharedArrayBuffer,
 ): ExclusiveMechanism {
   const acceptor = new Acceptor(terms.listeners, memory)

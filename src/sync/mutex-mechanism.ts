@@ -56,7 +56,7 @@ export class MutexMechanism implements Mechanism {
   recover(dead: number): void {
     // The file lock belongs to the process and outlives the thread. To release it is right also if the thread
     // had not got that far: nobody else of this child can hold it while `turn` is the dead thread's.
-    if (this.#turn.isHeldBy(dead)) this.#mutex.release()
+    if (this.#turn.isHeldBy(dead)) this.#mutex.releaseAll()
     this.#turn.recover(dead)
   }
 }

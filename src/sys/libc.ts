@@ -46,8 +46,17 @@ export function errnoName(number: number): string {
 /** Passes a result of 0 or more on; throws FT_ERR_SYSTEM for a negative one. */
 export function check(result: number, call: string, context: string): number {
   if (result >= 0) return result
+  throw systemError(call, context)
+}
+
+/** FT_ERR_SYSTEM with the error that the last C call of this thread left. */
+export function systemError(call: string, context: string): Error {
   const name = errnoName(errno())
-  throw fail('FT_ERR_SYSTEM', [call, name, context], Object.assign(new Error(name), { code: name }))
+  return fail(
+    'FT_ERR_SYSTEM',
+    [call, name, context],
+    Object.assign(new Error(name), { code: name }),
+  )
 }
 
 /** The name of the system error behind a `FT_ERR_SYSTEM`, such as `EADDRINUSE`. */

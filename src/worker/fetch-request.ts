@@ -1,5 +1,6 @@
 import { getRequestListener, RequestError } from '@hono/node-server'
 import type { FetchHandler, RequestHandler } from '../handler.js'
+import { isPromise } from './is-promise.js'
 
 /**
  * A Fetch API handler as a request listener, through Hono's adapter. What the handler throws comes out as the rejection of
@@ -14,12 +15,16 @@ export function fetchRequestHandler(handler: FetchHandler): RequestHandler {
         failures.set(env.outgoing, { error })
         throw error
       }
+      // The adapter leaves a request unanswered whose handler returns nothing.
+      const checked = (answer: Response): Response =>
+        typeof answer === 'object' && answer !== null ? answer : failed(noResponse(answer))
+      let answer: Response | Promise<Response>
       try {
-        const answer = handler.fetch(input, env)
-        return answer instanceof Promise ? answer.catch(failed) : answer
+        answer = handler.fetch(input, env)
       } catch (error) {
         return failed(error)
       }
+      return isPromise(answer) ? answer.then(checked, failed) : checked(answer)
     },
     {
       errorHandler: (error) =>
@@ -31,4 +36,10 @@ export function fetchRequestHandler(handler: FetchHandler): RequestHandler {
     const failure = failures.get(response)
     if (failure !== undefined) throw failure.error
   }
+}
+
+function noResponse(answer: unknown): TypeError {
+  return new TypeError(
+    `fetch(request) must return a Response or a promise of one, not ${String(answer)}`,
+  )
 }

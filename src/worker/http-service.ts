@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { RequestHandler, UpgradeHandler } from '../handler.js'
 import type { ClientTimeouts } from '../messages.js'
 import type { Activity } from './activity.js'
 import type { Connections } from './connections.js'
+import { isPromise } from './is-promise.js'
 import type { ReportFailure, Service } from './service.js'
 
 /** Node looks for connections whose headers or request are late this often at most, and at least. */
@@ -21,6 +23,9 @@ export class HttpService implements Service {
   readonly #serveRequest: RequestHandler
   readonly #report: ReportFailure
   readonly #inFlight = new Set<ServerResponse>()
+  /** Responses that wait for an earlier one of their connection (pipelining). */
+  readonly #pipelined = new WeakMap<Socket, Set<ServerResponse>>()
+  readonly #failed = new WeakSet<ServerResponse>()
   #isDraining = false
 
   constructor(
@@ -59,7 +64,7 @@ export class HttpService implements Service {
   async drain(): Promise<void> {
     this.#isDraining = true
     for (const response of this.#inFlight) announceClose(response)
-    this.#server.closeIdleConnections()
+    this.#closeIdle()
     const silent = setTimeout(() => {
       for (const socket of this.#connections) if (socket.bytesRead === 0) socket.destroy()
     }, FIRST_BYTE_MS)
@@ -75,11 +80,14 @@ export class HttpService implements Service {
     this.#inFlight.add(response)
     if (this.#isDraining) announceClose(response)
     response.on('close', this.#onResponseClosed)
+    // Such as a write after the end; without a listener it would end the whole thread.
+    response.on('error', this.#onResponseError)
+    if (response.socket === null) this.#closeWith(request.socket, response)
     try {
       const result = this.#serveRequest(request, response)
-      if (isPromise(result)) result.then(undefined, (error) => this.#fail(request, response, error))
+      if (isPromise(result)) result.then(undefined, (error) => this.#fail(response, error))
     } catch (error) {
-      this.#fail(request, response, error)
+      this.#fail(response, error)
     }
     // Ended and wholly written: 'close' comes before the event loop turns. Otherwise something is waited for.
     if (!response.writableEnded || response.writableLength > 0) activity.requestWaits()
@@ -90,9 +98,44 @@ export class HttpService implements Service {
     function (this: ServerResponse): void {
       service.#inFlight.delete(this)
       service.#activity.requestEnded()
+      // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.
+      if (this.errored) service.#fail(this, this.errored)
       // A response whose headers were out before the drain began has left its connection open.
-      if (service.#isDraining) service.#server.closeIdleConnections()
+      if (service.#isDraining) service.#closeIdle()
     })(this)
+
+  readonly #onResponseError = ((service: HttpService) =>
+    function (this: ServerResponse, error: Error): void {
+      service.#fail(this, error)
+    })(this)
+
+  /**
+   * With its connection Node closes only the response whose turn it is (20.20, lib/_http_server.js); those of
+   * pipelined requests behind it would be in flight for ever.
+   */
+  #closeWith(socket: Socket, response: ServerResponse): void {
+    const known = this.#pipelined.get(socket)
+    const waiting = known ?? new Set()
+    waiting.add(response)
+    response.once('close', () => waiting.delete(response))
+    if (known !== undefined) return
+    this.#pipelined.set(socket, waiting)
+    socket.once('close', () => {
+      for (const left of waiting) left.destroy().emit('close')
+    })
+  }
+
+  /**
+   * Closes connections between two requests. Node's method also takes those for idle whose response has ended but is not
+   * sent yet (20.20: it looks at `finished`), and would cut off what a slow client is still to get.
+   */
+  #closeIdle(): void {
+    const sending: { destroy?: Socket['destroy'] }[] = []
+    for (const { writableEnded, req } of this.#inFlight) if (writableEnded) sending.push(req.socket)
+    for (const socket of sending) socket.destroy = () => socket as Socket
+    this.#server.closeIdleConnections()
+    for (const socket of sending) delete socket.destroy
+  }
 
   #onUpgrade(
     upgrade: UpgradeHandler,
@@ -121,17 +164,34 @@ export class HttpService implements Service {
     }
   }
 
-  #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  #fail(response: ServerResponse, error: unknown): void {
+    // One failure may show twice: a stream that breaks destroys the response and rejects the handler's promise.
+    if (this.#failed.has(response)) return
+    this.#failed.add(response)
     this.#activity.handlerFailed()
-    this.#report(describe(request), error)
-    if (response.headersSent) {
-      // The client has a part of a response: only a broken connection tells it that the rest won't come.
+    this.#report(describe(response.req), error)
+    // Complete before the handler failed, or nobody is there to get it.
+    if (response.writableEnded || response.destroyed) return
+    // The client has a part of a response: only a broken connection tells it that the rest won't come.
+    if (response.headersSent) response.destroy()
+    else this.#answerFailure(response)
+  }
+
+  #answerFailure(response: ServerResponse): void {
+    const body = 'Internal Server Error\n'
+    try {
+      for (const name of response.getHeaderNames()) response.removeHeader(name)
+      if (this.#isDraining) announceClose(response)
+      // With the reason: the handler may have set `statusMessage` for the answer it had in mind.
+      response.writeHead(500, 'Internal Server Error', {
+        'Content-Type': 'text/plain; charset=utf-8',
+        'Content-Length': body.length,
+      })
+      response.end(body)
+    } catch {
+      // Middleware replaces these methods, and its own code may fail as well.
       response.destroy()
-      return
     }
-    for (const name of response.getHeaderNames()) response.removeHeader(name)
-    response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' })
-    response.end('Internal Server Error\n')
   }
 }
 
@@ -148,8 +208,4 @@ function checkInterval({ headersTimeout, requestTimeout }: ClientTimeouts): numb
 
 function describe(request: IncomingMessage): string {
   return `${request.method} ${request.url}`
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

@@ -27,7 +27,7 @@ export async function loadHandler(url: string): Promise<LoadedHandler> {
   const path = url.startsWith('file:') ? fileURLToPath(url) : url
   let exported: HandlerModule
   try {
-    exported = (await import(url)) as HandlerModule
+    exported = withCommonJsExports((await import(url)) as HandlerModule)
   } catch (error) {
     throw fail('FT_ERR_HANDLER_LOAD', [path, reasonOf(error)], error)
   }
@@ -61,6 +61,16 @@ export async function setUpHandler(
     const path = url.startsWith('file:') ? fileURLToPath(url) : url
     throw fail('FT_ERR_HANDLER_LOAD', [path, reasonOf(error)], error)
   }
+}
+
+/**
+ * Node finds most names of a CommonJS module by reading its source, but not those of `module.exports = { setup() {} }`:
+ * they are properties of the default export only.
+ */
+function withCommonJsExports(exported: HandlerModule): HandlerModule {
+  const main: unknown = exported.default
+  if (typeof main !== 'object' || main === null || isFetchHandler(main)) return exported
+  return { ...main, ...exported }
 }
 
 function unwrapDefault(value: unknown): unknown {

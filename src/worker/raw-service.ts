@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { ConnectionHandler } from '../handler.js'
 import type { Activity } from './activity.js'
 import type { Connections } from './connections.js'
+import { isPromise } from './is-promise.js'
 import type { ReportFailure, Service } from './service.js'
 
 /**
@@ -40,7 +41,7 @@ export class RawService implements Service {
     }
     try {
       const result = this.#handle(socket)
-      if (result instanceof Promise) result.catch(failed)
+      if (isPromise(result)) result.then(undefined, failed)
     } catch (error) {
       failed(error)
     }

@@ -1,5 +1,12 @@
+import { inspect } from 'node:util'
 import type { MessagePort } from 'node:worker_threads'
-import { type ErrorCode, fail, serializeError } from '../errors.js'
+import {
+  type ErrorCode,
+  type ForkthreadError,
+  fail,
+  type SerializedError,
+  serializeError,
+} from '../errors.js'
 import type { WorkerMessage } from '../messages.js'
 import type { ReportFailure } from './service.js'
 
@@ -27,10 +34,20 @@ export function createReporter(port: MessagePort): ReportFailure {
     suppressed = 0
     const code: ErrorCode = 'FT_ERR_HANDLER'
     const error = fail(code, [`${what}${also}`, reasonOf(thrown)], thrown)
-    port.postMessage({ type: 'report', error: serializeError(error) } satisfies WorkerMessage)
+    port.postMessage({ type: 'report', error: serialized(error) } satisfies WorkerMessage)
+  }
+}
+
+/** Anything may be thrown, also what can't be shown or sent (a `cause` that leads back to itself); a report is due all the same. */
+function serialized(error: ForkthreadError): SerializedError {
+  try {
+    return structuredClone(serializeError(error))
+  } catch {
+    return { name: error.name, code: error.code, message: error.message }
   }
 }
 
 function reasonOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
+  if (thrown instanceof Error) return thrown.message
+  return typeof thrown === 'string' ? thrown : inspect(thrown)
 }
