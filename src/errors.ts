@@ -39,8 +39,14 @@ const messages = {
   FT_ERR_START_TIMEOUT: (pid: number, ms: number) =>
     `The child ${pid} was not ready within startTimeout (${ms} ms); raise startTimeout if the handler really needs longer to load.`,
   FT_ERR_CHILD_DIED: (pid: number, how: string) => `The child ${pid} died: ${how}.`,
-  FT_ERR_THREAD_DIED: (pid: number, thread: number, why: string) =>
-    `Thread ${thread} of child ${pid} died: ${why}`,
+  FT_ERR_CHILD_STUCK: (pid: number) =>
+    `Connections wait although threads are idle, and the child ${pid} gives no sign of life (stopped or swapped out); it is killed and replaced.`,
+  FT_ERR_THREAD_DIED: (pid: number, thread: number, lived: string, why: string) =>
+    `Thread ${thread} of child ${pid} died ${lived}: ${why}`,
+  FT_ERR_THREAD_BLOCKED: (ms: number, request: string) =>
+    `Its event loop has not turned for ${ms} ms (blockedTimeout)${request === '' ? '' : `; the last thing it began was ${request}`}.`,
+  FT_ERR_DRAIN_TIMEOUT: (what: string, ms: number) =>
+    `${what} had not finished its requests after drainTimeout (${ms} ms) and was cut off.`,
   FT_ERR_CLOSED: (what: string) =>
     `${what} is not possible: the pool is closing or closed; create a new one.`,
   FT_ERR_LOCK_HELD: (owner: number) =>

@@ -9,6 +9,11 @@ import type { MechanismTerms } from './sync/create-mechanism.js'
 
 export type HandlerKind = 'http' | 'raw'
 
+export interface Range {
+  readonly min: number
+  readonly max: number
+}
+
 /** Towards the client; milliseconds, 0 for never. */
 export interface ClientTimeouts {
   readonly keepAliveTimeout: number
@@ -29,7 +34,13 @@ export interface StartChild {
   readonly slot: number
   readonly generation: number
   readonly handler: string
-  readonly threads: number
+  readonly threads: Range
+  /** Of the whole pool. */
+  readonly spares: Range
+  /** When a thread is replaced; 0 for never. */
+  readonly recycle: { readonly requests: number; readonly heap: number }
+  readonly blockedTimeout: number
+  readonly startTimeout: number
   readonly timeouts: ClientTimeouts
   readonly drainTimeout: number
   /** Inherited descriptors. */
@@ -54,7 +65,19 @@ export interface DrainChild {
   readonly emptyBacklog: boolean
 }
 
-export type ParentMessage = StartChild | DrainChild
+/** New limits. */
+export interface ResizeChild {
+  readonly type: 'resize'
+  readonly threads: Range
+  readonly spares: Range
+}
+
+/** Are you alive? Asked when connections wait although threads idle. */
+export interface AskChild {
+  readonly type: 'ask'
+}
+
+export type ParentMessage = StartChild | DrainChild | ResizeChild | AskChild
 
 // ── child → parent ─────────────────────────────────────────────────────────────────────────────────
 
@@ -75,7 +98,30 @@ export interface ChildDrained {
   readonly type: 'drained'
 }
 
-export type ChildMessage = ChildReady | ChildFailed | ChildDrained | Report
+/** The last idle thread has become busy, and this child may start no more. */
+export interface ChildPressure {
+  readonly type: 'pressure'
+}
+
+/** The child has started or retired threads. */
+export interface ChildDecision {
+  readonly type: 'decision'
+  readonly action: string
+  readonly reason: string
+}
+
+export interface ChildAlive {
+  readonly type: 'alive'
+}
+
+export type ChildMessage =
+  | ChildReady
+  | ChildFailed
+  | ChildDrained
+  | ChildPressure
+  | ChildDecision
+  | ChildAlive
+  | Report
 
 // ── child's main thread ↔ worker thread ────────────────────────────────────────────────────────────
 
@@ -92,7 +138,15 @@ export interface Lease {
   readonly port: MessagePort
 }
 
-export type WorkerMessage = { readonly type: 'ready'; readonly kind: HandlerKind } | Report
+/** The thread has loaded the handler. */
+export interface ThreadReady {
+  readonly type: 'ready'
+  readonly kind: HandlerKind
+  /** Node's id of the thread. */
+  readonly threadId: number
+}
+
+export type WorkerMessage = ThreadReady | Report
 
 /** The thread shall finish what it has and return its lease. */
 export interface EndLease {

@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { z } from 'zod'
+import { defaultSizes, measureMachine } from './default-sizes.js'
 import { fail } from './errors.js'
+import type { Range } from './messages.js'
 import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from './sync/limits.js'
 
 /**
@@ -32,7 +33,9 @@ const milliseconds = z
 const MS = 'a whole number of milliseconds from 0 (never) to 2147483647'
 const PATIENCE = 'a whole number of milliseconds from 1 to 2147483647'
 
-const cores = availableParallelism()
+const machine = measureMachine()
+const sizes = defaultSizes(machine.cores, machine.memoryBytes)
+const inWords = ({ min, max }: Range): string => (min === max ? String(min) : `${min}:${max}`)
 
 /** `4`, `'1:4'` or `{ min: 1, max: 4 }`. */
 function range(limit: number) {
@@ -72,15 +75,46 @@ export const schema = z.strictObject({
       repeatable: true,
     },
   ),
-  processes: option(range(MAX_PROCESSES / 2).default({ min: cores, max: cores }), {
+  processes: option(range(MAX_PROCESSES / 2).default(sizes.processes), {
     allowed: rangeInWords(MAX_PROCESSES / 2),
-    meaning: `child processes (default: one per core, here ${cores})`,
+    meaning: `child processes (default here: ${inWords(sizes.processes)}, by its cores)`,
     placeholder: 'N|MIN:MAX',
   }),
-  threads: option(range(MAX_THREADS).default({ min: 2, max: 2 }), {
+  threads: option(range(MAX_THREADS).default(sizes.threads), {
     allowed: rangeInWords(MAX_THREADS),
-    meaning: 'worker threads in each process (default: 2)',
+    meaning: `worker threads in each process (default here: ${inWords(sizes.threads)}, by its memory)`,
     placeholder: 'N|MIN:MAX',
+  }),
+  spares: option(range(MAX_PROCESSES * MAX_THREADS).default(sizes.spares), {
+    allowed: rangeInWords(MAX_PROCESSES * MAX_THREADS),
+    meaning: `idle threads to keep in the whole pool (default here: ${inWords(sizes.spares)}, by its cores)`,
+    placeholder: 'N|MIN:MAX',
+  }),
+  blockedTimeout: option(milliseconds.default(60_000), {
+    allowed: MS,
+    meaning:
+      "ms that a handler may block its thread's event loop; the thread is replaced (default: 60000)",
+    placeholder: 'MS',
+  }),
+  recycleRequests: option(z.int().min(0).default(0), {
+    allowed: 'a whole number, 0 for never',
+    meaning: 'requests after which a thread is replaced (default: 0, never)',
+    placeholder: 'N',
+  }),
+  recycleHeap: option(z.int().min(0).default(0), {
+    allowed: 'a whole number of bytes, 0 for never',
+    meaning: 'bytes of heap from which a thread is replaced (default: 0, never)',
+    placeholder: 'BYTES',
+  }),
+  recycleLifetime: option(milliseconds.default(0), {
+    allowed: MS,
+    meaning: 'ms after which a process is replaced (default: 0, never)',
+    placeholder: 'MS',
+  }),
+  recycleRss: option(z.int().min(0).default(0), {
+    allowed: 'a whole number of bytes, 0 for never',
+    meaning: 'bytes of resident memory from which a process is replaced (default: 0, never)',
+    placeholder: 'BYTES',
   }),
   acceptMutex: option(z.enum(['auto', 'flock', 'fcntl', 'none']).default('auto'), {
     allowed: "'auto', 'flock' or, on Linux, 'fcntl' or 'none'",
@@ -209,6 +243,24 @@ function headersTimeoutOf(
   if (requestTimeout === 0 || headersTimeout <= requestTimeout) return headersTimeout
   if (given.headersTimeout === undefined) return requestTimeout
   throw refusal('headersTimeout', headersTimeout)
+}
+
+/** What `pool.resize` takes. */
+export type PoolSizes = Partial<Pick<PoolOptions, 'processes' | 'threads' | 'spares'>>
+
+const sizesSchema = schema.pick({ processes: true, threads: true, spares: true }).partial()
+
+/** Only what was given. @throws FT_ERR_OPTION, FT_ERR_OPTION_UNKNOWN */
+export function parseSizes(given: PoolSizes): Partial<Pick<Settings, keyof PoolSizes>> {
+  const { processes, threads, spares } = given
+  const result = sizesSchema.safeParse(given)
+  if (!result.success) throw explain(given, result.error)
+  // A default must not undo what the pool has now.
+  return {
+    ...(processes === undefined ? {} : { processes: result.data.processes }),
+    ...(threads === undefined ? {} : { threads: result.data.threads }),
+    ...(spares === undefined ? {} : { spares: result.data.spares }),
+  } as Partial<Pick<Settings, keyof PoolSizes>>
 }
 
 function explain(given: object, error: z.ZodError): Error {

@@ -1,6 +1,7 @@
 import { openSync, rmSync } from 'node:fs'
-import { serializeError } from '../errors.js'
-import type { ChildMessage, StartChild } from '../messages.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type SerializedError, serializeError } from '../errors.js'
+import type { ChildMessage, ResizeChild, StartChild } from '../messages.js'
 import { createChildMemory } from '../sync/child-memory.js'
 import { createMechanism, type MechanismTerms } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
@@ -10,17 +11,27 @@ import { Epoll } from '../sys/epoll.js'
 import { exitImmediately } from '../sys/exit.js'
 import { mapSharedMemory } from '../sys/memory.js'
 import { acceptRest } from './accept-rest.js'
+import { BlockedWatch } from './blocked-watch.js'
+import { Crew } from './crew.js'
 import { ListenerThread } from './listener-thread.js'
-import { WorkerThreads } from './threads.js'
+
+/** How often a child looks at its size and its threads when nothing makes it look earlier. */
+const LOOK_EVERY_MS = 1000
+
+/** After a look because of pressure: how long the next one waits, when threads can be added and when only processes can. */
+const PRESSURE_PAUSE_MS = 20
+const FULL_PAUSE_MS = 250
 
 /** A child process from its start message on: one listener thread, some worker threads. */
 export class Child {
   readonly #start: StartChild
   readonly #scoreboard: Scoreboard
   readonly #handOff: HandOff
-  readonly #threads: WorkerThreads
+  readonly #crew: Crew
   readonly #listener: ListenerThread
+  readonly #blocked: BlockedWatch
   readonly #send: (message: ChildMessage) => void
+  readonly #looks: NodeJS.Timeout[] = []
   #drained: Promise<void> | undefined
 
   constructor(start: StartChild, send: (message: ChildMessage) => void) {
@@ -33,13 +44,17 @@ export class Child {
     const mechanism = mechanismTerms(start)
     const handOff = new HandOff(memory, scoreboard, start.slot, createMechanism(mechanism, memory))
     this.#handOff = handOff
-    const report = (error: ReturnType<typeof serializeError>): void =>
-      send({ type: 'report', error })
-    this.#threads = new WorkerThreads(start, mechanism, memory, handOff, scoreboard, report)
+    const report = (error: SerializedError): void => send({ type: 'report', error })
+    this.#crew = new Crew(start, mechanism, memory, handOff, scoreboard, {
+      report,
+      decision: (action, reason) => send({ type: 'decision', action, reason }),
+    })
+    const { slot, blockedTimeout } = start
+    this.#blocked = new BlockedWatch(slot, blockedTimeout, this.#crew, handOff, scoreboard)
     // It may start before the worker threads: it waits until one of them can take something.
     this.#listener = new ListenerThread(start, mechanism, memory, handOff, scoreboard, report)
     this.#listener.failure().catch((error: unknown) => this.#giveUp(error))
-    void this.#startThreads()
+    void this.#open()
   }
 
   /** Stops accepting, finishes what there is; with `emptyBacklog` also what waits in the kernel by now. */
@@ -48,26 +63,57 @@ export class Child {
     await this.#drained
   }
 
+  resize({ threads, spares }: ResizeChild): void {
+    this.#crew.resize(threads, spares)
+  }
+
   async #drainOnce(emptyBacklog: boolean): Promise<void> {
+    for (const look of this.#looks) clearInterval(look)
     this.#scoreboard.setField(this.#start.slot, 'serving', 0)
     await this.#listener.stop()
     if (emptyBacklog) await acceptRest(this.#start.listeners, this.#handOff)
     // The last process to close them makes the kernel refuse connections.
     for (const listener of this.#start.listeners) closeDescriptor(listener)
-    await this.#threads.endAll()
+    await this.#crew.endAll()
     // Of a parent that died; else the parent's to remove.
     if (!process.connected) rmSync(this.#start.lockFolder, { recursive: true, force: true })
     await flush(process.stdout)
     await flush(process.stderr)
   }
 
-  async #startThreads(): Promise<void> {
+  async #open(): Promise<void> {
     try {
-      const kind = await this.#threads.startAll(this.#start.threads)
+      const kind = await this.#crew.open()
+      if (this.#drained !== undefined) return
       this.#scoreboard.setField(this.#start.slot, 'serving', 1)
       this.#send({ type: 'ready', kind })
     } catch (error) {
       this.#giveUp(error)
+      return
+    }
+    const { blockedTimeout } = this.#start
+    // A short `blockedTimeout` needs to be looked at more often than the size.
+    const blockedEveryMs =
+      blockedTimeout === 0 ? LOOK_EVERY_MS : Math.min(LOOK_EVERY_MS, Math.ceil(blockedTimeout / 2))
+    this.#looks.push(
+      setInterval(() => this.#crew.look(), LOOK_EVERY_MS),
+      setInterval(() => this.#blocked.look(), blockedEveryMs),
+    )
+    await this.#followPressure()
+  }
+
+  /** A burst is answered within milliseconds, not at the next regular look. */
+  async #followPressure(): Promise<void> {
+    while (this.#drained === undefined) {
+      await this.#handOff.pressure()
+      if (this.#crew.canGrow) {
+        this.#crew.look()
+        await sleep(PRESSURE_PAUSE_MS)
+      } else {
+        if (this.#scoreboard.spareElsewhere(this.#start.slot) === 0)
+          this.#send({ type: 'pressure' })
+        await sleep(FULL_PAUSE_MS)
+      }
     }
   }
 

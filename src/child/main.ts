@@ -24,8 +24,19 @@ const leave = async (emptyBacklog: boolean): Promise<void> => {
 }
 
 process.on('message', (message: ParentMessage) => {
-  if (message.type === 'drain') void leave(message.emptyBacklog)
-  else child ??= new Child(message, (out) => void send(out))
+  switch (message.type) {
+    case 'start':
+      child ??= new Child(message, (out) => void send(out))
+      return
+    case 'drain':
+      void leave(message.emptyBacklog)
+      return
+    case 'resize':
+      child?.resize(message)
+      return
+    case 'ask':
+      void send({ type: 'alive' })
+  }
 })
 // The parent is gone, and so will be all its children: finish and leave.
 process.on('disconnect', () => void leave(true))

@@ -39,6 +39,7 @@ ${bold('Addresses')}
 ${bold('Signals')}
   INT, TERM   finish the requests in flight and leave; a second one ends at once
   QUIT        end at once
+  TTIN, TTOU  one process more, one less
 
 ${bold('Exit status')}
   0 after a graceful stop, 1 when the start failed, 2 for wrong usage, 128 + the signal's number when ended at once

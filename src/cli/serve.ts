@@ -45,6 +45,8 @@ export async function serve(options: PoolOptions): Promise<number> {
     return 0
   }
   follow(pool)
+  process.on('SIGTTIN', () => step(pool, 1))
+  process.on('SIGTTOU', () => step(pool, -1))
   // The one thing on standard output: scripts wait for these lines.
   for (const address of pool.addresses) console.log(`listening on ${address}`)
   await stopped
@@ -57,8 +59,23 @@ class StoppedWhileStarting extends Error {
   }
 }
 
+/** One process more, or less: moves both limits, so that the step is taken whatever the load. */
+function step(pool: Pool | undefined, by: 1 | -1): void {
+  if (pool === undefined) return
+  const { min, max } = pool.sizes.processes
+  const processes = { min: Math.max(min + by, 1), max: Math.max(max + by, 1) }
+  try {
+    pool.resize({ processes })
+    print.notice(`processes are now ${processes.min}:${processes.max}`)
+  } catch (error) {
+    // At the most that is allowed, or already closing.
+    print.problem(error as Error)
+  }
+}
+
 function follow(pool: Pool): void {
   pool.on('error', (error) => print.problem(error))
+  pool.on('decision', ({ action, reason }) => print.notice(`${action}: ${reason}`))
   pool.on('child', ({ pid }) => print.notice(`child ${pid} is ready`))
   pool.on('exit', ({ pid, expected, livedMs }) => {
     if (expected) print.notice(`child ${pid} has left after ${Math.round(livedMs / 1000)} s`)

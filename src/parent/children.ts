@@ -1,9 +1,17 @@
 import { EventEmitter } from 'node:events'
 import { fail } from '../errors.js'
-import type { HandlerKind } from '../messages.js'
-import { MAX_PROCESSES } from '../sync/limits.js'
+import type { HandlerKind, Range } from '../messages.js'
+import { count } from '../sync/bits.js'
+import { MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import type { Scoreboard, Totals } from '../sync/scoreboard.js'
+import { decideProcesses, type ProcessSituation } from './decide-processes.js'
+import { describeDeath } from './describe-death.js'
 import { type Exit, ForkedChild, type Inheritance, type StartTerms } from './forked-child.js'
+import { processUsage } from './process-usage.js'
+import { StartLimit } from './start-limit.js'
+
+/** How often the parent looks at the size of the pool when nothing makes it look earlier. */
+const LOOK_EVERY_MS = 1000
 
 /** A child that dies at once is replaced ever later, so that a broken handler makes no fork storm. */
 const SHORTEST_RESTART_MS = 100
@@ -11,41 +19,71 @@ const LONGEST_RESTART_MS = 10_000
 /** A child that has lived this long was not a failed start. */
 const SETTLED_MS = 10_000
 
+/** Connections wait although threads idle, at so many looks in a row: somebody does not answer. */
+const STUCK_LOOKS = 2
+
 export interface ChildrenEvents {
   ready: [ForkedChild]
   report: [Error]
+  decision: [action: string, reason: string]
+  /** Threads idle, and yet connections wait: whoever has been called shall call the next. */
+  stuck: []
   /** The child is gone; `expected` if it was asked to leave. */
   exit: [child: ForkedChild, exit: Exit, expected: boolean]
 }
 
 export interface ChildrenOptions {
   readonly inheritance: Inheritance
-  readonly terms: Omit<StartTerms, 'slot' | 'generation'>
+  readonly terms: Omit<StartTerms, 'slot' | 'generation' | 'threads' | 'spares'>
   readonly startTimeout: number
   readonly drainTimeout: number
+  readonly recycle: { readonly lifetime: number; readonly rss: number }
+  /** Connections that wait in all backlogs. */
+  readonly backlog: () => number
 }
 
-/** The children of the pool: starts as many as are wanted, replaces those that die, and has them leave. */
+export interface Sizes {
+  readonly processes: Range
+  readonly threads: Range
+  readonly spares: Range
+}
+
+/** The children of the pool: as many as the spares ask for, within the limits, and each that dies replaced. */
 export class Children extends EventEmitter<ChildrenEvents> {
   readonly #options: ChildrenOptions
   readonly #scoreboard: Scoreboard
   readonly #bySlot = new Map<number, ForkedChild>()
-  readonly #restarts = new Set<NodeJS.Timeout>()
+  readonly #startLimit = new StartLimit()
+  readonly #generation = 0
+  #sizes: Sizes
+  #looks: NodeJS.Timeout | undefined
   #restartMs = SHORTEST_RESTART_MS
+  #startAfter = 0
+  #surplusSince: number | undefined
+  #lastRound = 0
+  #backloggedLooks = 0
+  #stuckLooks = 0
+  /** The child that is being replaced for its age or size. */
+  #recycled: ForkedChild | undefined
   #isLeaving = false
   #deaths = 0
   #threadDeaths = 0
   /** What children did that are gone. */
   readonly #past: Totals = { accepted: 0, requests: 0, errors: 0 }
 
-  constructor(options: ChildrenOptions, scoreboard: Scoreboard) {
+  constructor(options: ChildrenOptions, sizes: Sizes, scoreboard: Scoreboard) {
     super()
     this.#options = options
+    this.#sizes = sizes
     this.#scoreboard = scoreboard
   }
 
   get all(): readonly ForkedChild[] {
     return [...this.#bySlot.values()].sort((a, b) => a.slot - b.slot)
+  }
+
+  get sizes(): Sizes {
+    return this.#sizes
   }
 
   get deaths(): number {
@@ -66,16 +104,107 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 
   /**
-   * Starts one child; resolves with the kind of its handler when it is ready. From then on it is replaced if it dies.
+   * Starts the first `processes.min` children; resolves with the kind of their handler when all are ready. From then on
+   * the number follows the load.
    * @throws the handler's error (FT_ERR_HANDLER_LOAD, FT_ERR_HANDLER_EXPORT), FT_ERR_CHILD_DIED, FT_ERR_START_TIMEOUT
    */
-  async start(generation: number): Promise<HandlerKind> {
+  async open(): Promise<HandlerKind> {
+    const { min } = this.#sizes.processes
+    this.emit(
+      'decision',
+      `start ${plural(min, 'process')}`,
+      'processes.min at the start of the pool',
+    )
+    const kinds = await Promise.all(Array.from({ length: min }, () => this.#start()))
+    if (!this.#isLeaving) this.#looks = setInterval(() => this.look(), LOOK_EVERY_MS)
+    return kinds[0] ?? 'http'
+  }
+
+  /** New sizes, taken up without a restart. */
+  resize(sizes: Sizes): void {
+    this.#sizes = sizes
+    const { threads, spares } = sizes
+    for (const child of this.#bySlot.values()) child.resize(threads, spares)
+    this.look()
+  }
+
+  /** Has all leave: they finish what they have, and are killed after `drainTimeout`. Resolves when all are gone. */
+  async leave(): Promise<void> {
+    this.#isLeaving = true
+    clearInterval(this.#looks)
+    const gone = this.all.map((child) => new Promise((resolve) => child.once('exit', resolve)))
+    for (const child of this.all) child.drain(true)
+    const late = setTimeout(() => this.kill(), this.#options.drainTimeout)
+    await Promise.all(gone)
+    clearTimeout(late)
+  }
+
+  /** Ends all at once. */
+  kill(): void {
+    this.#isLeaving = true
+    for (const child of this.all) child.kill()
+  }
+
+  /** Compares what there is with what there should be, and starts, retires, recycles or ends what is stuck. */
+  look(): void {
+    if (this.#isLeaving || this.#looks === undefined) return
+    const now = performance.now()
+    const { processes: limits, threads, spares } = this.#sizes
+    const serving = this.#serving()
+    const starting = this.all.filter(({ state }) => state === 'starting').length
+    let idle = 0
+    let growable = 0
+    for (const child of serving) {
+      const startingThreads = this.#scoreboard.startingThreads(child.slot)
+      idle += child.idle + startingThreads
+      growable += Math.max(0, threads.max - this.#threadCount(child.slot))
+    }
+    this.#endStuck(idle)
+    // A child that starts counts with the threads that it will have.
+    idle += starting * threads.min
+    const isWaiting = idle === 0 && this.#options.backlog() > 0
+    this.#backloggedLooks = isWaiting ? this.#backloggedLooks + 1 : 0
+    if (idle <= spares.max) this.#surplusSince = undefined
+    else this.#surplusSince ??= now
+    const decision = decideProcesses({
+      limits,
+      spares,
+      serving,
+      starting,
+      idle,
+      growable,
+      isBacklogged: this.#backloggedLooks > 1,
+      surplusMs: this.#surplusSince === undefined ? 0 : now - this.#surplusSince,
+      lastRound: this.#lastRound,
+    })
+    this.#lastRound = 0
+    if (decision?.action === 'start') {
+      if (now < this.#startAfter) return
+      const granted = this.#startLimit.grant(decision.count, now)
+      this.#lastRound = granted
+      if (granted > 0) this.emit('decision', `start ${plural(granted, 'process')}`, decision.reason)
+      for (let more = granted; more > 0; more--) this.#startKept()
+    } else if (decision?.action === 'retire') {
+      this.#surplusSince = undefined
+      const child = this.#bySlot.get(decision.slot)
+      if (child !== undefined) this.#retire(child, decision.reason)
+    } else this.#recycleOne()
+  }
+
+  /** Starts one child; from its readiness on it is replaced if it dies. */
+  async #start(): Promise<HandlerKind> {
     const slot = this.#freeSlot()
     this.#scoreboard.openProcess(slot)
     const { inheritance, terms, startTimeout } = this.#options
-    const child = new ForkedChild(inheritance, { ...terms, slot, generation })
+    const { threads, spares } = this.#sizes
+    const generation = this.#generation
+    const child = new ForkedChild(inheritance, { ...terms, threads, spares, slot, generation })
     this.#bySlot.set(slot, child)
     child.on('report', (error) => this.emit('report', error))
+    child.on('decision', (action, reason) =>
+      this.emit('decision', `child ${child.pid}: ${action}`, reason),
+    )
+    child.on('pressure', () => this.look())
     return await new Promise((resolve, reject) => {
       let isReady = false
       let failure: Error | undefined
@@ -94,58 +223,132 @@ export class Children extends EventEmitter<ChildrenEvents> {
       })
       child.once('exit', (exit) => {
         clearTimeout(late)
-        const wasExpected = child.wasAskedToLeave
-        this.#clear(child, exit, wasExpected)
-        if (isReady) {
-          if (!wasExpected) this.#replace(child)
-        } else reject(failure ?? fail('FT_ERR_CHILD_DIED', [child.pid, describeExit(exit)]))
+        const death = describeDeath(child, exit, this.#scoreboard)
+        this.#forget(child, exit)
+        if (!isReady) return reject(failure ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
+        if (child.isLeaving) {
+          // It was asked to; or it was sent a TERM of its own, and is missed.
+          this.look()
+          return
+        }
+        if (!this.#isLeaving) this.emit('report', fail('FT_ERR_CHILD_DIED', [child.pid, death]))
+        if (Date.now() - child.startedAt > SETTLED_MS) this.#restartMs = SHORTEST_RESTART_MS
+        this.#delayStarts()
       })
     })
   }
 
-  /** Has all leave: they finish what they have, and are killed after `drainTimeout`. Resolves when all are gone. */
-  async leave(): Promise<void> {
-    this.#isLeaving = true
-    for (const timer of this.#restarts) clearTimeout(timer)
-    const gone = this.all.map((child) => new Promise((resolve) => child.once('exit', resolve)))
-    for (const child of this.all) child.drain(true)
-    const late = setTimeout(() => this.kill(), this.#options.drainTimeout)
-    await Promise.all(gone)
-    clearTimeout(late)
+  /** Starts a child of an open pool: a failure is reported and tried again later. Resolves to whether it is ready. */
+  async #startKept(): Promise<boolean> {
+    try {
+      await this.#start()
+      return true
+    } catch (error) {
+      if (!this.#isLeaving) this.emit('report', error as Error)
+      this.#delayStarts()
+      return false
+    }
   }
 
-  /** Ends all at once. */
-  kill(): void {
-    this.#isLeaving = true
-    for (const child of this.all) child.kill()
-  }
-
-  #replace(child: ForkedChild): void {
-    if (Date.now() - child.startedAt > SETTLED_MS) this.#restartMs = SHORTEST_RESTART_MS
-    this.#restartLater(child.generation)
-  }
-
-  #restartLater(generation: number): void {
+  #delayStarts(): void {
     if (this.#isLeaving) return
-    const timer = setTimeout(() => {
-      this.#restarts.delete(timer)
-      this.start(generation).catch((error: Error) => {
-        this.emit('report', error)
-        this.#restartLater(generation)
-      })
-    }, this.#restartMs)
-    this.#restarts.add(timer)
+    this.#startAfter = performance.now() + this.#restartMs
+    setTimeout(() => this.look(), this.#restartMs)
     this.#restartMs = Math.min(this.#restartMs * 2, LONGEST_RESTART_MS)
   }
 
+  #retire(child: ForkedChild, reason: string): void {
+    this.emit('decision', `retire child ${child.pid}`, reason)
+    child.drain(false)
+    const { drainTimeout } = this.#options
+    const late = setTimeout(() => {
+      this.emit('report', fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${child.pid}`, drainTimeout]))
+      child.kill()
+    }, drainTimeout)
+    child.once('exit', () => clearTimeout(late))
+  }
+
+  /** One child at a time goes for its age or the size of its memory; its successor is ready first. */
+  #recycleOne(): void {
+    const { lifetime, rss } = this.#options.recycle
+    if (this.#recycled !== undefined || (lifetime === 0 && rss === 0)) return
+    for (const child of this.all) {
+      if (child.state !== 'ready') continue
+      const age = Date.now() - child.startedAt
+      // Children that started together shall not all go together.
+      const jitter = 1 + (child.pid % 100) / 1000
+      const rssBytes = rss > 0 ? processUsage(child.pid).rssBytes : 0
+      const reason =
+        lifetime > 0 && age >= lifetime * jitter
+          ? `it is ${age} ms old, recycleLifetime is ${lifetime}`
+          : rss > 0 && rssBytes >= rss
+            ? `it has ${rssBytes} bytes in memory, recycleRss is ${rss}`
+            : undefined
+      if (reason === undefined) continue
+      this.#recycled = child
+      this.emit('decision', `recycle child ${child.pid}`, reason)
+      child.once('exit', () => {
+        this.#recycled = undefined
+      })
+      void this.#startKept().then((isReady) => {
+        if (isReady) this.#retire(child, reason)
+        else this.#recycled = undefined
+      })
+      return
+    }
+  }
+
+  /**
+   * Connections wait although threads idle, at several looks in a row. Either a wake-up went astray with a child that is
+   * stopped or swapped out, or such a child holds the accept mutex. Every child is asked for a sign of life, and
+   * whoever has given none by the next look is killed: the kernel then frees the mutex.
+   */
+  #endStuck(idle: number): void {
+    const isStuck = idle > 0 && this.#options.backlog() > 0
+    this.#stuckLooks = isStuck ? this.#stuckLooks + 1 : 0
+    if (this.#stuckLooks < STUCK_LOOKS) return
+    this.emit('stuck')
+    for (const child of this.all) {
+      if (child.state !== 'ready') continue
+      if (child.hasOpenQuestion) {
+        this.emit('report', fail('FT_ERR_CHILD_STUCK', [child.pid]))
+        child.kill()
+      } else child.ask()
+    }
+  }
+
+  #serving(): ProcessSituation[] {
+    const serving: ProcessSituation[] = []
+    for (const { slot, state, startedAt } of this.all) {
+      if (state !== 'ready') continue
+      let inFlight = 0
+      let connections = 0
+      for (let thread = 0; thread < MAX_THREADS; thread++) {
+        const row = this.#scoreboard.readRow(slot, thread)
+        inFlight += row.inFlight
+        connections += row.connections
+      }
+      const idle = count(this.#scoreboard.field(slot, 'idleWord'))
+      serving.push({ slot, idle, inFlight, connections, startedAt })
+    }
+    return serving
+  }
+
+  #threadCount(slot: number): number {
+    let threads = 0
+    for (let thread = 0; thread < MAX_THREADS; thread++)
+      if (this.#scoreboard.readRow(slot, thread).state !== '.') threads++
+    return threads
+  }
+
   /** Keeps a gone child's sums and frees its slot. */
-  #clear(child: ForkedChild, exit: Exit, wasExpected: boolean): void {
+  #forget(child: ForkedChild, exit: Exit): void {
     add(this.#past, this.#scoreboard.totals(child.slot))
     this.#threadDeaths += this.#scoreboard.field(child.slot, 'threadDeaths')
-    if (!wasExpected) this.#deaths++
+    if (!child.isLeaving) this.#deaths++
     this.#scoreboard.closeProcess(child.slot)
     this.#bySlot.delete(child.slot)
-    this.emit('exit', child, exit, wasExpected)
+    this.emit('exit', child, exit, child.isLeaving)
   }
 
   #freeSlot(): number {
@@ -154,13 +357,12 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 }
 
-export function describeExit({ code, signal }: Exit): string {
-  if (signal !== null) return `killed by ${signal}`
-  return code === null ? 'it could not be forked' : `it exited with status ${code}`
-}
-
 function add(sum: Totals, more: Readonly<Totals>): void {
   sum.accepted += more.accepted
   sum.requests += more.requests
   sum.errors += more.errors
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 'es'}`
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { deserializeError } from '../errors.js'
-import type { ChildMessage, HandlerKind, ParentMessage, StartChild } from '../messages.js'
+import type { ChildMessage, HandlerKind, ParentMessage, Range, StartChild } from '../messages.js'
 import type { ChildState } from '../stats.js'
 
 const childFile = fileURLToPath(new URL('../child/main.js', import.meta.url))
@@ -20,6 +20,9 @@ export interface ForkedChildEvents {
   /** The child could not start; it leaves by itself. */
   failed: [Error]
   report: [Error]
+  decision: [action: string, reason: string]
+  /** Its last idle thread has become busy, and it may start no more. */
+  pressure: []
   exit: [Exit]
 }
 
@@ -44,7 +47,8 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   readonly startedAt = Date.now()
   readonly #process: ChildProcess
   #state: ChildState | 'gone' = 'starting'
-  #wasAskedToLeave = false
+  #isLeaving = false
+  #hasOpenQuestion = false
 
   constructor(inheritance: Inheritance, terms: StartTerms) {
     super()
@@ -84,15 +88,29 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   }
 
   /** Whether its exit is no accident: it was asked to leave, by the parent or by a TERM of its own. */
-  get wasAskedToLeave(): boolean {
-    return this.#wasAskedToLeave
+  get isLeaving(): boolean {
+    return this.#isLeaving
+  }
+
+  /** Whether it was asked for a sign of life and has given none yet. */
+  get hasOpenQuestion(): boolean {
+    return this.#hasOpenQuestion
+  }
+
+  ask(): void {
+    this.#hasOpenQuestion = true
+    this.#send({ type: 'ask' })
+  }
+
+  resize(threads: Range, spares: Range): void {
+    this.#send({ type: 'resize', threads, spares })
   }
 
   /** Asks the child to finish and leave. With `emptyBacklog` it serves what waits in the kernel by now, too. */
   drain(emptyBacklog: boolean): void {
     if (this.#state === 'gone') return
     this.#state = 'draining'
-    this.#wasAskedToLeave = true
+    this.#isLeaving = true
     this.#send({ type: 'drain', emptyBacklog })
   }
 
@@ -107,6 +125,8 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   }
 
   #onMessage(message: ChildMessage): void {
+    // Whatever it says, it lives.
+    this.#hasOpenQuestion = false
     switch (message.type) {
       case 'ready':
         if (this.#state !== 'starting') return
@@ -119,12 +139,19 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       case 'report':
         this.emit('report', deserializeError(message.error))
         return
+      case 'decision':
+        this.emit('decision', String(message.action), String(message.reason))
+        return
+      case 'pressure':
+        this.emit('pressure')
+        return
       case 'drained':
         // Asked by the parent, or by a TERM sent to this child alone.
+        this.#isLeaving = true
         if (this.#state === 'ready') this.#state = 'draining'
         return
       default:
-        // What a child sends is not trusted to be of a known type.
+        // 'alive' has said all; and what a child sends is not trusted to be of a known type.
         return
     }
   }

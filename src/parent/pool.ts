@@ -2,13 +2,19 @@ import { EventEmitter } from 'node:events'
 import { closeSync } from 'node:fs'
 import { fail } from '../errors.js'
 import type { HandlerKind } from '../messages.js'
-import { type PoolOptions, parseOptions, type Settings } from '../options.js'
+import {
+  type PoolOptions,
+  type PoolSizes,
+  parseOptions,
+  parseSizes,
+  type Settings,
+} from '../options.js'
 import type { Decision, Stats } from '../stats.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
 import { openEventDescriptor, signalEvent } from '../sys/event-descriptor.js'
 import { createSharedMemory, mapSharedMemory } from '../sys/memory.js'
 import { parseAddress } from './address.js'
-import { Children, describeExit } from './children.js'
+import { Children, type Sizes } from './children.js'
 import { chooseMechanism } from './choose-mechanism.js'
 import { Listener } from './listener.js'
 import { LockFolder } from './lock-folder.js'
@@ -32,6 +38,8 @@ export interface PoolEvents {
   listening: [addresses: readonly string[]]
   /** A child is ready to serve. */
   child: [ChildInfo]
+  /** The pool changes its size, or replaces something for its age: what it does and why. */
+  decision: [Decision]
   /** A child is gone. */
   exit: [ExitInfo]
   /**
@@ -75,7 +83,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #generation = 0
   #state: State = 'starting'
   #kind: HandlerKind = 'http'
-  #lastDecision: Decision
+  #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
   #closed: Promise<void> | undefined
 
   private constructor(settings: Settings, resources: Resources) {
@@ -83,7 +91,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#settings = settings
     this.#resources = resources
     const { listeners, lockFolder, scoreboard, scoreboardFd } = resources
-    const { handler, threads, drainTimeout, execArgv, env, resourceLimits } = settings
+    const { handler, drainTimeout, startTimeout, execArgv, env, resourceLimits } = settings
+    const { processes, threads, spares } = settings
     const { keepAliveTimeout, headersTimeout, requestTimeout } = settings
     this.#children = new Children(
       {
@@ -94,9 +103,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         },
         terms: {
           handler,
-          threads: threads.min,
           timeouts: { keepAliveTimeout, headersTimeout, requestTimeout },
+          recycle: { requests: settings.recycleRequests, heap: settings.recycleHeap },
+          blockedTimeout: settings.blockedTimeout,
           drainTimeout,
+          startTimeout,
           acceptMutex: resources.mechanism,
           acceptPermits: settings.acceptPermits,
           lockFiles: lockFolder.files,
@@ -105,27 +116,29 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
           ...(env === undefined ? {} : { env }),
           ...(resourceLimits === undefined ? {} : { resourceLimits: definedOnly(resourceLimits) }),
         },
-        startTimeout: settings.startTimeout,
+        startTimeout,
         drainTimeout,
+        recycle: { lifetime: settings.recycleLifetime, rss: settings.recycleRss },
+        backlog: () => listeners.reduce((sum, listener) => sum + listener.backlog.length, 0),
       },
+      { processes, threads, spares },
       scoreboard,
     )
+    const passOn = (): void => {
+      if (resources.passOn !== undefined && this.#state !== 'closed') signalEvent(resources.passOn)
+    }
+    this.#children.on('stuck', passOn)
+    // It may have had a wake-up for a connection that still waits.
+    this.#children.on('exit', passOn)
+    this.#children.on('decision', (action, reason) => {
+      this.#lastDecision = { at: Date.now(), action, reason }
+      this.emit('decision', this.#lastDecision)
+    })
     this.#children.on('ready', ({ pid, generation }) => this.emit('child', { pid, generation }))
     this.#children.on('report', (error) => this.#report(error))
-    this.#children.on('exit', () => {
-      // It may have had a wake-up for a connection that still waits.
-      if (resources.passOn !== undefined && this.#state !== 'closed') signalEvent(resources.passOn)
-    })
     this.#children.on('exit', ({ pid, generation, startedAt }, exit, expected) => {
-      if (!expected && this.#state === 'serving')
-        this.#report(fail('FT_ERR_CHILD_DIED', [pid, describeExit(exit)]))
       this.emit('exit', { pid, generation, ...exit, expected, livedMs: Date.now() - startedAt })
     })
-    this.#lastDecision = {
-      at: this.#startedAt,
-      action: `start ${settings.processes.min} processes`,
-      reason: 'processes.min at the start of the pool',
-    }
     process.once('exit', this.#cleanUp)
   }
 
@@ -167,10 +180,25 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       listeners: this.#resources.listeners,
       children: this.#children,
       scoreboard: this.#resources.scoreboard,
-      maxProcesses: this.#settings.processes.max,
-      maxThreads: this.#settings.threads.max,
+      maxProcesses: this.#children.sizes.processes.max,
+      maxThreads: this.#children.sizes.threads.max,
       lastDecision: this.#lastDecision,
     })
+  }
+
+  /**
+   * Changes the size of the running pool; what is not given stays. Takes effect within seconds, without a restart:
+   * threads and processes above the new limits finish what they have.
+   * @throws FT_ERR_OPTION for a wrong value, FT_ERR_CLOSED once the pool is closing
+   */
+  resize(sizes: PoolSizes): void {
+    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['resize()'])
+    this.#children.resize({ ...this.#children.sizes, ...parseSizes(sizes) })
+  }
+
+  /** What the pool is sized to at present. */
+  get sizes(): Sizes {
+    return this.#children.sizes
   }
 
   /**
@@ -194,11 +222,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const starts = Array.from({ length: this.#settings.processes.min }, () =>
-      this.#children.start(this.#generation),
-    )
-    const [kind] = await Promise.all(starts)
-    this.#kind = kind ?? 'http'
+    this.#kind = await this.#children.open()
     // Where the client speaks first, a thread that takes a connection finds its request there.
     const isDeferred = this.#settings.deferAccept ?? this.#kind === 'http'
     if (isDeferred) for (const listener of this.#resources.listeners) listener.deferAccept()

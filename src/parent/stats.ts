@@ -1,6 +1,7 @@
 import type { HandlerKind } from '../messages.js'
 import type { Decision, ProcessStats, Stats, ThreadStats } from '../stats.js'
 import { bit } from '../sync/bits.js'
+import { MAX_THREADS } from '../sync/limits.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import type { Children } from './children.js'
 import type { ForkedChild } from './forked-child.js'
@@ -29,9 +30,10 @@ export function collectStats(source: StatsSource): Stats {
   for (const child of children.all) {
     const idleWord = scoreboard.field(child.slot, 'idleWord')
     const rows: ThreadStats[] = []
-    for (let id = 0; id < maxThreads; id++) {
+    for (let id = 0; id < MAX_THREADS; id++) {
       const row = threadStats(scoreboard, child.slot, id)
-      letters += row.state
+      // A smaller limit may have come while threads beyond it still finish.
+      if (id < maxThreads || row.state !== '.') letters += row.state
       if (row.state === '.') continue
       rows.push(row)
       if (row.state === 'S') threads.starting++

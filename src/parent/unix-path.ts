@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, unlinkSync } from 'node:fs'
+import { closeSync, constants as fsConstants, lstatSync, openSync, unlinkSync } from 'node:fs'
 import { constants as osConstants } from 'node:os'
 import { dirname } from 'node:path'
 import { fail } from '../errors.js'
@@ -34,7 +34,7 @@ export function claimUnixPath(path: string, bind: () => number): number {
 
 function openFolder(path: string): number {
   try {
-    return openSync(dirname(path), 'r')
+    return openSync(dirname(path), fsConstants.O_RDONLY | fsConstants.O_DIRECTORY)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'EACCES' || code === 'EPERM')

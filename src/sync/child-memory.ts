@@ -15,12 +15,15 @@ import { MAX_THREADS } from './limits.js'
  *           20  next to wake          where the search for an idle thread starts
  *           21  acceptor              mutex: which thread of this child holds or wants the accept mutex
  *           22  first listener        which listener is asked first, so that no port starves
+ *           23  pressure              event count: grows when the last idle thread has become busy
+ *           24  pressure wanted       1 while the child's main thread wants to be told of that
  *           32  ring[64]              the queued descriptors
  *           96  thread 0              16 words each: one cache line
  *          112  thread 1 …
  *
  *     thread  +0  wake                event count: grows when the thread shall look at the queue
  *             +1  in hand             descriptor + 1 taken from the queue and not yet wrapped
+ *             +3  asked at            ms (31 bits) when it was asked whether its loop turns; 0: no question open
  *             +2  batch               connections that the thread takes at once, its handlers being short
  */
 /** A power of two, above the most that is ever queued: one per idle thread and one more. */
@@ -37,13 +40,15 @@ export const Word = {
   nextToWake: 20,
   acceptor: 21,
   firstListener: 22,
+  pressure: 23,
+  pressureWanted: 24,
   ring: 32,
 } as const
 
 const THREADS = Word.ring + RING_SIZE
 const THREAD_WORDS = 16
 
-export const ThreadWord = { wake: 0, inHand: 1, batch: 2 } as const
+export const ThreadWord = { wake: 0, inHand: 1, batch: 2, askedAt: 3 } as const
 
 /** The place of a thread's own word. */
 export function threadWord(

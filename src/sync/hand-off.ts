@@ -72,7 +72,7 @@ export class HandOff {
 
   /** The thread has begun something. Called before its handler runs, so that the baton is on its way. */
   becomeBusy(thread: number): void {
-    Atomics.and(this.#shared, this.#idleIndex, ~bit(thread))
+    this.#clearIdle(thread)
     Atomics.and(this.#words, Word.openBits, ~bit(thread))
     if (this.queue.length > 0) this.wakeOne()
   }
@@ -142,6 +142,12 @@ export class HandOff {
     const index = threadWord(thread, ThreadWord.wake)
     Atomics.add(this.#words, index, 1)
     Atomics.notify(this.#words, index)
+  }
+
+  /** How long ago the child's main thread asked for a sign of life, -1 if it has not. */
+  answerTurn(thread: number): number {
+    const askedAt = Atomics.exchange(this.#words, threadWord(thread, ThreadWord.askedAt), 0)
+    return askedAt === 0 ? -1 : since(askedAt)
   }
 
   /** Tells how many connections at once the thread takes from now on; see `Activity`. */
@@ -215,6 +221,30 @@ export class HandOff {
   }
 
   /**
+   * Asks a thread that is not idle to say when its event loop turns next. Returns for how many ms the question has
+   * been open; 0 if the thread is idle, or had answered the last one.
+   */
+  askForTurn(thread: number): number {
+    const index = threadWord(thread, ThreadWord.askedAt)
+    const askedAt = Atomics.load(this.#words, index)
+    if (askedAt !== 0) return since(askedAt)
+    if (this.idleBits & bit(thread)) return 0
+    Atomics.store(this.#words, index, clock())
+    this.wake(thread)
+    return 0
+  }
+
+  /** Resolves the next time that the last idle thread becomes busy, or at once if none is idle. */
+  async pressure(): Promise<void> {
+    const seen = Atomics.load(this.#words, Word.pressure)
+    Atomics.store(this.#words, Word.pressureWanted, 1)
+    // The word first, then the look: a thread that becomes busy does it the other way round.
+    if (this.idleBits === 0) return
+    const pressed = Atomics.waitAsync(this.#words, Word.pressure, seen)
+    if (pressed.async) await pressed.value
+  }
+
+  /**
    * After a thread has ended: nobody will choose it, what it had taken but not wrapped is queued again for the
    * others, and the wake-up that it may have had with it goes to somebody else.
    */
@@ -223,6 +253,7 @@ export class HandOff {
     const fd = this.queue.recover(dead)
     this.withdraw(dead)
     this.setBatch(dead, 1)
+    Atomics.store(this.#words, threadWord(dead, ThreadWord.askedAt), 0)
     if (fd >= 0 && !this.queue.push(self, fd)) throw new Error('unreachable: the fd queue is full')
     if (this.queue.length > 0) this.wakeOne()
     this.#announceCapacity()
@@ -248,9 +279,17 @@ export class HandOff {
     // Busy threads look at the queue by themselves as soon as they become idle or open.
   }
 
+  #clearIdle(thread: number): void {
+    const before = Atomics.and(this.#shared, this.#idleIndex, ~bit(thread))
+    if (before !== bit(thread) || Atomics.load(this.#words, Word.pressureWanted) === 0) return
+    if (Atomics.exchange(this.#words, Word.pressureWanted, 0) === 0) return
+    Atomics.add(this.#words, Word.pressure, 1)
+    Atomics.notify(this.#words, Word.pressure)
+  }
+
   /** Busy first, then the queue: between the two the listener does not count on this thread. */
   #takeAsBusy(thread: number): number {
-    Atomics.and(this.#shared, this.#idleIndex, ~bit(thread))
+    this.#clearIdle(thread)
     const fd = this.queue.take(thread)
     if (fd < 0) {
       // Somebody else was faster. A descriptor that came since found this bit clear: look again.
@@ -294,4 +333,15 @@ export class HandOff {
     if (this.idleCount <= queued && !mayQueueForOpen) return
     this.#mechanism.wakeListener()
   }
+}
+
+const CLOCK_BITS = 0x7fffffff
+
+/** Milliseconds in 31 bits, never 0. */
+function clock(): number {
+  return (Date.now() & CLOCK_BITS) | 1
+}
+
+function since(then: number): number {
+  return (clock() - then) & CLOCK_BITS
 }

@@ -6,8 +6,8 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  * this file.
  *
  *     byte 0        header           128 bytes
- *     byte 128      process slot 0   128 bytes, then its 32 thread slots of 128 bytes each
- *     byte 4352     process slot 1   …
+ *     byte 128      process slot 0   128 bytes, then its 32 thread slots of 256 bytes each
+ *     byte 8448     process slot 1   …
  *
  *     header        +0 magic  +4 layout version  +8 process slots in use (highest index + 1)
  *     process slot  +0 idle word      one bit per thread, set and cleared by that thread alone
@@ -33,6 +33,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *                   +72 loop delay    ms
  *                   +80 heap used     bytes
  *                   +88 active        µs of event loop per request, recent
+ *                   +96 request       what it began last, as text: a length in one byte, then Latin-1
  *
  * Each field has the one writer named above (a thread slot: its thread; the child clears the slot of a thread that
  * has ended). Counts over threads or processes are always derived, never stored. No reader trusts what it
@@ -41,7 +42,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  */
 const HEADER_BYTES = 128
 const PROCESS_HEADER_BYTES = 128
-const THREAD_BYTES = 128
+const THREAD_BYTES = 256
 const PROCESS_BYTES = PROCESS_HEADER_BYTES + MAX_THREADS * THREAD_BYTES
 
 export const SCOREBOARD_BYTES = HEADER_BYTES + MAX_PROCESSES * PROCESS_BYTES
@@ -98,6 +99,8 @@ const Row = {
   activeUs: 11,
 } as const
 
+const STARTING = threadStates.indexOf('S')
+
 /** One thread's row. All figures are the thread's own and unchecked. */
 export interface ThreadRow {
   state: ThreadState
@@ -140,14 +143,19 @@ export function emptyRow(state: ThreadState): ThreadRow {
   }
 }
 
+const REQUEST_OFFSET = 96
+const MOST_REQUEST_BYTES = THREAD_BYTES - REQUEST_OFFSET - 1
+
 /** How often a reader tries to get a row that nobody writes at the same moment. */
 const READ_TRIES = 16
 
 export class Scoreboard {
   readonly words: Int32Array
   readonly #floats: Float64Array
+  readonly #bytes: Buffer
 
   constructor(memory: ArrayBuffer) {
+    this.#bytes = Buffer.from(memory)
     this.words = new Int32Array(memory)
     this.#floats = new Float64Array(memory)
   }
@@ -226,6 +234,23 @@ export class Scoreboard {
     return sum
   }
 
+  /** Idle threads of the other serving processes, and those of all others that still start. */
+  spareElsewhere(slot: number): number {
+    const inUse = Math.min(Atomics.load(this.words, Header.slotsInUse), MAX_PROCESSES)
+    let starting = 0
+    for (let other = 0; other < inUse; other++)
+      if (other !== slot) starting += this.startingThreads(other)
+    return this.idleElsewhere(slot) + starting
+  }
+
+  /** Threads of a process that still load the handler. */
+  startingThreads(slot: number): number {
+    let starting = 0
+    for (let thread = 0; thread < MAX_THREADS; thread++)
+      if (this.words[threadWord(slot, thread) + Row.state] === STARTING) starting++
+    return starting
+  }
+
   // ── thread slots ─────────────────────────────────────────────────────────────────────────────────
 
   /**
@@ -252,6 +277,22 @@ export class Scoreboard {
     if (row.heapBytes !== undefined) this.#floats[float + Row.heapUsed] = row.heapBytes
     if (row.activeUs !== undefined) this.#floats[float + Row.activeUs] = row.activeUs
     Atomics.store(this.words, word, (sequence + 1) | 0)
+  }
+
+  /**
+   * Notes what the thread begins, so that it can be told should it not come back from it. Outside the sequence: a
+   * reader may get half of it, and shows it as text only.
+   */
+  writeRequest(slot: number, thread: number, request: string): void {
+    const at = threadWord(slot, thread) * 4 + REQUEST_OFFSET
+    this.#bytes[at] = this.#bytes.write(request, at + 1, MOST_REQUEST_BYTES, 'latin1')
+  }
+
+  /** Printable characters only: whoever reads this sees what a client sent. */
+  readRequest(slot: number, thread: number): string {
+    const at = threadWord(slot, thread) * 4 + REQUEST_OFFSET
+    const length = Math.min(this.#bytes[at] ?? 0, MOST_REQUEST_BYTES)
+    return this.#bytes.toString('latin1', at + 1, at + 1 + length).replace(/[^ -~]/g, '?')
   }
 
   /** For the child, when a thread has ended: keeps its sums and empties its row. */

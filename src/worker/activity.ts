@@ -108,8 +108,9 @@ export class Activity {
   }
 
   /** A request has arrived; its handler is about to run. */
-  requestStarted(token: object): void {
+  requestStarted(token: object, what: string): void {
     this.#forgetFresh(token)
+    this.#scoreboard.writeRequest(this.#slot, this.#thread, what)
     const row = this.#row
     if (row.inFlight++ === 0) row.busySince = Date.now()
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
@@ -132,6 +133,14 @@ export class Activity {
     this.#requestsSinceMeasure++
     if (row.lastUsed - this.#measuredAt >= MEASURE_EVERY_MS) this.#measure(row.lastUsed)
     this.#settle()
+  }
+
+  /** Answers the child's main thread, if it has asked whether this thread's event loop still turns. */
+  loopTurned(): void {
+    const delayMs = this.#handOff.answerTurn(this.#thread)
+    if (delayMs < 0) return
+    this.#row.loopDelayMs = delayMs
+    this.#publish()
   }
 
   handlerFailed(): void {

@@ -76,7 +76,7 @@ export class HttpService implements Service {
 
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const activity = this.#activity
-    activity.requestStarted(request.socket)
+    activity.requestStarted(request.socket, describe(request))
     this.#inFlight.add(response)
     if (this.#isDraining) announceClose(response)
     response.on('close', this.#onResponseClosed)
@@ -143,7 +143,7 @@ export class HttpService implements Service {
     socket: Duplex,
     head: Buffer,
   ): void {
-    this.#activity.requestStarted(request.socket)
+    this.#activity.requestStarted(request.socket, describe(request))
     const finish = (): void => this.#activity.requestEnded()
     const failed = (error: unknown): void => {
       this.#activity.handlerFailed()

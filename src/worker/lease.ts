@@ -1,3 +1,4 @@
+import { threadId } from 'node:worker_threads'
 import type { EndLease, Lease, WorkerMessage } from '../messages.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
@@ -42,7 +43,7 @@ export default async function lease(terms: Lease): Promise<void> {
     handOff.wake(thread)
   })
   const kind = handler.kind === 'connection' ? 'raw' : 'http'
-  port.postMessage({ type: 'ready', kind } satisfies WorkerMessage)
+  port.postMessage({ type: 'ready', kind, threadId } satisfies WorkerMessage)
   activity.start()
   await takeUntil(() => end !== undefined)
 
@@ -57,6 +58,7 @@ export default async function lease(terms: Lease): Promise<void> {
     while (!isOver()) {
       // Armed before the look at the queue: what is queued in between wakes this thread all the same.
       const woken = handOff.nextWake(thread)
+      activity.loopTurned()
       const fd = handOff.takeWhenWoken(thread)
       if (fd >= 0) activity.adopt(fd)
       await woken

@@ -30,7 +30,7 @@ export class RawService implements Service {
   serve(fd: number): void {
     const socket = this.#connections.open(fd, false)
     if (socket === undefined) return
-    this.#activity.requestStarted(socket)
+    this.#activity.requestStarted(socket, 'a raw connection')
     socket.once('close', () => this.#activity.requestEnded())
     // A connection that breaks ends itself; without a listener its 'error' would end the whole thread.
     socket.on('error', () => socket.destroy())

@@ -1,0 +1,106 @@
+import { Session } from 'node:inspector'
+import { fail } from '../errors.js'
+import type { HandOff } from '../sync/hand-off.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
+import type { Crew } from './crew.js'
+import type { WorkerThread } from './worker-thread.js'
+
+/** The stack comes in about 50 ms, also from `for (;;);`; a thread that sleeps in C code gives none. */
+const STACK_LIMIT_MS = 500
+const MOST_FRAMES = 10
+
+/**
+ * Finds threads whose event loop has not turned for `blockedTimeout`, and ends them. A thread that has something in
+ * flight is asked to say when its loop turns next; idle threads are left alone. A long request that waits for
+ * I/O answers at once.
+ */
+export class BlockedWatch {
+  readonly #slot: number
+  readonly #blockedTimeout: number
+  readonly #crew: Crew
+  readonly #handOff: HandOff
+  readonly #scoreboard: Scoreboard
+  readonly #condemned = new WeakSet<WorkerThread>()
+
+  constructor(
+    slot: number,
+    blockedTimeout: number,
+    crew: Crew,
+    handOff: HandOff,
+    scoreboard: Scoreboard,
+  ) {
+    this.#slot = slot
+    this.#blockedTimeout = blockedTimeout
+    this.#crew = crew
+    this.#handOff = handOff
+    this.#scoreboard = scoreboard
+  }
+
+  look(): void {
+    for (const thread of this.#crew.threads) {
+      if (thread.state === 'starting' || this.#condemned.has(thread)) continue
+      const silentMs = this.#handOff.askForTurn(thread.id)
+      if (this.#blockedTimeout === 0 || silentMs < this.#blockedTimeout) continue
+      this.#condemned.add(thread)
+      void this.#end(thread, silentMs)
+    }
+  }
+
+  async #end(thread: WorkerThread, silentMs: number): Promise<void> {
+    const request = this.#scoreboard.readRequest(this.#slot, thread.id)
+    const stack = thread.threadId === undefined ? [] : await stackOf(thread.threadId)
+    const error = fail('FT_ERR_THREAD_BLOCKED', [Math.round(silentMs), request])
+    error.stack = [`${error.name}: ${error.message}`, ...stack].join('\n    at ')
+    this.#crew.kill(thread, error)
+  }
+}
+
+interface CallFrame {
+  readonly functionName: string
+  readonly url: string
+  readonly location: { readonly lineNumber: number; readonly columnNumber: number }
+}
+
+/** The JavaScript stack of a thread of this process that need not cooperate; empty if it can't be had. */
+async function stackOf(threadId: number): Promise<readonly string[]> {
+  const session = new Session()
+  session.connect()
+  try {
+    return await new Promise<readonly string[]>((resolve) => {
+      const limit = setTimeout(() => resolve([]), STACK_LIMIT_MS)
+      let sessionId: string | undefined
+      const tell = (method: string): void => {
+        const message = JSON.stringify({ id: 1, method })
+        if (sessionId !== undefined)
+          session.post('NodeWorker.sendMessageToWorker', { sessionId, message })
+      }
+      session.on('NodeWorker.attachedToWorker', ({ params }) => {
+        if (params.workerInfo.workerId !== String(threadId)) return
+        sessionId = params.sessionId
+        tell('Debugger.enable')
+        tell('Debugger.pause')
+      })
+      session.on('NodeWorker.receivedMessageFromWorker', ({ params }) => {
+        if (params.sessionId !== sessionId) return
+        const { method, params: found } = JSON.parse(params.message) as {
+          method?: string
+          params?: { callFrames?: readonly CallFrame[] }
+        }
+        if (method !== 'Debugger.paused') return
+        clearTimeout(limit)
+        // Without this the thread would never end: terminate() waits for the pause to be over.
+        tell('Debugger.disable')
+        resolve((found?.callFrames ?? []).slice(0, MOST_FRAMES).map(describeFrame))
+      })
+      session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
+    })
+  } finally {
+    session.post('NodeWorker.disable')
+    session.disconnect()
+  }
+}
+
+function describeFrame({ functionName, url, location }: CallFrame): string {
+  const place = `${url}:${location.lineNumber + 1}:${location.columnNumber + 1}`
+  return functionName === '' ? place : `${functionName} (${place})`
+}

@@ -1,0 +1,276 @@
+import { fail, type SerializedError, serializeError } from '../errors.js'
+import type { HandlerKind, Range, StartChild } from '../messages.js'
+import { LockOwner } from '../sync/child-memory.js'
+import type { MechanismTerms } from '../sync/create-mechanism.js'
+import type { HandOff } from '../sync/hand-off.js'
+import { MAX_THREADS } from '../sync/limits.js'
+import { emptyRow, type Scoreboard } from '../sync/scoreboard.js'
+import { decideThreads } from './decide-threads.js'
+import { WorkerThread } from './worker-thread.js'
+
+/** A thread that can't start, or dies at once, is started again ever later. */
+const SHORTEST_RESTART_MS = 100
+const LONGEST_RESTART_MS = 10_000
+/** A thread that has lived this long was not a failed start. */
+const SETTLED_MS = 10_000
+
+export interface CrewEvents {
+  readonly report: (error: SerializedError) => void
+  readonly decision: (action: string, reason: string) => void
+}
+
+/** The worker threads of this child: as many as the spares ask for, within the limits, and each that dies replaced. */
+export class Crew {
+  readonly #start: StartChild
+  readonly #mechanism: MechanismTerms
+  readonly #memory: SharedArrayBuffer
+  readonly #handOff: HandOff
+  readonly #scoreboard: Scoreboard
+  readonly #events: CrewEvents
+  readonly #threads = new Map<number, WorkerThread>()
+  #limits: Range
+  #spares: Range
+  #restartMs = SHORTEST_RESTART_MS
+  /** Not before this moment (performance.now) is another thread started, because starts have failed. */
+  #startAfter = 0
+  #surplusSince: number | undefined
+  #lastRound = 0
+  #recycled: WorkerThread | undefined
+  #isEnding = false
+
+  constructor(
+    start: StartChild,
+    mechanism: MechanismTerms,
+    memory: SharedArrayBuffer,
+    handOff: HandOff,
+    scoreboard: Scoreboard,
+    events: CrewEvents,
+  ) {
+    this.#start = start
+    this.#mechanism = mechanism
+    this.#memory = memory
+    this.#handOff = handOff
+    this.#scoreboard = scoreboard
+    this.#events = events
+    this.#limits = start.threads
+    this.#spares = start.spares
+  }
+
+  /** Starts `threads.min` threads; resolves when all have loaded the handler, rejects with the error of one that could not. */
+  async open(): Promise<HandlerKind> {
+    const first = Array.from({ length: this.#limits.min }, () => this.#startThread())
+    const kinds = await Promise.all(first.map(({ ready }) => ready))
+    for (const thread of first) this.#keep(thread)
+    return kinds[0] ?? 'http'
+  }
+
+  get threads(): Iterable<WorkerThread> {
+    return this.#threads.values()
+  }
+
+  /** Whether `look` could start another thread, so that it is worth being told when the last idle one becomes busy. */
+  get canGrow(): boolean {
+    return !this.#isEnding && this.#present < this.#limits.max
+  }
+
+  /** New limits; the next looks bring the crew within them. */
+  resize(threads: Range, spares: Range): void {
+    this.#limits = threads
+    this.#spares = spares
+    this.look()
+  }
+
+  /** Compares what there is with what there should be, and starts, retires or recycles. */
+  look(): void {
+    if (this.#isEnding) return
+    const now = performance.now()
+    const slot = this.#start.slot
+    const starting = this.#count('starting')
+    const idleHere = this.#handOff.idleCount
+    const idleInPool = idleHere + starting + this.#scoreboard.spareElsewhere(slot)
+    if (idleInPool <= this.#spares.max) this.#surplusSince = undefined
+    else this.#surplusSince ??= now
+    const decision = decideThreads({
+      limits: this.#limits,
+      spares: this.#spares,
+      running: this.#count('ready') - (this.#recycled === undefined ? 0 : 1),
+      starting,
+      idleHere,
+      idleInPool,
+      surplusMs: this.#surplusSince === undefined ? 0 : now - this.#surplusSince,
+      lastRound: this.#lastRound,
+    })
+    this.#lastRound = 0
+    if (decision === undefined) {
+      this.#recycleOne()
+      return
+    }
+    const { change, reason } = decision
+    if (change < 0) {
+      this.#surplusSince = undefined
+      this.#retireOne(reason)
+    } else if (now >= this.#startAfter) {
+      this.#lastRound = change
+      this.#decided(`start ${change} thread${change > 1 ? 's' : ''}`, reason)
+      for (let more = change; more > 0; more--) this.#startKept()
+    }
+  }
+
+  /** Ends all leases: threads finish what they have, and what is still queued. Resolves when all are over. */
+  async endAll(): Promise<void> {
+    this.#isEnding = true
+    const all = [...this.#threads.values()]
+    for (const thread of all) thread.end(true)
+    await Promise.allSettled(all.map(({ over }) => over))
+  }
+
+  /** Ends a thread at once, for `reason`; it is replaced. */
+  kill(thread: WorkerThread, reason: Error): void {
+    thread.kill(reason)
+  }
+
+  get #present(): number {
+    return this.#count('ready') + this.#count('starting')
+  }
+
+  #count(state: WorkerThread['state']): number {
+    let count = 0
+    for (const thread of this.#threads.values()) if (thread.state === state) count++
+    return count
+  }
+
+  /** Starts a thread of an open crew: a failure is reported and tried again later. */
+  #startKept(): WorkerThread {
+    const thread = this.#startThread()
+    const late = setTimeout(() => {
+      thread.kill(fail('FT_ERR_START_TIMEOUT', [process.pid, this.#start.startTimeout]))
+    }, this.#start.startTimeout)
+    thread.ready.then(
+      () => {
+        clearTimeout(late)
+        this.#keep(thread)
+      },
+      (error: unknown) => {
+        clearTimeout(late)
+        this.#events.report(serializeError(error))
+        this.#delayStarts()
+      },
+    )
+    return thread
+  }
+
+  /** Reports a ready thread that dies, and has it replaced. */
+  #keep(thread: WorkerThread): void {
+    thread.over.catch((error: unknown) => {
+      const { slot } = this.#start
+      this.#scoreboard.addToField(slot, 'threadDeaths', 1)
+      const lived = `after ${((Date.now() - thread.startedAt) / 1000).toFixed(1)} s`
+      const died = fail('FT_ERR_THREAD_DIED', [process.pid, thread.id, lived, why(error)], error)
+      this.#events.report(serializeError(died))
+      if (Date.now() - thread.startedAt > SETTLED_MS) this.#restartMs = SHORTEST_RESTART_MS
+      this.#delayStarts()
+    })
+  }
+
+  #delayStarts(): void {
+    if (this.#isEnding) return
+    this.#startAfter = performance.now() + this.#restartMs
+    setTimeout(() => this.look(), this.#restartMs)
+    this.#restartMs = Math.min(this.#restartMs * 2, LONGEST_RESTART_MS)
+  }
+
+  #startThread(): WorkerThread {
+    const { slot, generation, handler, timeouts, scoreboard } = this.#start
+    const thread = this.#freeId()
+    this.#scoreboard.writeRow(slot, thread, emptyRow('S'))
+    const terms = {
+      slot,
+      thread,
+      generation,
+      handler,
+      timeouts,
+      memory: this.#memory,
+      mechanism: this.#mechanism,
+      scoreboard,
+    }
+    const { execArgv, env, resourceLimits } = this.#start
+    const started = new WorkerThread(terms, { execArgv, env, resourceLimits }, this.#events.report)
+    this.#threads.set(thread, started)
+    const forget = (): void => {
+      this.#threads.delete(thread)
+      if (this.#recycled === started) this.#recycled = undefined
+      this.#handOff.recover(LockOwner.control, thread)
+      this.#scoreboard.retireRow(slot, thread)
+    }
+    started.over.then(forget, forget)
+    return started
+  }
+
+  /** The idle thread with the fewest open connections has the least to lose. */
+  #retireOne(reason: string): void {
+    const { slot } = this.#start
+    let least: { readonly thread: WorkerThread; readonly connections: number } | undefined
+    for (const thread of this.#threads.values()) {
+      if (thread.state !== 'ready' || thread === this.#recycled) continue
+      const { connections, inFlight } = this.#scoreboard.readRow(slot, thread.id)
+      // A busy one is chosen only where there are more threads than allowed.
+      const cost = connections + inFlight * MAX_THREADS
+      if (least === undefined || cost < least.connections) least = { thread, connections: cost }
+    }
+    if (least === undefined) return
+    this.#decided(`retire thread ${least.thread.id}`, reason)
+    this.#retire(least.thread)
+  }
+
+  #retire(thread: WorkerThread): void {
+    thread.end(false)
+    const { drainTimeout } = this.#start
+    const late = setTimeout(() => {
+      thread.kill(fail('FT_ERR_DRAIN_TIMEOUT', [`thread ${thread.id}`, drainTimeout]))
+    }, drainTimeout)
+    const settle = (): void => clearTimeout(late)
+    thread.over.then(settle, settle)
+  }
+
+  /** One thread at a time goes for its age in requests or the size of its heap; its successor is ready first. */
+  #recycleOne(): void {
+    if (this.#recycled !== undefined || this.#threads.size >= MAX_THREADS) return
+    const { slot, recycle } = this.#start
+    for (const thread of this.#threads.values()) {
+      if (thread.state !== 'ready') continue
+      const { requests, heapBytes } = this.#scoreboard.readRow(slot, thread.id)
+      const reason =
+        recycle.requests > 0 && requests >= jitter(recycle.requests, thread)
+          ? `it served ${requests} requests, recycleRequests is ${recycle.requests}`
+          : recycle.heap > 0 && heapBytes >= recycle.heap
+            ? `its heap has ${heapBytes} bytes, recycleHeap is ${recycle.heap}`
+            : undefined
+      if (reason === undefined) continue
+      this.#recycled = thread
+      this.#decided(`recycle thread ${thread.id}`, reason)
+      const abandon = (): void => {
+        if (this.#recycled === thread) this.#recycled = undefined
+      }
+      this.#startKept().ready.then(() => this.#retire(thread), abandon)
+      return
+    }
+  }
+
+  #decided(action: string, reason: string): void {
+    this.#events.decision(action, reason)
+  }
+
+  #freeId(): number {
+    for (let id = 0; id < MAX_THREADS; id++) if (!this.#threads.has(id)) return id
+    throw new Error('unreachable: more threads than MAX_THREADS')
+  }
+}
+
+/** Threads that started together shall not all be recycled together: up to a tenth later, the same for each look. */
+function jitter(limit: number, thread: WorkerThread): number {
+  return limit * (1 + ((thread.startedAt + thread.id * 37) % 100) / 1000)
+}
+
+function why(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { Piscina } from 'piscina'
+import type { SerializedError } from '../errors.js'
+import type { EndLease, HandlerKind, Lease, WorkerMessage } from '../messages.js'
+
+type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
+
+const leaseFile = fileURLToPath(new URL('../worker/lease.js', import.meta.url))
+
+/** Flags, environment and limits for the user's code. */
+export interface ThreadEnvironment {
+  readonly execArgv: readonly string[] | undefined
+  readonly env: Readonly<Record<string, string>> | undefined
+  readonly resourceLimits: Readonly<Record<string, number>> | undefined
+}
+
+/**
+ * One worker thread and its lease: starting → ready → ending → over, each step optional but the last.
+ *
+ * It is the only thread of a piscina of its own, so that ending it ends exactly this thread. (One piscina for all
+ * starts threads up to its maximum as soon as two leases wait for a thread: 5.3.2, `_onWorkerAvailable`.)
+ */
+export class WorkerThread {
+  readonly id: number
+  readonly startedAt = Date.now()
+  /** Resolves when the handler is loaded, rejects when the thread ended before. */
+  readonly ready: Promise<HandlerKind>
+  /** Settles when the thread runs no more: fulfilled if it returned its lease, rejected with what it died of. */
+  readonly over: Promise<void>
+  readonly #piscina: Piscina
+  readonly #port: MessagePort
+  #state: 'starting' | 'ready' | 'ending' = 'starting'
+  #threadId: number | undefined
+  #killedFor: Error | undefined
+
+  constructor(
+    terms: Omit<Lease, 'port'>,
+    environment: ThreadEnvironment,
+    report: (error: SerializedError) => void,
+  ) {
+    this.id = terms.thread
+    const { port1, port2 } = new MessageChannel()
+    this.#port = port1
+    this.#piscina = new Piscina(piscinaOptions(environment))
+    const lease: Lease = { ...terms, port: port2 }
+    const run = this.#piscina.run(lease, { filename: leaseFile, transferList: [port2] })
+    this.over = this.#untilOver(run)
+    const loaded = new Promise<HandlerKind>((resolve) => {
+      port1.on('message', (message: WorkerMessage) => {
+        if (message.type === 'report') return report(message.error)
+        if (this.#state === 'starting') this.#state = 'ready'
+        this.#threadId = message.threadId
+        resolve(message.kind)
+      })
+    })
+    // A lease that ends first says why the thread never became ready.
+    this.ready = Promise.race([loaded, this.over.then(() => loaded)])
+  }
+
+  get state(): 'starting' | 'ready' | 'ending' {
+    return this.#state
+  }
+
+  /** Node's id of the thread, once it is ready. */
+  get threadId(): number | undefined {
+    return this.#threadId
+  }
+
+  /** Asks for the lease back: the thread finishes what it has. With `takeRest` also what is still queued. */
+  end(takeRest: boolean): void {
+    this.#state = 'ending'
+    this.#port.postMessage({ type: 'end', takeRest } satisfies EndLease)
+  }
+
+  /** Ends the thread whatever it does; `over` rejects with `reason`. */
+  kill(reason: Error): void {
+    this.#killedFor ??= reason
+    void this.#piscina.destroy()
+  }
+
+  async #untilOver(run: Promise<unknown>): Promise<void> {
+    // The thread's end of the channel closes when it returns its lease, or else with the thread.
+    const closed = once(this.#port, 'close')
+    try {
+      await run
+    } catch (error) {
+      throw this.#killedFor ?? error
+    } finally {
+      await this.#piscina.destroy()
+      // Only from here on is it certain that the thread touches nothing any more.
+      await closed
+    }
+  }
+}
+
+function piscinaOptions({ execArgv, env, resourceLimits }: ThreadEnvironment): PiscinaOptions {
+  return {
+    minThreads: 0,
+    maxThreads: 1,
+    atomics: 'disabled',
+    recordTiming: false,
+    // With tracking, Node would close descriptors behind the back of the sockets that own them.
+    trackUnmanagedFds: false,
+    ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
+    ...(env === undefined ? {} : { env: { ...process.env, ...env } as Record<string, string> }),
+    ...(resourceLimits === undefined ? {} : { resourceLimits }),
+  }
+}
