@@ -78,12 +78,12 @@ rules.before.each((context) => {
 
 rules.after.each(({ folder }) => rmSync(folder, { recursive: true, force: true }))
 
-/** Lints the copy, without a look at its format. */
+/** Has Biome look for wrong imports in the copy, and for nothing else: that is what `npm run check` is for. */
 function lint(folder: string): { readonly status: number | null; readonly findings: Finding[] } {
-  const flags = ['--formatter-enabled=false', '--assist-enabled=false', '--max-diagnostics=none']
+  const flags = ['--only=style/noRestrictedImports', '--only=plugin', '--max-diagnostics=none']
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [biome, 'ci', ...flags, '--reporter=github', '--colors=off', '.'],
+    [biome, 'lint', ...flags, '--reporter=github', '--colors=off', '.'],
     { cwd: folder, encoding: 'utf8' },
   )
   assert.ok(status === 0 || status === 1, `biome ended with ${status}: ${stderr}`)
@@ -107,10 +107,7 @@ function write(folder: string, file: string, text: string): void {
 
 rules('a clean copy passes', ({ folder }) => {
   const { status, findings } = lint(folder)
-  assert.equal(
-    findings.filter(({ severity }) => severity === 'error'),
-    [],
-  )
+  assert.equal(findings, [])
   assert.is(status, 0)
 })
 

@@ -29,7 +29,7 @@ export function parseArguments(args: readonly string[]): Command {
     ])
   const options: Record<string, unknown> = {}
   for (const name of flagNames) {
-    const value = values[kebab(name)]
+    const value = values[negative(name)] === true ? false : values[kebab(name)]
     if (value !== undefined) options[name] = toValue(name, value)
   }
   const [handler] = positionals
@@ -45,28 +45,36 @@ export function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
+/** Whether an option is on or off, and its flag has no value. */
+export function isSwitch(name: OptionName): boolean {
+  return metaOf(name).placeholder === undefined
+}
+
+/** Turns a switch off. (`allowNegative` of parseArgs came with Node 20.17.) */
+function negative(name: string): string {
+  return `no-${kebab(name)}`
+}
+
 function parse(args: readonly string[]): ReturnType<typeof parseArgs> {
   const flags: Record<string, FlagConfig> = {
     help: { type: 'boolean', short: 'h' },
     version: { type: 'boolean', short: 'v' },
     config: { type: 'string', short: 'c' },
   }
-  for (const name of flagNames) flags[kebab(name)] = flagOf(name)
+  for (const name of flagNames) {
+    flags[kebab(name)] = flagOf(name)
+    if (isSwitch(name)) flags[negative(name)] = { type: 'boolean' }
+  }
   try {
-    return parseArgs({
-      args: [...args],
-      options: flags,
-      allowPositionals: true,
-      allowNegative: true,
-    })
+    return parseArgs({ args: [...args], options: flags, allowPositionals: true })
   } catch (error) {
     throw fail('FT_ERR_USAGE', [error instanceof Error ? error.message : String(error)], error)
   }
 }
 
 function flagOf(name: OptionName): FlagConfig {
-  const { placeholder, repeatable } = metaOf(name)
-  if (placeholder === undefined) return { type: 'boolean' }
+  const { repeatable } = metaOf(name)
+  if (isSwitch(name)) return { type: 'boolean' }
   const short = name === 'listen' ? { short: 'l' } : {}
   return { type: 'string', multiple: repeatable === true, ...short }
 }

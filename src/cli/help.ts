@@ -1,16 +1,15 @@
 import { bold, dim } from 'kleur/colors'
 import { metaOf } from '../options.js'
-import { flagNames, kebab } from './arguments.js'
+import { flagNames, isSwitch, kebab } from './arguments.js'
 
 /** The text of `forkthread --help`; every option comes from the schema. */
 export function helpText(): string {
   const rows: [string, string][] = flagNames.map((name) => {
     const { placeholder, meaning, repeatable } = metaOf(name)
     const short = name === 'listen' ? '-l, ' : '    '
-    const flag =
-      placeholder === undefined
-        ? `${short}--[no-]${kebab(name)}`
-        : `${short}--${kebab(name)} ${placeholder}`
+    const flag = isSwitch(name)
+      ? `${short}--[no-]${kebab(name)}`
+      : `${short}--${kebab(name)} ${placeholder}`
     return [flag, repeatable === true ? `${meaning}; may be repeated` : meaning]
   })
   rows.push(

@@ -19,8 +19,10 @@ const LONGEST_RESTART_MS = 10_000
 /** A child that has lived this long was not a failed start. */
 const SETTLED_MS = 10_000
 
-/** Connections wait although threads idle, at so many looks in a row: somebody does not answer. */
-const STUCK_LOOKS = 2
+/** Connections that wait for so long although threads idle have been overlooked by somebody. */
+const STUCK_MS = 1000
+/** Whoever gives no sign of life for so long after being asked is taken for stopped. */
+const SILENT_MS = 2000
 
 export interface ChildrenEvents {
   ready: [ForkedChild]
@@ -62,7 +64,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   #surplusSince: number | undefined
   #lastRound = 0
   #backloggedLooks = 0
-  #stuckLooks = 0
+  #stuckSince: number | undefined
   /** The child that is being replaced for its age or size. */
   #recycled: ForkedChild | undefined
   #isLeaving = false
@@ -152,16 +154,15 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const { processes: limits, threads, spares } = this.#sizes
     const serving = this.#serving()
     const starting = this.all.filter(({ state }) => state === 'starting').length
-    let idle = 0
+    const idleNow = serving.reduce((sum, child) => sum + child.idle, 0)
+    this.#endStuck(idleNow, now)
+    // What starts counts as idle: threads of serving children, and those that a starting child will have.
+    let idle = idleNow + starting * threads.min
     let growable = 0
-    for (const child of serving) {
-      const startingThreads = this.#scoreboard.startingThreads(child.slot)
-      idle += child.idle + startingThreads
-      growable += Math.max(0, threads.max - this.#threadCount(child.slot))
+    for (const { slot } of serving) {
+      idle += this.#scoreboard.startingThreads(slot)
+      growable += Math.max(0, threads.max - this.#threadCount(slot))
     }
-    this.#endStuck(idle)
-    // A child that starts counts with the threads that it will have.
-    idle += starting * threads.min
     const isWaiting = idle === 0 && this.#options.backlog() > 0
     this.#backloggedLooks = isWaiting ? this.#backloggedLooks + 1 : 0
     if (idle <= spares.max) this.#surplusSince = undefined
@@ -299,21 +300,24 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 
   /**
-   * Connections wait although threads idle, at several looks in a row. Either a wake-up went astray with a child that is
+   * Connections have waited for a while although threads idle. Either a wake-up went astray with a child that is
    * stopped or swapped out, or such a child holds the accept mutex. Every child is asked for a sign of life, and
-   * whoever has given none by the next look is killed: the kernel then frees the mutex.
+   * whoever gives none is killed: the kernel then frees the mutex.
    */
-  #endStuck(idle: number): void {
-    const isStuck = idle > 0 && this.#options.backlog() > 0
-    this.#stuckLooks = isStuck ? this.#stuckLooks + 1 : 0
-    if (this.#stuckLooks < STUCK_LOOKS) return
+  #endStuck(idle: number, now: number): void {
+    if (idle === 0 || this.#options.backlog() === 0) {
+      this.#stuckSince = undefined
+      return
+    }
+    this.#stuckSince ??= now
+    if (now - this.#stuckSince < STUCK_MS) return
     this.emit('stuck')
     for (const child of this.all) {
       if (child.state !== 'ready') continue
-      if (child.hasOpenQuestion) {
-        this.emit('report', fail('FT_ERR_CHILD_STUCK', [child.pid]))
-        child.kill()
-      } else child.ask()
+      child.ask()
+      if (child.silentMs < SILENT_MS) continue
+      this.emit('report', fail('FT_ERR_CHILD_STUCK', [child.pid]))
+      child.kill()
     }
   }
 

@@ -48,7 +48,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   readonly #process: ChildProcess
   #state: ChildState | 'gone' = 'starting'
   #isLeaving = false
-  #hasOpenQuestion = false
+  #askedAt: number | undefined
 
   constructor(inheritance: Inheritance, terms: StartTerms) {
     super()
@@ -92,14 +92,16 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     return this.#isLeaving
   }
 
-  /** Whether it was asked for a sign of life and has given none yet. */
-  get hasOpenQuestion(): boolean {
-    return this.#hasOpenQuestion
+  /** Asks for a sign of life, unless it was asked already and has given none yet. */
+  ask(): void {
+    if (this.#askedAt !== undefined) return
+    this.#askedAt = performance.now()
+    this.#send({ type: 'ask' })
   }
 
-  ask(): void {
-    this.#hasOpenQuestion = true
-    this.#send({ type: 'ask' })
+  /** How long a question for a sign of life has been open; 0 if none is. */
+  get silentMs(): number {
+    return this.#askedAt === undefined ? 0 : performance.now() - this.#askedAt
   }
 
   resize(threads: Range, spares: Range): void {
@@ -126,7 +128,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
 
   #onMessage(message: ChildMessage): void {
     // Whatever it says, it lives.
-    this.#hasOpenQuestion = false
+    this.#askedAt = undefined
     switch (message.type) {
       case 'ready':
         if (this.#state !== 'starting') return

@@ -39,7 +39,7 @@ export class Listener {
   static async open(address: Address, options: ListenerOptions): Promise<Listener> {
     try {
       if (address.kind === 'unix') {
-        const fd = claimUnixPath(address.path, () =>
+        const fd = await claimUnixPath(address.path, () =>
           openListener({ family: 'unix', path: address.path }, options),
         )
         return new Listener(fd, options.backlog)

@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fail } from '../errors.js'
+import { ForkthreadError, fail } from '../errors.js'
 
 /** `f_type` of file systems whose locks go over a network or to another process (statfs(2), linux/magic.h). */
 const remoteFileSystems = new Map([
@@ -22,11 +22,10 @@ export class LockFolder {
   /** One per permit with `flock`, one in all with `fcntl`, none without a mutex. */
   readonly files: readonly string[]
 
-  /** @throws FT_ERR_LOCK_FOLDER when the folder for temporary files is on a network */
+  /** @throws FT_ERR_LOCK_FOLDER when the folder for temporary files is on a network, FT_ERR_SYSTEM when it can't be used */
   constructor(mechanism: 'flock' | 'fcntl' | 'none', permits: number) {
     const count = mechanism === 'none' ? 0 : mechanism === 'fcntl' ? 1 : permits
-    if (count > 0) refuseRemote(tmpdir())
-    this.path = mkdtempSync(join(tmpdir(), 'forkthread-'))
+    this.path = makeFolder(tmpdir(), count > 0)
     this.files = Array.from({ length: count }, (_, permit) =>
       join(this.path, permit === 0 ? 'accept.lock' : `accept-${permit}.lock`),
     )
@@ -35,6 +34,18 @@ export class LockFolder {
 
   remove(): void {
     rmSync(this.path, { recursive: true, force: true })
+  }
+}
+
+function makeFolder(parent: string, isForLocks: boolean): string {
+  try {
+    if (isForLocks) refuseRemote(parent)
+    return mkdtempSync(join(parent, 'forkthread-'))
+  } catch (error) {
+    if (error instanceof ForkthreadError) throw error
+    const { code = '?', syscall = 'mkdtemp' } = error as NodeJS.ErrnoException
+    const where = `${parent}, the folder for temporary files; TMPDIR names another`
+    throw fail('FT_ERR_SYSTEM', [syscall, code, where], error)
   }
 }
 

@@ -1,4 +1,5 @@
 import { LockOwner, RING_SIZE, ThreadWord, threadWord, Word } from './child-memory.js'
+import { MAX_THREADS } from './limits.js'
 import { Mutex } from './mutex.js'
 
 /**
@@ -13,11 +14,19 @@ import { Mutex } from './mutex.js'
  *
  * Head, tail and ring change under the mutex only. What the mutex guards is right at *every* store, so
  * that a thread may die between any two: an entry is written before the tail shows it, and a descriptor
- * is noted "in hand" before the head passes it. `recover` tells from the two where a dead thread stood.
+ * that a worker thread puts in or takes out is noted "in hand" for as long as it may be the thread's own:
+ *
+ *     push   note, lock, write the entry, move the tail, erase the note, unlock
+ *     take         lock, note, move the head, unlock, … unhand: erase the note
+ *
+ * The note alone does not tell where a dead thread stood: there may be a note and an entry at the same time. But
+ * then that thread holds the mutex, and what it left in the ring nobody else can have taken; see `recover`.
  */
 export class FdQueue {
   readonly #words: Int32Array
   readonly #mutex: Mutex
+  /** Settles when the last `pushAsync` of this thread has ended. */
+  #pushed: Promise<unknown> = Promise.resolve()
 
   constructor(words: Int32Array) {
     this.#words = words
@@ -35,15 +44,23 @@ export class FdQueue {
 
   /** Adds a descriptor; false when the ring is full (the caller still owns the descriptor). */
   push(self: number, fd: number): boolean {
+    // Noted before the lock is asked for: that may be a long sleep, and death may come in it.
+    this.#note(self, fd)
     this.#mutex.lock(self)
-    const tail = Atomics.load(this.#words, Word.queueTail)
-    const isFull = ((tail - Atomics.load(this.#words, Word.queueHead)) | 0) >= RING_SIZE
-    if (!isFull) {
-      Atomics.store(this.#words, place(tail), fd)
-      Atomics.store(this.#words, Word.queueTail, tail + 1)
-    }
-    this.#mutex.unlock(self)
-    return !isFull
+    return this.#pushLocked(self, fd)
+  }
+
+  /**
+   * Like `push`, for the child's main thread: if the thread that holds the mutex is dead, the main thread has yet
+   * to be told so by its event loop, and to call `recover`. In `push` it would sleep for ever.
+   */
+  pushAsync(self: number, fd: number): Promise<boolean> {
+    const pushed = this.#pushed.then(async () => {
+      await this.#mutex.lockAsync(self)
+      return this.#pushLocked(self, fd)
+    })
+    this.#pushed = pushed
+    return pushed
   }
 
   /**
@@ -76,37 +93,51 @@ export class FdQueue {
     Atomics.store(this.#words, threadWord(thread, ThreadWord.inHand), 0)
   }
 
-  /** Takes everything that is left, for the child's main thread when no worker thread will come again. */
-  drain(): number[] {
-    const left: number[] = []
-    this.#mutex.lock(LockOwner.control)
-    let head = Atomics.load(this.#words, Word.queueHead)
-    while (head !== Atomics.load(this.#words, Word.queueTail)) {
-      left.push(Atomics.load(this.#words, place(head)))
-      head = (head + 1) | 0
-      Atomics.store(this.#words, Word.queueHead, head)
-    }
-    this.#mutex.unlock(LockOwner.control)
-    return left
-  }
-
   /**
-   * After worker thread `dead` has ended: frees its lock, and returns the descriptor that it had taken
-   * but not wrapped, -1 if there was none. The caller owns that descriptor now.
+   * After worker thread `dead` has ended: frees its lock, and returns the descriptor that it had in hand, -1 if
+   * there was none. The caller owns that descriptor now.
    *
-   * The note "in hand" alone does not tell: the thread may have died between the note and the head. As long
-   * as it held the mutex nobody else moved the head, so the entry at the head is the noted one exactly
-   * if the head had not passed it yet; then it is still queued.
+   * A descriptor that is in hand and in the ring is still (or already) queued, if the dead thread holds the mutex. If it
+   * does not, the note is from before the lock of a `push` or after that of a `take`, and the descriptor
+   * is in no ring: the numbers of open descriptors are distinct, and a note is erased while its descriptor is open.
    */
   recover(dead: number): number {
-    const fd = Atomics.load(this.#words, threadWord(dead, ThreadWord.inHand)) - 1
     const self = LockOwner.worker(dead)
-    const isHeld = this.#mutex.isHeldBy(self)
-    const head = Atomics.load(this.#words, Word.queueHead)
-    const isQueued = isHeld && this.length > 0 && Atomics.load(this.#words, place(head)) === fd
-    Atomics.store(this.#words, threadWord(dead, ThreadWord.inHand), 0)
+    const note = threadWord(dead, ThreadWord.inHand)
+    const fd = Atomics.load(this.#words, note) - 1
+    const isQueued = fd >= 0 && this.#mutex.isHeldBy(self) && this.#contains(fd)
+    Atomics.store(this.#words, note, 0)
     this.#mutex.recover(self)
     return isQueued ? -1 : fd
+  }
+
+  /** The rest of a push; releases the mutex. */
+  #pushLocked(self: number, fd: number): boolean {
+    const tail = Atomics.load(this.#words, Word.queueTail)
+    const isFull = ((tail - Atomics.load(this.#words, Word.queueHead)) | 0) >= RING_SIZE
+    if (!isFull) {
+      Atomics.store(this.#words, place(tail), fd)
+      Atomics.store(this.#words, Word.queueTail, tail + 1)
+    }
+    // Before the unlock: afterwards another thread may take, serve and close it, and the number be given anew.
+    this.#note(self, -1)
+    this.#mutex.unlock(self)
+    return !isFull
+  }
+
+  /** What a worker thread has in hand; the death of any other thread ends the child. */
+  #note(self: number, fd: number): void {
+    const thread = self - LockOwner.worker(0)
+    if (thread < MAX_THREADS)
+      Atomics.store(this.#words, threadWord(thread, ThreadWord.inHand), fd + 1)
+  }
+
+  #contains(fd: number): boolean {
+    const tail = Atomics.load(this.#words, Word.queueTail)
+    for (let at = Atomics.load(this.#words, Word.queueHead); at !== tail; at = (at + 1) | 0) {
+      if (Atomics.load(this.#words, place(at)) === fd) return true
+    }
+    return false
   }
 }
 

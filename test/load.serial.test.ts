@@ -1,0 +1,208 @@
+/**
+ * The clients that people measure servers with, against 2 × 2 threads: nothing fails, nothing is left, nobody spins.
+ * Small amounts: this is about right and wrong, not about speed (see bench/).
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Program, startCli } from './support/cli.js'
+import { connectionPerRequestAgent, get } from './support/http.js'
+import { fixture } from './support/paths.js'
+import { cpuTicks, openDescriptors } from './support/pool-processes.js'
+import { serve } from './support/serve.js'
+import { runTool, type Tool, testWith } from './support/tools.js'
+import { until } from './support/until.js'
+
+const LIMIT_MS = 30_000
+const SIZE = ['--processes', '2', '--threads', '2']
+
+/** A number from a tool's report; its absence is an error of the test, unless there is a `fallback`. */
+function figure(report: string, pattern: RegExp, fallback?: number): number {
+  const text = report.match(pattern)?.[1]
+  if (text === undefined && fallback === undefined) throw new Error(`no ${pattern} in:\n${report}`)
+  return text === undefined ? Number(fallback) : Number(text)
+}
+
+interface Load {
+  readonly tool: Tool
+  readonly name: string
+  readonly run: (url: string) => Promise<void>
+}
+
+const loads: readonly Load[] = [
+  {
+    tool: 'wrk',
+    name: 'wrk, keep-alive',
+    async run(url) {
+      const report = await runTool('wrk', ['-t', '1', '-c', '32', '-d', '2', `${url}/`])
+      assert.not.match(report, /Socket errors|Non-2xx/, report)
+      assert.ok(figure(report, /(\d+) requests in/) > 1000, report)
+    },
+  },
+  {
+    tool: 'wrk',
+    name: 'wrk, a connection for each request',
+    async run(url) {
+      const header = ['-H', 'Connection: close']
+      const report = await runTool('wrk', ['-t', '1', '-c', '16', '-d', '2', ...header, `${url}/`])
+      assert.not.match(report, /Socket errors|Non-2xx/, report)
+      assert.ok(figure(report, /(\d+) requests in/) > 300, report)
+    },
+  },
+  {
+    tool: 'ab',
+    name: 'ab, a connection for each request',
+    run: (url) => ab(url, []),
+  },
+  {
+    tool: 'ab',
+    name: 'ab -k, keep-alive',
+    run: (url) => ab(url, ['-k']),
+  },
+  {
+    tool: 'h2load',
+    name: 'h2load --h1',
+    async run(url) {
+      const report = await runTool('h2load', ['--h1', '-n', '3000', '-c', '32', `${url}/`])
+      assert.match(report, /3000 done, 3000 succeeded, 0 failed, 0 errored, 0 timeout/, report)
+      assert.match(report, /status codes: 3000 2xx/, report)
+    },
+  },
+  {
+    tool: 'hey',
+    name: 'hey',
+    run: (url) => hey(url, []),
+  },
+  {
+    tool: 'hey',
+    name: 'hey, a connection for each request',
+    run: (url) => hey(url, ['-disable-keepalive']),
+  },
+  {
+    tool: 'curl',
+    name: 'curl, several URLs over one connection and over many',
+    async run(url) {
+      const urls = Array.from({ length: 20 }, () => `${url}/`)
+      for (const options of [[], ['-H', 'Connection: close'], ['--parallel']]) {
+        const report = await runTool('curl', ['-sS', '--fail', ...options, ...urls])
+        assert.is(report, 'hello\n'.repeat(20))
+      }
+    },
+  },
+]
+
+async function ab(url: string, options: readonly string[]): Promise<void> {
+  const report = await runTool('ab', ['-q', '-n', '3000', '-c', '32', ...options, `${url}/`])
+  assert.is(figure(report, /Complete requests: +(\d+)/), 3000, report)
+  assert.is(figure(report, /Failed requests: +(\d+)/), 0, report)
+  assert.is(figure(report, /Non-2xx responses: +(\d+)/, 0), 0, report)
+  assert.is(figure(report, /Keep-Alive requests: +(\d+)/, 0), options.length > 0 ? 3000 : 0, report)
+}
+
+async function hey(url: string, options: readonly string[]): Promise<void> {
+  const report = await runTool('hey', ['-n', '3000', '-c', '30', ...options, `${url}/`])
+  assert.is(figure(report, /\[200\]\t(\d+) responses/), 3000, report)
+  assert.not.match(report, 'Error distribution', report)
+}
+
+/** All processes of the pool, the parent first. */
+const family = (program: Program) => [program.pid, ...program.descendants()]
+
+/** Everything that is open in the pool is back to what it was; connections that clients just left may take a moment. */
+async function sameDescriptors(program: Program, idle: Record<number, string[]>): Promise<void> {
+  let now = {}
+  const isSame = () => {
+    now = openDescriptors(family(program))
+    return JSON.stringify(now) === JSON.stringify(idle)
+  }
+  await until(isSame, LIMIT_MS, 'the idle descriptors').catch(() => assert.equal(now, idle))
+}
+
+/** The whole pool may use one tick (10 ms) of CPU time in three seconds. */
+async function usesNoCpu(program: Program): Promise<void> {
+  const pids = family(program)
+  const windows: number[] = []
+  // The first window may see the tail of what was before (a garbage collection, say); whoever polls is in every one.
+  while (windows.length < 3 && (windows.at(-1) ?? 2) > 1) {
+    const before = cpuTicks(pids)
+    await sleep(3_000)
+    windows.push(cpuTicks(pids) - before)
+  }
+  assert.ok(Math.min(...windows) <= 1, `${windows} ticks in 3 s each`)
+}
+
+for (const { tool, name, run } of loads) {
+  testWith(tool, `${name}: no failed request, no descriptor left`, async () => {
+    await using program = startCli([fixture('http'), '--listen', '127.0.0.1:0', ...SIZE])
+    const [address = ''] = await program.ready()
+    const idle = openDescriptors(family(program))
+    await run(address)
+    await sameDescriptors(program, idle)
+    assert.not.match(program.stderr, 'FT_ERR')
+    program.send('SIGTERM')
+    assert.equal(await program.exit(), { code: 0, signal: null }, program.stderr)
+    await program.gone()
+  })
+}
+
+for (const acceptMutex of ['flock', 'none']) {
+  test(`5,000 connections leave no descriptor, and then the pool uses no CPU (${acceptMutex})`, async () => {
+    const mechanism = ['--accept-mutex', acceptMutex]
+    await using program = startCli([
+      fixture('http'),
+      ...['--listen', '127.0.0.1:0', ...SIZE, ...mechanism],
+    ])
+    const [address = ''] = await program.ready()
+    const idle = openDescriptors(family(program))
+    const agent = connectionPerRequestAgent()
+    let left = 5_000
+    const client = async () => {
+      while (left-- > 0) assert.is((await get(address, { agent })).body, 'hello\n')
+    }
+    await Promise.all(Array.from({ length: 16 }, client))
+    await sameDescriptors(program, idle)
+    await usesNoCpu(program)
+  })
+
+  test(`a pool that nobody has asked anything yet uses no CPU (${acceptMutex})`, async () => {
+    const mechanism = ['--accept-mutex', acceptMutex]
+    await using program = startCli([
+      fixture('http'),
+      ...['--listen', '127.0.0.1:0', ...SIZE, ...mechanism],
+    ])
+    await program.ready()
+    await usesNoCpu(program)
+  })
+
+  for (const connections of [4, 16]) {
+    test(`${connections} clients of a handler that blocks use all threads evenly (${acceptMutex})`, async () => {
+      await using serving = await serve('http', {
+        processes: 2,
+        threads: 2,
+        acceptMutex: acceptMutex as 'flock' | 'none',
+      })
+      const served = new Map<string, number>()
+      const total = 80
+      let left = total
+      const startedAt = performance.now()
+      const client = async () => {
+        const agent = connectionPerRequestAgent()
+        while (left-- > 0) {
+          const { body } = await get(`${serving.url}/block?ms=50`, { agent })
+          served.set(body, (served.get(body) ?? 0) + 1)
+        }
+      }
+      await Promise.all(Array.from({ length: connections }, client))
+      const ms = performance.now() - startedAt
+      const counts = [...served.values()]
+      const shown = `${counts} in ${ms.toFixed(0)} ms`
+      assert.is(served.size, 4, shown)
+      // 20 each, were it perfect.
+      assert.ok(Math.min(...counts) >= 12 && Math.max(...counts) <= 28, shown)
+      // 1000 ms, if never a thread idles while a request waits.
+      assert.ok(ms < 2_500, shown)
+    })
+  }
+}
+
+test.run()

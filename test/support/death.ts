@@ -1,0 +1,91 @@
+import vm from 'node:vm'
+import { SHARE_ENV, Worker } from 'node:worker_threads'
+import { fixture } from './paths.js'
+
+/** Seconds that a stress test runs: as given, or FORKTHREAD_STRESS of them (then start the file itself, not the runner). */
+export function stressSeconds(inCi: number): number {
+  return Number(process.env.FORKTHREAD_STRESS ?? inCi)
+}
+
+/** A thread from `test/fixtures/NAME.ts`; `ended` is its 'exit' event, after which it does nothing more. */
+export function startThread(name: string, workerData: unknown): Thread {
+  const worker = new Worker(fixture(name), { workerData, env: SHARE_ENV, trackUnmanagedFds: false })
+  const ended = new Promise<void>((resolve, reject) => {
+    worker.once('exit', () => resolve())
+    worker.once('error', reject)
+  })
+  // Who does not wait for the end must not be ended by it.
+  ended.catch(() => undefined)
+  return { worker, ended }
+}
+
+export interface Thread {
+  readonly worker: Worker
+  readonly ended: Promise<void>
+}
+
+/**
+ * Runs `life` and ends it after `ms` wherever it is then. A thread costs tens of milliseconds to start, this costs
+ * a fraction of one; and it is the very mechanism of `worker.terminate()` (V8's `TerminateExecution`, which no
+ * `catch` or `finally` sees and which wakes from `Atomics.wait`). False when `life` ended by itself.
+ */
+export function liveFor(ms: number, life: () => void): boolean {
+  const stage = globalThis as { life?: () => void }
+  stage.life = life
+  try {
+    script.runInThisContext({ timeout: ms })
+    return false
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return true
+    throw error
+  }
+}
+
+const script = new vm.Script('life()')
+
+class Death extends Error {}
+
+const deadly = ['load', 'store', 'add', 'exchange', 'compareExchange', 'wait', 'notify'] as const
+
+/**
+ * Runs `body` as a thread that dies at its death point number `step`: there is one before and one after each atomic
+ * operation. Returns false when the body came to its end before that. It must not catch what it does not know.
+ *
+ * `sleep` stands in for `Atomics.wait`: what the other threads do meanwhile.
+ */
+export function diesAt(step: number, body: () => void, sleep: () => void = () => {}): boolean {
+  const real = Object.fromEntries(deadly.map((name) => [name, Atomics[name]]))
+  let point = 0
+  const pass = (): void => {
+    if (point++ === step) throw new Death()
+  }
+  const others = (): 'ok' => {
+    const mortal = Object.fromEntries(deadly.map((name) => [name, Atomics[name]]))
+    Object.assign(Atomics, real)
+    try {
+      sleep()
+      return 'ok'
+    } finally {
+      Object.assign(Atomics, mortal)
+    }
+  }
+  for (const name of deadly) {
+    const operation = real[name] as (...args: unknown[]) => unknown
+    const mortal = (...args: unknown[]): unknown => {
+      pass()
+      const result = name === 'wait' ? others() : operation(...args)
+      pass()
+      return result
+    }
+    Object.assign(Atomics, { [name]: mortal })
+  }
+  try {
+    body()
+    return false
+  } catch (error) {
+    if (error instanceof Death) return true
+    throw error
+  } finally {
+    Object.assign(Atomics, real)
+  }
+}
