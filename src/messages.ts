@@ -146,7 +146,13 @@ export interface ThreadReady {
   readonly threadId: number
 }
 
-export type WorkerMessage = ThreadReady | Report
+/** The thread could not load the handler; piscina's own rejection would lose the error's class and code. */
+export interface ThreadFailed {
+  readonly type: 'failed'
+  readonly error: SerializedError
+}
+
+export type WorkerMessage = ThreadReady | ThreadFailed | Report
 
 /** The thread shall finish what it has and return its lease. */
 export interface EndLease {

@@ -1,8 +1,7 @@
 /** A pool that closes finishes what it has, refuses what comes, and leaves nothing behind. */
-import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { Agent } from 'node:http'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,7 +15,6 @@ import {
 } from 'forkthread'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startCli } from './support/cli.js'
 import { get, portOf } from './support/http.js'
 import { fixture } from './support/paths.js'
 import { openDescriptors } from './support/pool-processes.js'
@@ -109,45 +107,6 @@ for (const acceptMutex of ['flock', 'none'] as const) {
     }
     await nothingIsLeft(port)
   })
-
-  test(`children whose parent is killed finish, leave, and take the lock folder along (${acceptMutex})`, async () => {
-    const size = ['--processes', '2', '--threads', '1', '--accept-mutex', acceptMutex]
-    await using program = startCli([fixture('http'), '--listen', '127.0.0.1:0', ...size])
-    const [address = ''] = await program.ready()
-    const slow = get(`${address}/slow?ms=1500`)
-    assert.is((await get(address)).status, 200)
-    program.send('SIGKILL')
-    await program.exit()
-    assert.is((await slow).body, 'done\n')
-    // Two seconds, and what a busy machine adds.
-    await until(() => isFree(portOf(address)), 5_000, 'the port to be free')
-    await program.gone(5_000)
-    assert.equal(readdirSync(temporary), [])
-  })
-}
-
-test('children whose parent is killed cut off what does not end, after drainTimeout', async () => {
-  const size = ['--processes', '1', '--threads', '1', '--drain-timeout', '500']
-  await using program = startCli([fixture('http'), '--listen', '127.0.0.1:0', ...size])
-  const [address = ''] = await program.ready()
-  using endless = await RawClient.connect(portOf(address))
-  await endless.write(ask('/never')).until(/first\n/)
-  program.send('SIGKILL')
-  await endless.end(10_000)
-  await program.gone(10_000)
-  assert.equal(readdirSync(temporary), [])
-})
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer()
-  try {
-    await once(server.listen(port, '127.0.0.1'), 'listening')
-    return true
-  } catch {
-    return false
-  } finally {
-    server.close()
-  }
 }
 
 test('a large response whose client reads slowly arrives whole', async () => {

@@ -15,9 +15,15 @@ const send = async (message: ChildMessage): Promise<void> => {
   )
 }
 
+/** How long the parent has for killing this child before it ends itself. */
+const PARENT_FIRST_MS = 500
+
 let child: Child | undefined
+let drainTimeout = 0
 
 const leave = async (emptyBacklog: boolean): Promise<void> => {
+  // Normally the parent's patience ends first, but it may be gone.
+  if (drainTimeout > 0) setTimeout(() => exitImmediately(1), drainTimeout + PARENT_FIRST_MS)
   await child?.drain(emptyBacklog)
   await send({ type: 'drained' })
   exitImmediately(0)
@@ -26,6 +32,7 @@ const leave = async (emptyBacklog: boolean): Promise<void> => {
 process.on('message', (message: ParentMessage) => {
   switch (message.type) {
     case 'start':
+      drainTimeout = message.drainTimeout
       child ??= new Child(message, (out) => void send(out))
       return
     case 'drain':

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import type { SerializedError } from '../errors.js'
+import { deserializeError, type SerializedError } from '../errors.js'
 import type { EndLease, HandlerKind, Lease, WorkerMessage } from '../messages.js'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
@@ -33,7 +33,8 @@ export class WorkerThread {
   readonly #port: MessagePort
   #state: 'starting' | 'ready' | 'ending' = 'starting'
   #threadId: number | undefined
-  #killedFor: Error | undefined
+  /** What is known of its death beyond what piscina says. */
+  #diedOf: Error | undefined
 
   constructor(
     terms: Omit<Lease, 'port'>,
@@ -50,6 +51,10 @@ export class WorkerThread {
     const loaded = new Promise<HandlerKind>((resolve) => {
       port1.on('message', (message: WorkerMessage) => {
         if (message.type === 'report') return report(message.error)
+        if (message.type === 'failed') {
+          this.#diedOf ??= deserializeError(message.error)
+          return
+        }
         if (this.#state === 'starting') this.#state = 'ready'
         this.#threadId = message.threadId
         resolve(message.kind)
@@ -76,22 +81,23 @@ export class WorkerThread {
 
   /** Ends the thread whatever it does; `over` rejects with `reason`. */
   kill(reason: Error): void {
-    this.#killedFor ??= reason
+    this.#diedOf ??= reason
     void this.#piscina.destroy()
   }
 
   async #untilOver(run: Promise<unknown>): Promise<void> {
     // The thread's end of the channel closes when it returns its lease, or else with the thread.
     const closed = once(this.#port, 'close')
+    let died: { readonly error: unknown } | undefined
     try {
       await run
     } catch (error) {
-      throw this.#killedFor ?? error
-    } finally {
-      await this.#piscina.destroy()
-      // Only from here on is it certain that the thread touches nothing any more.
-      await closed
+      died = { error }
     }
+    await this.#piscina.destroy()
+    // Only from here on is it certain that the thread touches nothing any more, and that its last message has come.
+    await closed
+    if (died !== undefined) throw this.#diedOf ?? died.error
   }
 }
 

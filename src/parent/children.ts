@@ -135,7 +135,11 @@ export class Children extends EventEmitter<ChildrenEvents> {
     this.#isLeaving = true
     clearInterval(this.#looks)
     const gone = this.all.map((child) => new Promise((resolve) => child.once('exit', resolve)))
-    for (const child of this.all) child.drain(true)
+    for (const child of this.all) {
+      // One that has not served yet has nothing to finish.
+      if (child.state === 'starting') child.kill()
+      else child.drain(true)
+    }
     const late = setTimeout(() => this.kill(), this.#options.drainTimeout)
     await Promise.all(gone)
     clearTimeout(late)

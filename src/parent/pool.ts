@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events'
-import { closeSync } from 'node:fs'
 import { fail } from '../errors.js'
 import type { HandlerKind } from '../messages.js'
 import {
@@ -10,14 +9,9 @@ import {
   type Settings,
 } from '../options.js'
 import type { Decision, Stats } from '../stats.js'
-import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
-import { openEventDescriptor, signalEvent } from '../sys/event-descriptor.js'
-import { createSharedMemory, mapSharedMemory } from '../sys/memory.js'
-import { parseAddress } from './address.js'
+import { signalEvent } from '../sys/event-descriptor.js'
 import { Children, type Sizes } from './children.js'
-import { chooseMechanism } from './choose-mechanism.js'
-import { Listener } from './listener.js'
-import { LockFolder } from './lock-folder.js'
+import { acquireResources, type Resources, releaseResources } from './resources.js'
 import { collectStats } from './stats.js'
 
 export interface ChildInfo {
@@ -61,17 +55,6 @@ const moves: Readonly<Record<State, readonly State[]>> = {
   serving: ['closing'],
   closing: ['closed'],
   closed: [],
-}
-
-/** Everything that must be given back at the end. */
-interface Resources {
-  readonly listeners: readonly Listener[]
-  readonly mechanism: 'flock' | 'fcntl' | 'none'
-  readonly lockFolder: LockFolder
-  readonly scoreboardFd: number
-  readonly scoreboard: Scoreboard
-  /** The pass-on descriptor, where there is no accept mutex. */
-  readonly passOn: number | undefined
 }
 
 /** A running server pool. Made by `createPool`. */
@@ -147,7 +130,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const { signal, ...rest } = options
     const settings = parseOptions(rest)
     signal?.throwIfAborted()
-    const pool = new Pool(settings, await acquire(settings))
+    const pool = new Pool(settings, await acquireResources(settings))
     const abort = (): void => void pool.close()
     signal?.addEventListener('abort', abort, { once: true })
     try {
@@ -249,9 +232,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   #release(): void {
     this.#move('closed')
-    closeSync(this.#resources.scoreboardFd)
-    if (this.#resources.passOn !== undefined) closeSync(this.#resources.passOn)
-    this.#resources.lockFolder.remove()
+    releaseResources(this.#resources)
     process.off('exit', this.#cleanUp)
   }
 
@@ -271,25 +252,6 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     if (!moves[this.#state].includes(next))
       throw new Error(`unreachable: a pool can't go from ${this.#state} to ${next}`)
     this.#state = next
-  }
-}
-
-/** Binds and creates everything, or nothing. */
-async function acquire(settings: Settings): Promise<Resources> {
-  const addresses = settings.listen.map(parseAddress)
-  const listeners: Listener[] = []
-  try {
-    for (const address of addresses) listeners.push(await Listener.open(address, settings))
-    const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
-    const scoreboard = new Scoreboard(mapSharedMemory(scoreboardFd, SCOREBOARD_BYTES))
-    scoreboard.format()
-    const mechanism = chooseMechanism(settings)
-    const lockFolder = new LockFolder(mechanism, settings.acceptPermits)
-    const passOn = mechanism === 'none' ? openEventDescriptor() : undefined
-    return { listeners, mechanism, lockFolder, scoreboardFd, scoreboard, passOn }
-  } catch (error) {
-    for (const listener of listeners) listener.close()
-    throw error
   }
 }
 

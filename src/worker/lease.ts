@@ -1,4 +1,5 @@
 import { threadId } from 'node:worker_threads'
+import { serializeError } from '../errors.js'
 import type { EndLease, Lease, WorkerMessage } from '../messages.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
@@ -26,13 +27,7 @@ export default async function lease(terms: Lease): Promise<void> {
   const mechanism = createMechanism(terms.mechanism, terms.memory)
   const handOff = new HandOff(terms.memory, scoreboard, slot, mechanism)
   const activity = new Activity(slot, thread, handOff, scoreboard, (fd) => service.serve(fd))
-  const handler = await loadHandler(terms.handler)
-  await setUpHandler(terms.handler, handler, {
-    process: slot,
-    thread,
-    generation,
-    pid: process.pid,
-  })
+  const handler = await load()
   const connections = new Connections(thread, handOff, activity)
   const service = createService(handler, terms, connections, activity, createReporter(port))
 
@@ -53,6 +48,18 @@ export default async function lease(terms: Lease): Promise<void> {
   activity.close()
   await handler.teardown()
   port.close()
+
+  async function load(): Promise<LoadedHandler> {
+    try {
+      const loaded = await loadHandler(terms.handler)
+      const context = { process: slot, thread, generation, pid: process.pid }
+      await setUpHandler(terms.handler, loaded, context)
+      return loaded
+    } catch (error) {
+      port.postMessage({ type: 'failed', error: serializeError(error) } satisfies WorkerMessage)
+      throw error
+    }
+  }
 
   async function takeUntil(isOver: () => boolean): Promise<void> {
     while (!isOver()) {

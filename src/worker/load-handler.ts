@@ -91,5 +91,7 @@ function describe(exported: object): (name: string) => string {
 }
 
 function reasonOf(error: unknown): string {
+  // Node keeps the place of a syntax error to itself until it prints one that nobody has caught.
+  if (error instanceof SyntaxError) return `${error.message} (node --check FILE shows the place)`
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -49,7 +49,7 @@ export async function get(url: string | URL, options: RequestOptions = {}): Prom
       signal: AbortSignal.timeout(timeoutMs),
       ...(socketPath === undefined ? {} : { socketPath }),
     })
-    outgoing.once('error', reject)
+    outgoing.on('error', reject)
     outgoing.once('response', async (incoming) => {
       try {
         const chunks: Buffer[] = []
