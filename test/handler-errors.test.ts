@@ -104,6 +104,15 @@ test('a client that goes away in the middle is no failure', async () => {
     assert.is(serving.pool.stats().threads.busy, 1)
     client.socket[end]()
     await until(() => serving.pool.stats().threads.idle === 1, LIMIT_MS, 'idle')
+    // Nor is it one that the handler's streams reject because of it.
+    using upload = await RawClient.connect(serving.port)
+    const head = 'POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf'
+    await upload.write(head).until(/100 Continue/)
+    upload.socket[end]()
+    using download = await RawClient.connect(serving.port)
+    await download.write(ask('/download')).until(/xxx/)
+    download.socket[end]()
+    await until(() => serving.pool.stats().threads.idle === 1, LIMIT_MS, 'idle')
   }
   await reports(serving, 0)
 })

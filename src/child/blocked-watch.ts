@@ -75,7 +75,8 @@ async function stackOf(threadId: number): Promise<readonly string[]> {
           session.post('NodeWorker.sendMessageToWorker', { sessionId, message })
       }
       session.on('NodeWorker.attachedToWorker', ({ params }) => {
-        if (params.workerInfo.workerId !== String(threadId)) return
+        // `workerId` counts attachments; the thread's own id stands in the title (Node 20 to 26).
+        if (!params.workerInfo.title.startsWith(`[worker ${threadId}]`)) return
         sessionId = params.sessionId
         tell('Debugger.enable')
         tell('Debugger.pause')

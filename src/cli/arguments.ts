@@ -21,8 +21,8 @@ export const flagNames = optionNames.filter((name) => name !== 'handler')
 /** @throws FT_ERR_USAGE */
 export function parseArguments(args: readonly string[]): Command {
   const { values, positionals } = parse(args)
-  if (values['help'] === true) return { action: 'help' }
-  if (values['version'] === true) return { action: 'version' }
+  if (values.help === true) return { action: 'help' }
+  if (values.version === true) return { action: 'version' }
   if (positionals.length > 1)
     throw fail('FT_ERR_USAGE', [
       `One handler is expected, but ${positionals.length} were given: ${positionals.join(', ')}.`,
@@ -33,8 +33,8 @@ export function parseArguments(args: readonly string[]): Command {
     if (value !== undefined) options[name] = toValue(name, value)
   }
   const [handler] = positionals
-  if (handler !== undefined) options['handler'] = handler
-  const config = values['config']
+  if (handler !== undefined) options.handler = handler
+  const config = values.config
   if (handler === undefined && config === undefined)
     throw fail('FT_ERR_USAGE', ['The handler is missing: forkthread ./app.js'])
   return { action: 'serve', options, config: config === undefined ? undefined : String(config) }

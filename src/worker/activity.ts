@@ -39,6 +39,7 @@ export class Activity {
   #standing: Standing = 'busy'
   /** When each fresh connection was taken, by its token; in the order of taking. */
   readonly #fresh = new Map<object, number>()
+  #isWatchingFresh = false
   #freshTimer: NodeJS.Timeout | undefined
   #utilization = performance.eventLoopUtilization()
   #measuredAt = 0
@@ -91,7 +92,7 @@ export class Activity {
     const now = performance.now()
     this.#fresh.set(token, now)
     this.#row.fresh = this.#fresh.size
-    this.#freshTimer ??= setTimeout(this.#expireFresh, FRESH_MS)
+    this.#watchFresh()
     this.#publish()
   }
 
@@ -177,17 +178,29 @@ export class Activity {
     this.#publish()
   }
 
+  /**
+   * Most connections bring their first request along, which is read when the event loop has turned once: two immediates from
+   * now. Only for the others a timer is set, because a timer wakes a sleeping thread even if it was cleared before.
+   */
+  #watchFresh(): void {
+    if (this.#isWatchingFresh) return
+    this.#isWatchingFresh = true
+    setImmediate(() => setImmediate(this.#expireFresh))
+  }
+
   #forgetFresh(token: object): void {
     if (this.#fresh.size > 0 && this.#fresh.delete(token)) this.#row.fresh = this.#fresh.size
   }
 
   readonly #expireFresh = (): void => {
-    this.#freshTimer = undefined
+    this.#isWatchingFresh = false
+    if (this.#fresh.size === 0) return
     const now = performance.now()
     for (const [token, takenAt] of this.#fresh) {
       // A timer may be up to a millisecond early.
       const restMs = takenAt + FRESH_MS - 1 - now
       if (restMs > 0) {
+        this.#isWatchingFresh = true
         this.#freshTimer = setTimeout(this.#expireFresh, Math.ceil(restMs))
         break
       }

@@ -166,7 +166,7 @@ export class HttpService implements Service {
 
   #fail(response: ServerResponse, error: unknown): void {
     // One failure may show twice: a stream that breaks destroys the response and rejects the handler's promise.
-    if (this.#failed.has(response)) return
+    if (this.#failed.has(response) || tellsOfLostClient(response, error)) return
     this.#failed.add(response)
     this.#activity.handlerFailed()
     this.#report(describe(response.req), error)
@@ -193,6 +193,17 @@ export class HttpService implements Service {
       response.destroy()
     }
   }
+}
+
+/**
+ * A client that goes away in the middle makes streams fail, and with them the handler that awaits them. That is no failure
+ * of the handler, and not for clients to fill the log with. If the handler's side had broken first, it would have destroyed the
+ * response with its error.
+ */
+function tellsOfLostClient({ req, errored }: ServerResponse, error: unknown): boolean {
+  if (!req.socket.destroyed || errored) return false
+  const { code } = (error ?? {}) as { code?: unknown }
+  return error === req.errored || code === 'ERR_STREAM_PREMATURE_CLOSE'
 }
 
 function announceClose(response: ServerResponse): void {

@@ -45,46 +45,82 @@ const script = new vm.Script('life()')
 
 class Death extends Error {}
 
-const deadly = ['load', 'store', 'add', 'exchange', 'compareExchange', 'wait', 'notify'] as const
+const operations = [
+  'load',
+  'store',
+  'add',
+  'and',
+  'or',
+  'exchange',
+  'compareExchange',
+  'wait',
+  'notify',
+] as const
 
 /**
- * Runs `body` as a thread that dies at its death point number `step`: there is one before and one after each atomic
+ * Runs `body` as a thread that dies at its point number `step`: there is one before and one after each atomic
  * operation. Returns false when the body came to its end before that. It must not catch what it does not know.
  *
  * `sleep` stands in for `Atomics.wait`: what the other threads do meanwhile.
  */
 export function diesAt(step: number, body: () => void, sleep: () => void = () => {}): boolean {
-  const real = Object.fromEntries(deadly.map((name) => [name, Atomics[name]]))
-  let point = 0
-  const pass = (): void => {
-    if (point++ === step) throw new Death()
-  }
-  const others = (): 'ok' => {
-    const mortal = Object.fromEntries(deadly.map((name) => [name, Atomics[name]]))
-    Object.assign(Atomics, real)
-    try {
-      sleep()
-      return 'ok'
-    } finally {
-      Object.assign(Atomics, mortal)
-    }
-  }
-  for (const name of deadly) {
-    const operation = real[name] as (...args: unknown[]) => unknown
-    const mortal = (...args: unknown[]): unknown => {
-      pass()
-      const result = name === 'wait' ? others() : operation(...args)
-      pass()
-      return result
-    }
-    Object.assign(Atomics, { [name]: mortal })
+  const die = (): never => {
+    throw new Death()
   }
   try {
-    body()
+    interrupt(step, body, die, sleep)
     return false
   } catch (error) {
     if (error instanceof Death) return true
     throw error
+  }
+}
+
+/** Runs `body`, and at its point number `step` what `others` do in one go. False when there are fewer points. */
+export function interruptedAt(step: number, body: () => void, others: () => void): boolean {
+  let isReached = false
+  interrupt(step, body, () => {
+    isReached = true
+    others()
+  })
+  return isReached
+}
+
+function interrupt(
+  step: number,
+  body: () => void,
+  others: () => void,
+  sleep: () => void = () => {},
+): void {
+  const real = Object.fromEntries(operations.map((name) => [name, Atomics[name]]))
+  let point = 0
+  /** Other threads have no points. */
+  const apart = (action: () => void): void => {
+    const patched = Object.fromEntries(operations.map((name) => [name, Atomics[name]]))
+    Object.assign(Atomics, real)
+    try {
+      action()
+    } finally {
+      Object.assign(Atomics, patched)
+    }
+  }
+  const pass = (): void => {
+    if (point++ === step) apart(others)
+  }
+  for (const name of operations) {
+    const operation = real[name] as (...args: unknown[]) => unknown
+    const patched = (...args: unknown[]): unknown => {
+      pass()
+      let result: unknown = 'ok'
+      if (name === 'wait') apart(sleep)
+      else result = operation(...args)
+      pass()
+      return result
+    }
+    Object.assign(Atomics, { [name]: patched })
+  }
+  try {
+    body()
   } finally {
     Object.assign(Atomics, real)
   }
