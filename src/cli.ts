@@ -20,6 +20,10 @@ async function main(): Promise<number> {
     case 'version':
       console.log(version())
       return 0
+    case 'status': {
+      const { status } = await import('./cli/status.js')
+      return await status(command.admin)
+    }
     case 'serve': {
       const config = command.config === undefined ? {} : await loadConfig(command.config)
       const { serve } = await import('./cli/serve.js')

@@ -25,6 +25,8 @@ const messages = {
     `${address} is not an address of this machine; give one that an interface here has, or listen on a port alone.`,
   FT_ERR_SOCKET_PATH: (path: string, why: string) =>
     `unix:${path} can't be bound: ${why}; choose a path of at most 107 bytes in an existing folder, where no other file stands.`,
+  FT_ERR_ADMIN: (address: string, why: string) =>
+    `The admin address ${address} gives no answer (${why}); start the pool with --admin ${address}.`,
   FT_ERR_LOCK_FOLDER: (folder: string, fileSystem: string) =>
     `The folder for temporary files, ${folder}, is on ${fileSystem}, where file locks are slow or exclude nobody; set TMPDIR to a folder on a local disk or in memory.`,
   FT_ERR_SYSTEM: (call: string, errno: string, context: string) =>
@@ -80,6 +82,9 @@ export function fail<C extends ErrorCode>(
   return new ForkthreadError(code, sentence(...args), cause)
 }
 
+/** How far a chain of causes is followed. */
+const MOST_CAUSES = 8
+
 /** What of an error crosses a process border. */
 export interface SerializedError {
   readonly name: string
@@ -90,7 +95,7 @@ export interface SerializedError {
 }
 
 /** Anything may be thrown in JavaScript; this keeps what can be sent of it. */
-export function serializeError(thrown: unknown): SerializedError {
+export function serializeError(thrown: unknown, depth = 0): SerializedError {
   if (!(thrown instanceof Error)) return { name: 'Error', message: show(thrown) }
   const code = (thrown as { code?: unknown }).code
   return {
@@ -98,7 +103,10 @@ export function serializeError(thrown: unknown): SerializedError {
     message: thrown.message,
     ...(typeof code === 'string' ? { code } : {}),
     ...(thrown.stack === undefined ? {} : { stack: thrown.stack }),
-    ...(thrown.cause === undefined ? {} : { cause: serializeError(thrown.cause) }),
+    // A cause may be its own cause.
+    ...(thrown.cause === undefined || depth >= MOST_CAUSES
+      ? {}
+      : { cause: serializeError(thrown.cause, depth + 1) }),
   }
 }
 

@@ -12,6 +12,11 @@ export interface HandlerContext {
   readonly generation: number
   /** The process id of the child. */
   readonly pid: number
+  /**
+   * Aborts when the thread is to leave: it gets no more connections, and waits up to `drainTimeout` for those that are
+   * open. The moment to say goodbye on WebSockets and raw connections, whose end only the handler knows.
+   */
+  readonly signal: AbortSignal
 }
 
 /** Serves one request, as a listener of `http.Server` does. A promise tells of errors, nothing else waits for it. */

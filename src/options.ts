@@ -153,6 +153,12 @@ export const schema = z.strictObject({
     meaning: 'ms a process may take to load the handler (default: 30000)',
     placeholder: 'MS',
   }),
+  admin: option(z.union([z.int().min(0).max(65_535), z.string().min(1)]).optional(), {
+    allowed:
+      'a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH',
+    meaning: 'where to ask how the pool does: /status.json, /live, /ready (default: nowhere)',
+    placeholder: 'ADDRESS',
+  }),
   backlog: option(z.int().min(1).max(65_535).default(1024), {
     allowed: 'a whole number from 1 to 65535',
     meaning: 'connections that may wait in the kernel per listener (default: 1024)',

@@ -66,3 +66,13 @@ export interface Decision {
   readonly action: string
   readonly reason: string
 }
+
+/** What the admin address shows. */
+export interface AdminSource {
+  readonly stats: () => Stats
+  /** Why the pool is not ready for traffic; `undefined` when it is. */
+  readonly notReady: () => string | undefined
+}
+
+/** Serves the admin address on a listening descriptor, which belongs to it from then on. */
+export type OpenAdmin = (fd: number, source: AdminSource) => { close(): void }

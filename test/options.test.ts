@@ -32,6 +32,7 @@ const booleans = [0, 1, 'true', 'yes', null]
 /** For each option what it must not take. A new option has to be added here. */
 const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   handler: ['', 5, null, undefined, {}, new URL('http://example.com/app.js'), 'file:///a%2fb.js'],
+  admin: [-1, 65_536, 1.5, '', null, {}],
   listen: [-1, 65_536, 1.5, '', [], [''], [8080, -1], null, { port: 80 }, Array(65).fill(0)],
   processes: [...ranges, ...rangeObjects],
   threads: [...ranges, ...rangeObjects],

@@ -63,6 +63,11 @@ export class Child {
     await this.#drained
   }
 
+  /** Removes what a parent that died has left on disk; a living one does it itself. */
+  removeLeftovers(): void {
+    if (!process.connected) rmSync(this.#start.lockFolder, { recursive: true, force: true })
+  }
+
   resize({ threads, spares }: ResizeChild): void {
     this.#crew.resize(threads, spares)
   }
@@ -75,8 +80,7 @@ export class Child {
     // The last process to close them makes the kernel refuse connections.
     for (const listener of this.#start.listeners) closeDescriptor(listener)
     await this.#crew.endAll()
-    // Of a parent that died; else the parent's to remove.
-    if (!process.connected) rmSync(this.#start.lockFolder, { recursive: true, force: true })
+    this.removeLeftovers()
     await flush(process.stdout)
     await flush(process.stderr)
   }

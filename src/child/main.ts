@@ -21,9 +21,14 @@ const PARENT_FIRST_MS = 500
 let child: Child | undefined
 let drainTimeout = 0
 
+const giveUp = (): void => {
+  child?.removeLeftovers()
+  exitImmediately(1)
+}
+
 const leave = async (emptyBacklog: boolean): Promise<void> => {
   // Normally the parent's patience ends first, but it may be gone.
-  if (drainTimeout > 0) setTimeout(() => exitImmediately(1), drainTimeout + PARENT_FIRST_MS)
+  if (drainTimeout > 0) setTimeout(giveUp, drainTimeout + PARENT_FIRST_MS)
   await child?.drain(emptyBacklog)
   await send({ type: 'drained' })
   exitImmediately(0)

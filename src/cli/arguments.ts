@@ -6,6 +6,7 @@ import { metaOf, type OptionName, optionNames } from '../options.js'
 export type Command =
   | { readonly action: 'help' }
   | { readonly action: 'version' }
+  | { readonly action: 'status'; readonly admin: string }
   | {
       readonly action: 'serve'
       /** Options as given, to be checked by the schema; those of `config` are not yet in them. */
@@ -23,6 +24,7 @@ export function parseArguments(args: readonly string[]): Command {
   const { values, positionals } = parse(args)
   if (values.help === true) return { action: 'help' }
   if (values.version === true) return { action: 'version' }
+  if (positionals[0] === 'status') return statusCommand(positionals, values.admin)
   if (positionals.length > 1)
     throw fail('FT_ERR_USAGE', [
       `One handler is expected, but ${positionals.length} were given: ${positionals.join(', ')}.`,
@@ -38,6 +40,13 @@ export function parseArguments(args: readonly string[]): Command {
   if (handler === undefined && config === undefined)
     throw fail('FT_ERR_USAGE', ['The handler is missing: forkthread ./app.js'])
   return { action: 'serve', options, config: config === undefined ? undefined : String(config) }
+}
+
+/** A handler of that name is given as ./status. */
+function statusCommand(positionals: readonly string[], admin: unknown): Command {
+  if (positionals.length > 1 || admin === undefined)
+    throw fail('FT_ERR_USAGE', ['It is: forkthread status --admin ADDRESS'])
+  return { action: 'status', admin: String(admin) }
 }
 
 /** `acceptMutex` → `accept-mutex` */

@@ -23,6 +23,7 @@ export function helpText(): string {
 
 ${bold('Usage')}
   forkthread HANDLER [options]
+  forkthread status --admin ADDRESS     what a running pool is doing
 
 ${bold('Handler')}
   a module with  export default (request, response) => …      (also an Express app)

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
+import { createPool } from '../create-pool.js'
 import type { PoolOptions } from '../options.js'
-import { Pool } from '../parent/pool.js'
+import type { Pool } from '../parent/pool.js'
 import { print } from './print.js'
 
 /** What a shell reports for a process that a signal ended. */
@@ -38,7 +39,7 @@ export async function serve(options: PoolOptions): Promise<number> {
   process.on('SIGQUIT', endAtOnce)
 
   try {
-    pool = await Pool.create({ ...options, signal: starting.signal })
+    pool = await createPool({ ...options, signal: starting.signal })
   } catch (error) {
     if (!(error instanceof StoppedWhileStarting)) throw error
     print.notice(error.message)
@@ -47,6 +48,7 @@ export async function serve(options: PoolOptions): Promise<number> {
   follow(pool)
   process.on('SIGTTIN', () => step(pool, 1))
   process.on('SIGTTOU', () => step(pool, -1))
+  if (pool.adminAddress !== undefined) print.notice(`admin on ${pool.adminAddress}`)
   // The one thing on standard output: scripts wait for these lines.
   for (const address of pool.addresses) console.log(`listening on ${address}`)
   await stopped

@@ -199,9 +199,9 @@ export class Children extends EventEmitter<ChildrenEvents> {
   /** Starts one child; from its readiness on it is replaced if it dies. */
   async #start(): Promise<HandlerKind> {
     const slot = this.#freeSlot()
-    this.#scoreboard.openProcess(slot)
     const { inheritance, terms, startTimeout } = this.#options
     const { threads, spares } = this.#sizes
+    this.#scoreboard.openProcess(slot, threads.min)
     const generation = this.#generation
     const child = new ForkedChild(inheritance, { ...terms, threads, spares, slot, generation })
     this.#bySlot.set(slot, child)

@@ -1,10 +1,10 @@
 import { closeSync, lstatSync, type Stats, statSync, unlinkSync } from 'node:fs'
+import type { Address } from '../address.js'
 import { fail } from '../errors.js'
 import type { HandlerKind } from '../messages.js'
 import { systemErrorName } from '../sys/libc.js'
 import type { SocketAddress } from '../sys/sockaddr.js'
 import { acceptQueue, boundAddress, deferAccept, openListener } from '../sys/socket.js'
-import type { Address } from './address.js'
 import { resolveHost } from './resolve-host.js'
 import { claimUnixPath } from './unix-path.js'
 
@@ -71,6 +71,11 @@ export class Listener {
   /** Closes this process's descriptor and removes the unix path, if that is still the one made here. */
   close(): void {
     closeSync(this.fd)
+    this.removePath()
+  }
+
+  /** For a listener whose descriptor somebody else has closed. */
+  removePath(): void {
     if (this.#address.family !== 'unix' || this.#file === undefined) return
     const found = lstatSync(this.#address.path, { throwIfNoEntry: false })
     if (found?.ino === this.#file.ino && found.dev === this.#file.dev)

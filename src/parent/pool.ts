@@ -8,7 +8,7 @@ import {
   parseSizes,
   type Settings,
 } from '../options.js'
-import type { Decision, Stats } from '../stats.js'
+import type { Decision, OpenAdmin, Stats } from '../stats.js'
 import { signalEvent } from '../sys/event-descriptor.js'
 import { Children, type Sizes } from './children.js'
 import { acquireResources, type Resources, releaseResources } from './resources.js'
@@ -65,11 +65,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #startedAt = Date.now()
   readonly #generation = 0
   #state: State = 'starting'
+  #forgetSignal: () => void = () => undefined
   #kind: HandlerKind = 'http'
   #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
+  readonly #admin: ReturnType<OpenAdmin> | undefined
   #closed: Promise<void> | undefined
 
-  private constructor(settings: Settings, resources: Resources) {
+  private constructor(settings: Settings, resources: Resources, openAdmin: OpenAdmin) {
     super()
     this.#settings = settings
     this.#resources = resources
@@ -117,22 +119,31 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       this.#lastDecision = { at: Date.now(), action, reason }
       this.emit('decision', this.#lastDecision)
     })
-    this.#children.on('ready', ({ pid, generation }) => this.emit('child', { pid, generation }))
+    this.#children.on('ready', ({ pid, generation }) => {
+      // Nobody can listen before `createPool` has resolved; the first children are told of then.
+      if (this.#state !== 'starting') this.emit('child', { pid, generation })
+    })
     this.#children.on('report', (error) => this.#report(error))
     this.#children.on('exit', ({ pid, generation, startedAt }, exit, expected) => {
       this.emit('exit', { pid, generation, ...exit, expected, livedMs: Date.now() - startedAt })
     })
+    if (resources.admin !== undefined)
+      this.#admin = openAdmin(resources.admin.fd, {
+        stats: () => this.stats(),
+        notReady: () => this.#notReady(),
+      })
     process.once('exit', this.#cleanUp)
   }
 
   /** See `createPool`. */
-  static async create(options: PoolOptions): Promise<Pool> {
+  static async create(options: PoolOptions, openAdmin: OpenAdmin): Promise<Pool> {
     const { signal, ...rest } = options
     const settings = parseOptions(rest)
     signal?.throwIfAborted()
-    const pool = new Pool(settings, await acquireResources(settings))
+    const pool = new Pool(settings, await acquireResources(settings), openAdmin)
     const abort = (): void => void pool.close()
     signal?.addEventListener('abort', abort, { once: true })
+    pool.#forgetSignal = () => signal?.removeEventListener('abort', abort)
     try {
       await pool.#start()
       signal?.throwIfAborted()
@@ -179,6 +190,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#children.resize({ ...this.#children.sizes, ...parseSizes(sizes) })
   }
 
+  /** The address that answers how the pool does, if `admin` was given. */
+  get adminAddress(): string | undefined {
+    return this.#resources.admin?.name('http')
+  }
+
   /** What the pool is sized to at present. */
   get sizes(): Sizes {
     return this.#children.sizes
@@ -212,7 +228,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     // An abort during the start has moved on to closing.
     if (this.#state !== 'starting') return
     this.#move('serving')
-    this.emit('listening', this.addresses)
+    // After `createPool` has resolved, so that somebody may listen.
+    setImmediate(() => {
+      for (const { pid, generation } of this.#children.all) this.emit('child', { pid, generation })
+      this.emit('listening', this.addresses)
+    })
   }
 
   async #close(): Promise<void> {
@@ -232,6 +252,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   #release(): void {
     this.#move('closed')
+    this.#forgetSignal()
+    this.#admin?.close()
+    this.#resources.admin?.removePath()
     releaseResources(this.#resources)
     process.off('exit', this.#cleanUp)
   }
@@ -241,6 +264,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     if (this.#state !== 'closing')
       for (const listener of this.#resources.listeners) listener.close()
     this.#resources.lockFolder.remove()
+  }
+
+  #notReady(): string | undefined {
+    if (this.#state !== 'serving') return `the pool is ${this.#state}`
+    const isAnyReady = this.#children.all.some(({ state }) => state === 'ready')
+    return isAnyReady ? undefined : 'no process is ready'
   }
 
   #report(error: Error): void {

@@ -1,9 +1,10 @@
 import { closeSync } from 'node:fs'
-import type { Settings } from '../options.js'
+import { parseAddress } from '../address.js'
+import { fail } from '../errors.js'
+import { metaOf, type Settings } from '../options.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
 import { openEventDescriptor } from '../sys/event-descriptor.js'
 import { createSharedMemory, mapSharedMemory } from '../sys/memory.js'
-import { parseAddress } from './address.js'
 import { chooseMechanism } from './choose-mechanism.js'
 import { Listener } from './listener.js'
 import { LockFolder } from './lock-folder.js'
@@ -15,6 +16,8 @@ export interface Resources {
   readonly lockFolder: LockFolder
   readonly scoreboardFd: number
   readonly scoreboard: Scoreboard
+  /** Bound for the admin address, if there is one. */
+  readonly admin: Listener | undefined
   /** The pass-on descriptor, where there is no accept mutex. */
   readonly passOn: number | undefined
 }
@@ -32,6 +35,8 @@ export async function acquireResources(settings: Settings): Promise<Resources> {
       undo.push(() => listener.close())
       listeners.push(listener)
     }
+    const admin = settings.admin === undefined ? undefined : await openAdmin(settings.admin)
+    if (admin !== undefined) undo.push(() => admin.close())
     const lockFolder = new LockFolder(mechanism, settings.acceptPermits)
     undo.push(() => lockFolder.remove())
     const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
@@ -39,12 +44,34 @@ export async function acquireResources(settings: Settings): Promise<Resources> {
     const scoreboard = new Scoreboard(mapSharedMemory(scoreboardFd, SCOREBOARD_BYTES))
     scoreboard.format()
     const passOn = mechanism === 'none' ? openEventDescriptor() : undefined
-    return { listeners, mechanism, lockFolder, scoreboardFd, scoreboard, passOn }
+    return { listeners, admin, mechanism, lockFolder, scoreboardFd, scoreboard, passOn }
   } catch (error) {
     for (const step of undo.reverse()) step()
     throw error
   }
 }
+
+const ADMIN_BACKLOG = 16
+const OWNER_ONLY = 0o177
+
+/**
+ * The admin address tells much and will do more, so it is for this machine only: loopback, or a unix path that only its
+ * owner may open.
+ * @throws FT_ERR_OPTION for any other address, and what `Listener.open` throws
+ */
+async function openAdmin(given: string | number): Promise<Listener> {
+  const address = parseAddress(typeof given === 'number' ? `127.0.0.1:${given}` : given)
+  if (address.kind === 'tcp' && !LOOPBACK.test(address.host ?? ''))
+    throw fail('FT_ERR_OPTION', ['admin', given, metaOf('admin').allowed])
+  const before = process.umask(OWNER_ONLY)
+  try {
+    return await Listener.open(address, { backlog: ADMIN_BACKLOG, ipv6Only: false })
+  } finally {
+    process.umask(before)
+  }
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 
 /** Gives everything back but the listeners, which are closed at the beginning of the end. */
 export function releaseResources({ lockFolder, scoreboardFd, passOn }: Resources): void {

@@ -176,10 +176,14 @@ export class Scoreboard {
 
   // ── process slots ────────────────────────────────────────────────────────────────────────────────
 
-  /** The parent gives a slot to a new child: everything in it starts at zero. */
-  openProcess(slot: number): void {
+  /**
+   * The parent gives a slot to a new child: everything in it starts at zero, but `threads` rows, which say that a thread
+   * starts; the child's own writes come later, and others must not start spares for those meanwhile.
+   */
+  openProcess(slot: number, threads = 0): void {
     const from = processWord(slot)
     this.words.fill(0, from, from + PROCESS_BYTES / 4)
+    for (let thread = 0; thread < threads; thread++) this.writeRow(slot, thread, emptyRow('S'))
     const inUse = Atomics.load(this.words, Header.slotsInUse)
     if (slot >= inUse) Atomics.store(this.words, Header.slotsInUse, slot + 1)
   }

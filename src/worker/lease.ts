@@ -27,6 +27,7 @@ export default async function lease(terms: Lease): Promise<void> {
   const mechanism = createMechanism(terms.mechanism, terms.memory)
   const handOff = new HandOff(terms.memory, scoreboard, slot, mechanism)
   const activity = new Activity(slot, thread, handOff, scoreboard, (fd) => service.serve(fd))
+  const leaving = new AbortController()
   const handler = await load()
   const connections = new Connections(thread, handOff, activity)
   const service = createService(handler, terms, connections, activity, createReporter(port))
@@ -44,6 +45,7 @@ export default async function lease(terms: Lease): Promise<void> {
 
   activity.withdraw()
   if (end?.takeRest) serveRest()
+  leaving.abort()
   await service.drain()
   activity.close()
   await handler.teardown()
@@ -52,7 +54,8 @@ export default async function lease(terms: Lease): Promise<void> {
   async function load(): Promise<LoadedHandler> {
     try {
       const loaded = await loadHandler(terms.handler)
-      const context = { process: slot, thread, generation, pid: process.pid }
+      const { signal } = leaving
+      const context = { process: slot, thread, generation, pid: process.pid, signal }
       await setUpHandler(terms.handler, loaded, context)
       return loaded
     } catch (error) {

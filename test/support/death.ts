@@ -77,21 +77,23 @@ export function diesAt(step: number, body: () => void, sleep: () => void = () =>
 }
 
 /** Runs `body`, and at its point number `step` what `others` do in one go. False when there are fewer points. */
-export function interruptedAt(step: number, body: () => void, others: () => void): boolean {
-  let isReached = false
-  interrupt(step, body, () => {
-    isReached = true
-    others()
-  })
-  return isReached
-}
-
-function interrupt(
+export function interruptedAt(
   step: number,
   body: () => void,
   others: () => void,
   sleep: () => void = () => {},
-): void {
+): boolean {
+  let isReached = false
+  const act = (): void => {
+    isReached = true
+    others()
+  }
+  interrupt(step, body, act, sleep)
+  return isReached
+}
+
+function interrupt(step: number, body: () => void, others: () => void, sleep: () => void): void {
+  const { load } = Atomics
   const real = Object.fromEntries(operations.map((name) => [name, Atomics[name]]))
   let point = 0
   /** Other threads have no points. */
@@ -107,13 +109,16 @@ function interrupt(
   const pass = (): void => {
     if (point++ === step) apart(others)
   }
+  const wait = ([words, index, value]: unknown[]): string => {
+    if (load(words as Int32Array, index as number) !== value) return 'not-equal'
+    apart(sleep)
+    return 'ok'
+  }
   for (const name of operations) {
     const operation = real[name] as (...args: unknown[]) => unknown
     const patched = (...args: unknown[]): unknown => {
       pass()
-      let result: unknown = 'ok'
-      if (name === 'wait') apart(sleep)
-      else result = operation(...args)
+      const result = name === 'wait' ? wait(args) : operation(...args)
       pass()
       return result
     }

@@ -5,11 +5,11 @@ import * as assert from 'uvu/assert'
 import { Condition } from '#dist/sync/condition.js'
 import { Mutex } from '#dist/sync/mutex.js'
 import type { LockTask } from '../fixtures/lock-thread.js'
-import { diesAt, startThread } from '../support/death.js'
+import { diesAt, interruptedAt, startThread } from '../support/death.js'
 import { until, within } from '../support/until.js'
 
 const LIMIT_MS = 30_000
-const At = { mutex: 0, condition: 1, items: 5, taken: 6 } as const
+const At = { mutex: 0, condition: 1, steps: 3, items: 5, taken: 6 } as const
 const MAIN = 100
 
 function memory() {
@@ -26,6 +26,15 @@ const take = (shared: SharedArrayBuffer, self: number) =>
     self,
     times: 1,
   } satisfies LockTask)
+
+/** Waits until so many threads sleep in `wait`, or are about to. */
+async function asleep({ words, mutex }: ReturnType<typeof memory>, count: number): Promise<void> {
+  await until(() => Atomics.load(words, At.steps) === count, LIMIT_MS, 'the waiters')
+  // Whoever took a step holds the mutex until it waits.
+  await until(() => mutex.tryLock(MAIN), LIMIT_MS, 'the lock')
+  mutex.unlock(MAIN)
+  await sleep(20)
+}
 
 test('wait is for the holder of the mutex only', () => {
   const { mutex, condition } = memory()
@@ -68,25 +77,32 @@ test('wait releases the mutex, and a change made then is seen', () => {
   assert.ok(mutex.isHeldBy(1))
 })
 
-test('a notification between the release and the sleep ends the wait at once', () => {
-  const { words, mutex, condition } = memory()
-  mutex.lock(1)
-  const { wait } = Atomics
-  Object.assign(Atomics, {
-    wait: (...args: Parameters<typeof wait>) => {
-      Object.assign(Atomics, { wait })
-      mutex.lock(2)
+test('wherever a notification comes between the release and the sleep, the wait ends', () => {
+  let notified = 0
+  for (let step = 0; ; step++) {
+    const { words, mutex, condition } = memory()
+    mutex.lock(1)
+    let isChanged = false
+    const change = (): void => {
+      if (!mutex.tryLock(2)) return
+      isChanged = true
       condition.notifyOne()
       mutex.unlock(2)
-      return wait(...args)
-    },
-  })
-  try {
-    assert.ok(condition.wait(1, LIMIT_MS))
-  } finally {
-    Object.assign(Atomics, { wait })
+    }
+    const isReached = interruptedAt(
+      step,
+      () => condition.wait(1),
+      change,
+      () => {
+        assert.not(isChanged, `asleep although notified at point ${step}`)
+        change()
+      },
+    )
+    if (isReached && isChanged) notified++
+    assert.ok((words[At.condition] ?? 0) >= 1)
+    if (!isReached) break
   }
-  assert.is(words[At.condition], 1)
+  assert.ok(notified > 1, `${notified} times before the sleep`)
 })
 
 test('threads that wait for items get each exactly once, with one notification per item', async () => {
@@ -148,14 +164,27 @@ test('waiters that are killed take no wake-up with them once they are recovered'
   await within(stays.ended, LIMIT_MS, 'end of the one that stays')
 })
 
+test('a notification that a dead thread had is not lost to the others', async () => {
+  const scene = memory()
+  const { shared, words, mutex, condition } = scene
+  const taker = take(shared, 1)
+  await asleep(scene, 1)
+  mutex.lock(MAIN)
+  words[At.items] = -1
+  // As if `notifyOne` had woken a thread that then died.
+  Atomics.add(words, At.condition, 1)
+  mutex.unlock(MAIN)
+  mutex.recover(2)
+  condition.recover()
+  await within(taker.ended, LIMIT_MS, 'the waiter')
+})
+
 test('wherever a notifier dies, the waiter sees the change after the recovery', async () => {
   for (let step = 0; ; step++) {
-    const { shared, words, mutex, condition } = memory()
+    const scene = memory()
+    const { shared, words, mutex, condition } = scene
     const taker = take(shared, 1)
-    const isAsleep = () => mutex.tryLock(MAIN) || undefined
-    await sleep(30)
-    await until(isAsleep, LIMIT_MS, 'the lock')
-    mutex.unlock(MAIN)
+    await asleep(scene, 1)
     let isChanged = false
     const isDead = diesAt(step, () => {
       mutex.lock(2)

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
-import { fail } from '../errors.js'
+import { fail } from './errors.js'
 
 /** Where the user wants to listen. */
 export type Address =

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { parseAddress } from '#dist/address.js'
 import { ForkthreadError } from '#dist/errors.js'
-import { parseAddress } from '#dist/parent/address.js'
 
 test('a port alone, as a number or as text, has no host', () => {
   assert.equal(parseAddress(8080), { kind: 'tcp', host: undefined, port: 8080 })

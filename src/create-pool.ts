@@ -1,0 +1,20 @@
+import type { PoolOptions } from './options.js'
+import type { Pool } from './parent/pool.js'
+import { requirePlatform } from './platform.js'
+
+/**
+ * Binds the listeners, starts the processes and their threads, and resolves when all of them are ready to serve.
+ * Options and their limits are listed in the README.
+ *
+ * @throws ForkthreadError with a `code`: FT_ERR_OPTION, FT_ERR_OPTION_UNKNOWN, FT_ERR_ADDRESS and FT_ERR_ADDRESS_*,
+ *   FT_ERR_HOST_NOT_FOUND, FT_ERR_SOCKET_PATH, FT_ERR_HANDLER_NOT_FOUND, FT_ERR_HANDLER_LOAD (its `cause` is what the
+ *   handler threw), FT_ERR_HANDLER_EXPORT, FT_ERR_CHILD_DIED, FT_ERR_START_TIMEOUT, FT_ERR_PLATFORM; nothing is left
+ *   running or bound then
+ */
+export async function createPool(options: PoolOptions): Promise<Pool> {
+  requirePlatform()
+  // Only now: these reach libc. The parent's room and the admin's know nothing of each other and meet here.
+  const { Pool } = await import('./parent/pool.js')
+  const { AdminServer } = await import('./admin/server.js')
+  return await Pool.create(options, (fd, source) => new AdminServer(fd, source))
+}
