@@ -199,7 +199,8 @@ export class Crew {
     const forget = (): void => {
       this.#threads.delete(thread)
       if (this.#recycled === started) this.#recycled = undefined
-      this.#handOff.recover(LockOwner.control, thread)
+      // What it had in hand goes to the others a moment later; nobody waits for that.
+      void this.#handOff.recover(LockOwner.control, thread)
       this.#scoreboard.retireRow(slot, thread)
     }
     started.over.then(forget, forget)

@@ -19,7 +19,7 @@ export interface Capacity {
  * short that a connection waits for less behind another than a further wake-up would cost. Without any, a connection is better off in the
  * kernel's backlog, from where any child may take it, unless no thread in the whole pool is idle: then one at a
  * time is queued for the threads that wait for I/O, which take at once. Threads that run code get nothing; they
- * serve themselves when they are done (see `SelfService`).
+ * serve themselves when they are done (see `HandOff`).
  */
 export function acceptable(capacity: Capacity): number {
   const free = capacity.idle - capacity.queued

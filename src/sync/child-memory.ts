@@ -17,17 +17,18 @@ import { MAX_THREADS } from './limits.js'
  *           22  first listener        which listener is asked first, so that no port starves
  *           23  pressure              event count: grows when the last idle thread has become busy
  *           24  pressure wanted       1 while the child's main thread wants to be told of that
- *           32  ring[64]              the queued descriptors
- *           96  thread 0              16 words each: one cache line
- *          112  thread 1 …
+ *           32  ring[256]             the queued descriptors
+ *          288  thread 0              16 words each: one cache line
+ *          304  thread 1 …
  *
  *     thread  +0  wake                event count: grows when the thread shall look at the queue
  *             +1  in hand             descriptor + 1 taken from the queue and not yet wrapped
- *             +3  asked at            ms (31 bits) when it was asked whether its loop turns; 0: no question open
  *             +2  batch               connections that the thread takes at once, its handlers being short
+ *             +3  asked at            ms (31 bits) when it was asked whether its loop turns; 0: no question open
  */
-/** A power of two, above the most that is ever queued: one per idle thread and one more. */
-export const RING_SIZE = 64
+
+/** A power of two, enough for 32 idle threads that take eight connections at once. */
+export const RING_SIZE = 256
 
 export const Word = {
   queueMutex: 0,

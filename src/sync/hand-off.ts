@@ -1,9 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { closeDescriptor } from '../sys/descriptor.js'
 import { bit, count, nextSetBit } from './bits.js'
 import { LockOwner, RING_SIZE, ThreadWord, threadWord, Word } from './child-memory.js'
+import { EventCount } from './event-count.js'
 import { FdQueue } from './fd-queue.js'
 import { MAX_THREADS } from './limits.js'
 import type { Mechanism } from './mechanism.js'
 import type { Scoreboard } from './scoreboard.js'
+
+/** How long to leave a full queue to the threads before trying again. */
+const FULL_MS = 2
 
 /**
  * The hand-off of descriptors from the listener thread to the worker threads of one child.
@@ -37,6 +43,9 @@ export class HandOff {
   readonly #shared: Int32Array
   readonly #idleIndex: number
   readonly #mechanism: Mechanism
+  readonly #capacity: EventCount
+  /** One per thread. */
+  readonly #wakes: readonly EventCount[]
 
   /** `slot` is that of this process in the scoreboard. */
   constructor(
@@ -52,6 +61,11 @@ export class HandOff {
     this.#idleIndex = scoreboard.idleIndex(slot)
     this.#mechanism = mechanism
     this.queue = new FdQueue(this.#words)
+    this.#capacity = new EventCount(this.#words, Word.capacity)
+    this.#wakes = Array.from(
+      { length: MAX_THREADS },
+      (_, thread) => new EventCount(this.#words, threadWord(thread, ThreadWord.wake)),
+    )
   }
 
   // ── worker thread ────────────────────────────────────────────────────────────────────────────────
@@ -132,16 +146,13 @@ export class HandOff {
    * queued after this call is not missed. The promise does not keep the thread alive; its lease does.
    */
   nextWake(thread: number): Promise<unknown> {
-    const index = threadWord(thread, ThreadWord.wake)
-    const wake = Atomics.waitAsync(this.#words, index, Atomics.load(this.#words, index))
-    return wake.async ? wake.value : Promise.resolve()
+    const wakes = this.#wakes[thread]
+    return wakes === undefined ? Promise.resolve() : wakes.waitAsync(wakes.read())
   }
 
   /** Ends a `nextWake`, also when nothing is queued. */
   wake(thread: number): void {
-    const index = threadWord(thread, ThreadWord.wake)
-    Atomics.add(this.#words, index, 1)
-    Atomics.notify(this.#words, index)
+    this.#wakes[thread]?.advance()
   }
 
   /** How long ago the child's main thread asked for a sign of life, -1 if it has not. */
@@ -171,10 +182,9 @@ export class HandOff {
 
   /** Sleeps until `hasCapacity` may have become true, `timeoutMs` is over, or `interrupt` is called. */
   sleepUntil(hasCapacity: () => boolean, timeoutMs = Number.POSITIVE_INFINITY): void {
-    const seen = Atomics.load(this.#words, Word.capacity)
+    const seen = this.#capacity.read()
     Atomics.store(this.#words, Word.listenerAsleep, 1)
-    if (!hasCapacity() && !this.isStopping)
-      Atomics.wait(this.#words, Word.capacity, seen, timeoutMs)
+    if (!hasCapacity() && !this.isStopping) this.#capacity.wait(seen, timeoutMs)
     Atomics.store(this.#words, Word.listenerAsleep, 0)
   }
 
@@ -216,8 +226,16 @@ export class HandOff {
   /** Tells the listener thread to leave as soon as it runs again, and the worker threads to accept nothing. */
   stopListening(): void {
     Atomics.store(this.#words, Word.stopping, 1)
-    Atomics.add(this.#words, Word.capacity, 1)
-    Atomics.notify(this.#words, Word.capacity)
+    this.#capacity.advance()
+  }
+
+  /**
+   * Queues a descriptor from the child's main thread, and wakes a thread for it. It waits without blocking: for the
+   * queue's mutex, whose holder may be dead without this thread's knowing yet, and for room in the ring.
+   */
+  async offerLater(self: number, fd: number): Promise<void> {
+    while (!(await this.queue.pushAsync(self, fd))) await sleep(FULL_MS)
+    this.wakeOne()
   }
 
   /**
@@ -248,15 +266,15 @@ export class HandOff {
    * After a thread has ended: nobody will choose it, what it had taken but not wrapped is queued again for the
    * others, and the wake-up that it may have had with it goes to somebody else.
    */
-  recover(self: number, dead: number): void {
+  async recover(self: number, dead: number): Promise<void> {
     this.#mechanism.recover(LockOwner.worker(dead))
     const fd = this.queue.recover(dead)
     this.withdraw(dead)
     this.setBatch(dead, 1)
     Atomics.store(this.#words, threadWord(dead, ThreadWord.askedAt), 0)
-    if (fd >= 0 && !this.queue.push(self, fd)) throw new Error('unreachable: the fd queue is full')
     if (this.queue.length > 0) this.wakeOne()
     this.#announceCapacity()
+    if (fd >= 0) await this.offerLater(self, fd)
   }
 
   // ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -315,7 +333,8 @@ export class HandOff {
       room > 1 && this.idleBits === 0 && this.#scoreboard.idleElsewhere(this.#slot) === 0
     const self = LockOwner.worker(thread)
     const accepted = this.#mechanism.selfServe(self, isAlone ? room : 1, (fd) => {
-      this.queue.push(self, fd)
+      // The ring has room for all that idle threads take at once, and none is idle; still better closed than leaked.
+      if (!this.queue.push(self, fd)) closeDescriptor(fd)
     })
     if (accepted === 0) return -1
     this.#scoreboard.addToField(this.#slot, 'accepted', accepted)

@@ -1,6 +1,7 @@
 import type { AcceptMutex } from './accept-mutex.js'
 import type { Acceptor } from './acceptor.js'
 import { Word } from './child-memory.js'
+import { EventCount } from './event-count.js'
 import type { Mechanism } from './mechanism.js'
 import { Mutex } from './mutex.js'
 
@@ -10,14 +11,15 @@ import { Mutex } from './mutex.js'
  * one child in.
  */
 export class MutexMechanism implements Mechanism {
-  readonly #words: Int32Array
+  readonly #capacity: EventCount
   readonly #turn: Mutex
   readonly #mutex: AcceptMutex
   readonly #acceptor: Acceptor
 
   constructor(memory: SharedArrayBuffer, mutex: AcceptMutex, acceptor: Acceptor) {
-    this.#words = new Int32Array(memory)
-    this.#turn = new Mutex(this.#words, Word.acceptor)
+    const words = new Int32Array(memory)
+    this.#capacity = new EventCount(words, Word.capacity)
+    this.#turn = new Mutex(words, Word.acceptor)
     this.#mutex = mutex
     this.#acceptor = acceptor
   }
@@ -35,8 +37,7 @@ export class MutexMechanism implements Mechanism {
   }
 
   wakeListener(): void {
-    Atomics.add(this.#words, Word.capacity, 1)
-    Atomics.notify(this.#words, Word.capacity)
+    this.#capacity.advance()
   }
 
   selfServe(self: number, room: number, take: (fd: number) => void): number {

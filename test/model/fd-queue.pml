@@ -5,15 +5,15 @@
  * SELF_SERVE worker 1 also accepts and pushes (src/sync/hand-off.ts, #selfServe). Worker 1 may die before and after
  * each store; the child's main thread recovers it, queues again what it had in hand, and a new worker 1 comes.
  *
- * Abstractions: a ring of four places (a power of two above the most that is queued, as in the source); the mutex is one word
+ * Abstractions: a ring of two places (a power of two above the most that is queued, as in the source); the mutex is one word
  * that a dead owner keeps until it is freed (mutex.pml); descriptors are numbers that are used again once closed,
  * since that is what makes a note in hand ambiguous; a wrapped one is closed some time later.
  *
  * Properties: (1) each descriptor is served once or, where its thread died between unhand and wrap, left to the end of the
  * process; never twice, never lost; (2) head, tail and ring are right at every store; (3) no deadlock.
  */
-#define PLACES 4
-#define DESCRIPTORS 3
+#define PLACES 2
+#define DESCRIPTORS 2
 #define NOBODY 0
 #define CONTROL 4
 #define PLACE(position) ((position) & (PLACES - 1))
@@ -57,7 +57,6 @@ inline accept(fd) {
   if
   :: state[1] == closed -> fd = 1
   :: state[1] != closed && state[2] == closed -> fd = 2
-  :: state[1] != closed && state[2] != closed && state[3] == closed -> fd = 3
   fi;
   state[fd] = accepted
 }
@@ -66,16 +65,11 @@ active proctype Listener() {
   byte fd;
 end:
   do
-  :: atomic { state[1] == closed || state[2] == closed || state[3] == closed -> accept(fd); moving++ };
+  :: atomic { state[1] == closed || state[2] == closed -> accept(fd); moving++ };
     lock(3);
     assert(LENGTH < PLACES);
-#ifdef TAIL_FIRST
-    tail = NEXT(tail);
-    ring[PLACE((tail + 2 * PLACES - 1))] = fd;
-#else
     ring[PLACE(tail)] = fd;
     tail = NEXT(tail);
-#endif
     fd = 0;
     atomic { unlock(); moving-- }
   od
@@ -87,7 +81,7 @@ again:
 end_again:
   if
 #ifdef SELF_SERVE
-  :: atomic { self == 1 && (state[1] == closed || state[2] == closed || state[3] == closed) ->
+  :: atomic { self == 1 && (state[1] == closed || state[2] == closed) ->
       accept(fd); moving++;
 #ifndef PUSH_UNNOTED
       inHand[self] = fd
@@ -96,9 +90,15 @@ end_again:
     mayDie();
     lock(self + 1);
     mayDie();
+#ifdef TAIL_FIRST
+    tail = NEXT(tail);
+    mayDie();
+    ring[PLACE((tail + 2 * PLACES - 1))] = fd;
+#else
     ring[PLACE(tail)] = fd;
     mayDie();
     tail = NEXT(tail);
+#endif
     fd = 0;
     mayDie();
 #ifndef PUSH_UNNOTED
@@ -166,7 +166,6 @@ end:
   do
   :: atomic { state[1] == served -> state[1] = closed }
   :: atomic { state[2] == served -> state[2] = closed }
-  :: atomic { state[3] == served -> state[3] = closed }
   od
 }
 
@@ -205,6 +204,6 @@ end:
 active proctype Monitor() {
 end:
   do
-  :: atomic { moving == 0 && !isDead && LENGTH == 0 && (LOST(1) || LOST(2) || LOST(3)) -> assert(false) }
+  :: atomic { moving == 0 && !isDead && LENGTH == 0 && (LOST(1) || LOST(2)) -> assert(false) }
   od
 }
