@@ -23,6 +23,8 @@ const SETTLED_MS = 10_000
 const STUCK_MS = 1000
 /** Whoever gives no sign of life for so long after being asked is taken for stopped. */
 const SILENT_MS = 2000
+/** With all threads busy connections may rightly wait, and a child that is short of CPU time may be slow to answer. */
+const SILENT_WHEN_BUSY_MS = 10_000
 
 export interface ChildrenEvents {
   ready: [ForkedChild]
@@ -60,13 +62,19 @@ export class Children extends EventEmitter<ChildrenEvents> {
   #sizes: Sizes
   #looks: NodeJS.Timeout | undefined
   #restartMs = SHORTEST_RESTART_MS
+  /** Not before this moment (performance.now) is another child started, because one has died. */
   #startAfter = 0
+  #delay: NodeJS.Timeout | undefined
+  /** Starts that failed one after the other. */
+  #failedStarts = 0
   #surplusSince: number | undefined
   #lastRound = 0
   #backloggedLooks = 0
   #stuckSince: number | undefined
   /** The child that is being replaced for its age or size. */
   #recycled: ForkedChild | undefined
+  /** Why the parent has killed a child; its death is reported with that. */
+  readonly #condemned = new WeakMap<ForkedChild, Error>()
   #isLeaving = false
   #deaths = 0
   #threadDeaths = 0
@@ -134,6 +142,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   async leave(): Promise<void> {
     this.#isLeaving = true
     clearInterval(this.#looks)
+    clearTimeout(this.#delay)
     const gone = this.all.map((child) => new Promise((resolve) => child.once('exit', resolve)))
     for (const child of this.all) {
       // One that has not served yet has nothing to finish.

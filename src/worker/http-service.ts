@@ -126,15 +126,18 @@ export class HttpService implements Service {
   }
 
   /**
-   * Closes connections between two requests. Node's method also takes those for idle whose response has ended but is not
-   * sent yet (20.20: it looks at `finished`), and would cut off what a slow client is still to get.
+   * Closes connections between two requests. Node's method knows them best: it sees in the parser whether a part of the next
+   * request has come. But it also takes for idle a response that has ended and is not sent yet (20.20: it looks at
+   * `finished`), and a connection that has just been accepted (26); those are kept out of its reach meanwhile.
    */
   #closeIdle(): void {
-    const sending: { destroy?: Socket['destroy'] }[] = []
-    for (const { writableEnded, req } of this.#inFlight) if (writableEnded) sending.push(req.socket)
-    for (const socket of sending) socket.destroy = () => socket as Socket
+    const kept: { destroy?: Socket['destroy'] }[] = []
+    for (const { writableEnded, req } of this.#inFlight) if (writableEnded) kept.push(req.socket)
+    for (const socket of this.#connections) if (socket.bytesRead === 0) kept.push(socket)
+    for (const socket of kept) socket.destroy = () => socket as Socket
     this.#server.closeIdleConnections()
-    for (const socket of sending) delete socket.destroy
+    // The method of the class shows again.
+    for (const socket of kept) delete socket.destroy
   }
 
   #onUpgrade(

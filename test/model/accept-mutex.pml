@@ -6,8 +6,9 @@
  * so to the process, whose threads all get it; the kernel frees it when the process ends.
  *
  * Each child has its listener thread and two worker threads. Thread 0 is modelled in steps: it serves itself when it is
- * done, and in child 1 it may die holding the locks. Thread 1 becomes idle, open or busy at any moment in one step.
- * Child 0 may be killed at any moment; the parent clears its slot of the scoreboard some time later.
+ * done. Thread 1 becomes idle or busy at any moment in one step. Child 0 may be killed at any moment; the parent clears its slot of the scoreboard some time later. With DEATH thread 0 of
+ * child 1 may die holding the locks. With OPEN thread 1 of
+ * child 0 may be open, and then nobody is killed.
  *
  * Abstractions: one listener; the hand-over is one step and its wake-ups are perfect (hand-off.pml has them); the ring is
  * a number; an event count is a flag that is cleared where the count is read; nobody may rely on a time-out, except
@@ -27,8 +28,7 @@ bool killed /* child 0 */
 bool turn[2], asleep[2], grown[2]
 bool idle[4], open[2] /* idle: thread t of child p at 2p + t; open: thread 1 */
 byte queue[2]
-bool rests[2] /* the listener thread sleeps in poll, for a lock, or for capacity */
-byte sleepsFor[2] /* what it sleeps for */
+byte sleepsFor[2] /* what the listener thread sleeps for */
 #define CAPACITY 1
 #define TURN 2
 #define FILE_LOCK 3
@@ -213,13 +213,14 @@ end:
         queue[p]--; idle[2 * p + 1] = 0; open[p] = 0; announce(p)
       :: ALIVE(p) && !idle[2 * p + 1] -> idle[2 * p + 1] = 1; open[p] = 0; announce(p)
     #ifdef OPEN
-      :: ALIVE(p) && !idle[2 * p + 1] && !open[p] -> open[p] = 1; announce(p)
+      :: p == 0 && !idle[1] && !open[0] -> open[0] = 1; announce(p)
 #endif
       :: ALIVE(p) && idle[2 * p + 1] -> idle[2 * p + 1] = 0
       :: ALIVE(p) && open[p] -> open[p] = 0
       fi;
       p = 0
     }
+#ifndef OPEN
   :: atomic { !killed ->
       killed = 1;
 #ifndef LOCK_STAYS
@@ -229,6 +230,7 @@ end:
     }
   /* The parent clears the slot. */
   :: atomic { killed && IDLE(0) > 0 -> idle[0] = 0; idle[1] = 0; open[0] = 0 }
+#endif
   od
 }
 

@@ -4,10 +4,13 @@
  * Models src/sync/exclusive-mechanism.ts, src/listener/exclusive-loop.ts, the part of src/sync/hand-off.ts that
  * announces capacity, and the signal of src/parent/pool.ts after a child's death.
  *
- * Child 0 is modelled step by step: its listener thread, and two worker threads that become idle or busy at any moment
- * (keep-alive requests), serve themselves, arm, and of which one may die at any step. Children 1 and 2 take the same
- * turns in larger steps, since races inside a child need only one of them; 1 may be killed at any moment, 2 may be told
- * to stop and then drains for ever.
+ * Child 0 is modelled step by step, the others in large steps. There are two configurations:
+ *
+ *     default    inside a child: child 0 has its listener thread and two worker threads that become idle or busy at any moment
+ *                (keep-alive requests), serve themselves and arm; with DEATH worker 1 may die while it arms. Child 2
+ *                is there, too; it neither dies nor stops.
+ *     BETWEEN    between children: the worker threads of child 0 move in large steps, too; child 1 may be killed at any
+ *                moment, and child 2 be told to stop, which then drains for ever. With LIVELOCK pass-ons are counted.
  *
  * The kernel is modelled after fs/eventpoll.c: a source (the listener, the pass-on descriptor) walks the instances that
  * watch it, in any order; each it passes gets the source on its ready list, and the walk ends at the first
@@ -22,12 +25,8 @@
  * Properties: (1) when nothing more happens by itself, no connection waits while a thread of a living child that accepts
  * is idle; (2) pass-ons without any other progress come to an end; (3) no deadlock.
  */
-#ifndef MOST_WAITING
 #define MOST_WAITING 2 /* connections in the backlog at a time */
-#endif
-#ifndef MOST_PASSES
-#define MOST_PASSES 5
-#endif
+#define MOST_PASSES 4 /* each of the three children, and the parent of a killed one */
 
 byte backlog
 bool signalled /* the pass-on descriptor is readable */
@@ -173,9 +172,7 @@ disarmed:
 polling:
   epollWait();
   isReady = 0;
-#ifndef CLEAR_LATE
   signalled = signalled && !gotP;
-#endif
   /* accept() and handOver(): up to two threads, up to two connections */
   atomic {
     do
@@ -183,9 +180,6 @@ polling:
     :: else -> break
     od
   };
-#ifdef CLEAR_LATE
-  signalled = signalled && !gotP;
-#endif
   if
   :: ROOM ->
     if
@@ -200,6 +194,10 @@ polling:
     goto polling
   :: !ROOM -> gotP = 0
   fi;
+#ifdef STAY_ARMED
+  callAnother();
+  goto polling;
+#endif
 #ifdef WORD_FIRST
   word = 1;
 #endif

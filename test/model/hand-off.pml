@@ -16,9 +16,7 @@
  * while one is open; (2) no connection waits in the backlog while the listener thread sleeps for capacity that
  * is there; (3) the ring never holds more than the threads can account for; (4) no deadlock.
  */
-#ifndef MOST_WAITING
-#define MOST_WAITING 1
-#endif
+#define MOST_WAITING 1 /* connections in the backlog at a time; more come at any moment */
 #define MOST_QUEUED 6
 
 byte backlog, queue
@@ -138,7 +136,7 @@ wake:
 }
 
 #ifdef DEATH
-#define MAY_DIE :: self == 1 -> goto dead
+#define MAY_DIE if :: true :: self == 1 -> goto dead fi;
 #else
 #define MAY_DIE
 #endif
@@ -202,7 +200,7 @@ setIdle:
   fi;
 #endif
 #ifndef ANNOUNCE_FIRST
-  announce();
+  atomic { announce(); moving[self] = 0; goto end_rest };
 #endif
 rest:
   moving[self] = 0;
@@ -227,14 +225,13 @@ becomeOpen:
   :: queue > 0 -> goto look
   :: queue == 0
   fi;
-  announce();
-  goto rest;
+  atomic { announce(); moving[self] = 0; goto end_rest };
 
 woken:
 #ifndef LOOK_FIRST
   pending[self] = 0;
 #endif
-  if :: true MAY_DIE fi;
+  MAY_DIE
 look:
   if
   :: queue == 0 -> goto looked
@@ -245,9 +242,7 @@ look:
   :: others & (1 << self) -> others = 0; goto takeAsBusy
   :: others != 0 && !(others & (1 << self)) ->
     others = 0;
-#ifndef KEEP_WAKE
     wakeOne();
-#endif
     goto looked
   :: others == 0 && !open[self] -> goto looked
   :: others == 0 && open[self]
@@ -269,7 +264,7 @@ looked:
 
 takeAsBusy:
   idle[self] = 0;
-  if :: true MAY_DIE fi;
+  MAY_DIE
   if
   :: atomic { queue > 0 -> queue--; taken = 1 }
 #ifdef IF_FOR_WHILE
@@ -280,7 +275,7 @@ takeAsBusy:
 #endif
   fi;
 afterTake:
-  if :: true MAY_DIE fi;
+  MAY_DIE
 #ifndef TAKE_SILENTLY
   passBaton();
 #endif
@@ -288,11 +283,10 @@ afterTake:
   announce();
 #endif
 adopt:
-  taken = 0;
   /* takeAnother, for a batch of two */
   if
-  :: queue == 0 || ANY_IDLE -> goto settle
-  :: queue > 0 && !ANY_IDLE
+  :: atomic { queue == 0 || ANY_IDLE -> taken = 0; goto settle }
+  :: atomic { queue > 0 && !ANY_IDLE -> taken = 0 }
   fi;
   if
   :: atomic { queue > 0 -> queue-- }; announce()

@@ -1,0 +1,268 @@
+/**
+ * The protocols of src/sync and src/listener as Promela models, checked by spin: every model must hold, and
+ * every mutant (the same model with the protocol broken in one place) must fail.
+ *
+ * A model that fails: `spin -DFLAG -a test/model/NAME.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan -m4000000`, then
+ * `spin -DFLAG -p -g -t test/model/NAME.pml` tells the interleaving.
+ */
+import { execFile, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { packageRoot } from './support/paths.js'
+
+interface Model {
+  readonly name: string
+  /** Sets of flags under which the model as it stands must hold. */
+  readonly variants: readonly string[]
+  /** Flags that break the protocol, each with the variant that shows it, and in which words. */
+  readonly mutants: readonly (readonly [flags: string, broken: string])[]
+}
+
+const models: readonly Model[] = [
+  {
+    name: 'hand-off',
+    variants: ['DEATH', 'EXCLUSIVE'],
+    mutants: [
+      ['DROP_BATON', 'a thread that becomes busy wakes nobody for what is queued'],
+      ['TAKE_SILENTLY', 'a thread that has taken one descriptor wakes nobody for the rest'],
+      ['TAKE_UNANNOUNCED', 'a thread that has taken does not announce the room in the queue'],
+      [
+        'EXCLUSIVE SELF_SERVE_SILENT',
+        'a thread that served itself several wakes nobody for the rest',
+      ],
+      ['SLEEP_BLINDLY', 'the listener thread sleeps without a look at the capacity'],
+      ['SEEN_LATE', 'the listener thread reads the event count after that look'],
+      ['LOOK_FIRST', 'a thread looks at the queue before it reads its wake count'],
+      ['ANNOUNCE_FIRST', 'a thread announces capacity before it sets its bit'],
+      ['IDLE_BLINDLY', 'a thread becomes idle without a look at the queue'],
+      ['IF_FOR_WHILE', 'a thread that found the queue empty becomes idle without another look'],
+      ['DEATH RECOVER_SILENTLY', 'nobody is woken for what a dead thread had been woken for'],
+    ],
+  },
+  {
+    name: 'exclusive',
+    variants: ['DEATH', 'BETWEEN', 'BETWEEN LIVELOCK'],
+    mutants: [
+      ['KEEP_TO_ITSELF', 'a child disarms and passes nothing on'],
+      ['BETWEEN KEEP_TO_ITSELF', 'the same, between children'],
+      ['SWALLOW', 'a late armed child without room takes a wake-up and passes nothing on'],
+      ['BETWEEN CALLED_SLEEPS', 'a child that was called leaves a connection and sleeps with room'],
+      ['BETWEEN LEAVE_SILENTLY', 'a child that stops passes nothing on'],
+      ['BETWEEN PARENT_SILENT', 'the parent passes nothing on for a killed child'],
+      ['BETWEEN LIVELOCK STAY_ARMED', 'a child without room passes on and stays armed'],
+      ['NO_REARM', 'a child undoes the arming of a thread and does not repeat it'],
+      ['ANNOUNCE_FIRST', 'a thread announces capacity before it sets its bit'],
+      ['ARM_FIRST', 'a thread arms before it changes the word'],
+      ['WORD_FIRST', 'the listener thread sets the word before it disarms'],
+      ['SLEEP_BLINDLY', 'the listener thread sleeps disarmed without a look at the capacity'],
+      ['DEATH NO_RECOVER', 'nobody arms for a thread that died before it armed'],
+    ],
+  },
+  {
+    name: 'accept-mutex',
+    variants: ['DEATH', 'OPEN'],
+    mutants: [
+      ['SKIP_SECOND_LOOK', 'the listener thread accepts without another look after the poll'],
+      ['OPEN TAKE_FOR_OPEN', 'open threads get connections while another child has idle ones'],
+      ['LOCK_FIRST', 'the mutex is taken before there is capacity'],
+      ['KEEP_LOCK', 'the file lock is not released'],
+      ['LOCK_STAYS', 'the file lock outlives its holder'],
+      ['NO_TURN', 'threads of one child use the file lock alone'],
+      ['SLEEP_BLINDLY', 'the listener thread sleeps without a look at the capacity'],
+      ['DEATH NO_RECOVER', 'a dead thread keeps its turn'],
+      ['DEATH RECOVER_TURN_ONLY', 'a dead thread keeps the file lock of its process'],
+    ],
+  },
+  {
+    name: 'mutex',
+    variants: [''],
+    mutants: [
+      ['IF_FOR_WHILE', 'a woken thread takes the lock for free'],
+      ['MARK_NOTHING', 'a thread sleeps without setting "waiters"'],
+      ['TAKE_WITHOUT_WAITERS', 'a woken thread takes the lock without "waiters"'],
+      ['SLEEP_UNCOMPARED', 'a thread sleeps whatever the word says'],
+      ['UNLOCK_IN_TWO', 'unlock reads the word and then frees it'],
+      ['UNLOCK_SILENTLY', 'unlock wakes nobody'],
+      ['LEAVE_WOKEN', 'a woken thread that is late leaves without a look at the lock'],
+      ['RECOVER_SILENTLY', 'recover wakes nobody'],
+      ['RECOVER_ONLY_HELD', 'recover wakes only when the dead thread held the lock'],
+    ],
+  },
+  {
+    name: 'fd-queue',
+    variants: ['', 'SELF_SERVE'],
+    mutants: [
+      ['IF_FOR_WHILE', 'a thread takes without a look at the queue under the lock'],
+      ['TAKE_UNLOCKED', 'a thread takes without the lock'],
+      ['NOTE_LATE', 'the descriptor is noted in hand after the head has moved'],
+      ['TRUST_NOTE', 'recover trusts the note in hand without a look at the head'],
+      ['WRAP_FIRST', 'a descriptor is wrapped before the note in hand is cleared'],
+      ['KEEP_LOCK', 'recover does not free the lock'],
+      ['SELF_SERVE TAIL_FIRST', 'the tail shows a place before it is written'],
+      ['SELF_SERVE PUSH_UNNOTED', 'what a thread accepted itself is not noted before it is queued'],
+    ],
+  },
+]
+
+/** Steps of one path; more than any model needs. Spin reserves memory for them. */
+const MOST_STEPS = 4_000_000
+const MOST_MEMORY_MB = 3000
+const AT_A_TIME = 2
+
+interface Verdict {
+  readonly errors: number
+  readonly states: number
+  readonly seconds: number
+  /** Why the search was not complete, if it was not. */
+  readonly cut: string | undefined
+  /** What was found, in spin's words. */
+  readonly found: string
+  /** The statements that no path came to, by line and text. */
+  readonly unreached: ReadonlySet<string>
+}
+
+const run = promisify(execFile)
+
+async function check(name: string, flags: string, isMutant: boolean): Promise<Verdict> {
+  const folder = mkdtempSync(join(tmpdir(), 'forkthread-model-'))
+  try {
+    const source = join(packageRoot, 'test', 'model', `${name}.pml`)
+    const defines = flags.split(' ').flatMap((flag) => (flag === '' ? [] : [`-D${flag}`]))
+    await run('spin', [...defines, '-a', source], { cwd: folder })
+    // Most mutants fail at once: to optimise them would take longer than to run them.
+    const level = isMutant ? '-O1' : '-O2'
+    const limits = ['-DSAFETY', `-DMEMLIM=${MOST_MEMORY_MB}`]
+    await run('cc', [level, '-w', ...limits, '-o', 'pan', 'pan.c'], { cwd: folder })
+    const startedAt = performance.now()
+    const { stdout } = await run('./pan', [`-m${MOST_STEPS}`, '-w24'], { cwd: folder })
+    return readVerdict(stdout, (performance.now() - startedAt) / 1000)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function readVerdict(output: string, seconds: number): Verdict {
+  const states = output.match(/^\s*(\S+) states, stored/m)?.[1]
+  const unreached = output.matchAll(/\.pml:(\d+), state \d+, "(.*)"$/gm)
+  return {
+    errors: Number(output.match(/errors: (\d+)/)?.[1] ?? Number.NaN),
+    states: Number(states ?? Number.NaN),
+    seconds,
+    cut: output.match(/.*(?:too small|out of memory|reached -DMEMLIM|not completed).*/)?.[0],
+    found: output.match(/^pan:\d+: (.*)$/m)?.[1] ?? '',
+    unreached: new Set([...unreached].map(([, line, text]) => `${line}: ${text}`)),
+  }
+}
+
+/** The lines of a model's inlines and monitors: they stand for many places, of which not all need be reached. */
+function sharedLines(name: string): ReadonlySet<number> {
+  const lines = readFileSync(join(packageRoot, 'test', 'model', `${name}.pml`), 'utf8').split('\n')
+  const shared = new Set<number>()
+  let isShared = false
+  for (const [index, line] of lines.entries()) {
+    if (/^(inline|active proctype Monitor)/.test(line)) isShared = true
+    if (isShared) shared.add(index + 1)
+    if (line.startsWith('}')) isShared = false
+  }
+  return shared
+}
+
+/** Statements of a model that no variant has come to: a part of the protocol that is not checked at all. */
+function neverReached(name: string, verdicts: readonly Verdict[]): string[] {
+  const shared = sharedLines(name)
+  const [first, ...others] = verdicts
+  return [...(first?.unreached ?? [])].filter((statement) => {
+    // The way out of a killed process may begin at any statement, so some begin nowhere.
+    const isElsewhere =
+      shared.has(Number.parseInt(statement, 10)) || /: (-end-|\(!)/.test(statement)
+    return !isElsewhere && others.every(({ unreached }) => unreached.has(statement))
+  })
+}
+
+const missing = ['spin', 'cc'].filter((tool) => spawnSync(tool, ['--version']).error !== undefined)
+if (missing.length > 0) {
+  const names = missing.join(' and ')
+  const reason = `${names} not found (Debian: apt-get install spin gcc libc6-dev)`
+  console.log(`skipped: ${reason}`)
+  test.skip(`protocol models: ${reason}`, () => undefined)
+} else {
+  checkAll()
+}
+test.run()
+
+function checkAll(): void {
+  const lane = lanes(AT_A_TIME)
+  const later = (name: string, flags: string, isMutant: boolean): Promise<Verdict> => {
+    const verdict = lane(() => check(name, flags, isMutant))
+    // A failure is the matter of the test that waits for it, later.
+    verdict.catch(() => undefined)
+    return verdict
+  }
+  // The long ones first, so that both lanes end together.
+  const holding = models.map(({ name, variants }) =>
+    variants.map((flags) => ({ flags, verdict: later(name, flags, false) })),
+  )
+  const failing = models.map(({ name, mutants }) =>
+    mutants.map(([flags, broken]) => ({ flags, broken, verdict: later(name, flags, true) })),
+  )
+
+  for (const [index, { name }] of models.entries()) {
+    const variants = holding[index] ?? []
+    for (const { flags, verdict } of variants) {
+      test(`${title(name, flags)} holds`, async () => {
+        const { errors, states, seconds, cut, found } = await verdict
+        print(title(name, flags), states, seconds, 'holds')
+        assert.is(cut, undefined)
+        assert.is(errors, 0, found)
+      })
+    }
+    test(`${name}: every statement is reached in some variant`, async () => {
+      const verdicts = await Promise.all(variants.map(({ verdict }) => verdict))
+      assert.equal(neverReached(name, verdicts), [])
+    })
+    for (const { flags, broken, verdict } of failing[index] ?? []) {
+      test(`${title(name, flags)} fails: ${broken}`, async () => {
+        const { errors, states, seconds, found } = await verdict
+        print(title(name, flags), states, seconds, found)
+        assert.is(errors, 1, 'spin found no counterexample')
+      })
+    }
+  }
+}
+
+function title(name: string, flags: string): string {
+  return flags === '' ? name : `${name} ${flags}`
+}
+
+function print(what: string, states: number, seconds: number, result: string): void {
+  const short = result.length > 60 ? `${result.slice(0, 57)}...` : result
+  console.log(
+    `${what.padEnd(40)} ${String(states).padStart(9)} states ${seconds.toFixed(1).padStart(5)} s  ${short}`,
+  )
+}
+
+/** Runs tasks in the order of the calls, so many at a time. */
+function lanes(count: number): <T>(task: () => Promise<T>) => Promise<T> {
+  const waiting: (() => Promise<void>)[] = []
+  let running = 0
+  const next = (): void => {
+    while (running < count && waiting.length > 0) {
+      running++
+      waiting
+        .shift()?.()
+        .finally(() => {
+          running--
+          next()
+        })
+    }
+  }
+  return (task) =>
+    new Promise((resolve, reject) => {
+      waiting.push(() => task().then(resolve, reject))
+      next()
+    })
+}
