@@ -42,7 +42,7 @@ const messages = {
     `The child ${pid} was not ready within startTimeout (${ms} ms); raise startTimeout if the handler really needs longer to load.`,
   FT_ERR_CHILD_DIED: (pid: number, how: string) => `The child ${pid} died: ${how}.`,
   FT_ERR_CHILD_STUCK: (pid: number) =>
-    `Connections wait although threads are idle, and the child ${pid} gives no sign of life (stopped or swapped out); it is killed and replaced.`,
+    `Connections wait, and the child ${pid} gives no sign of life (stopped or swapped out); it is killed and replaced.`,
   FT_ERR_THREAD_DIED: (pid: number, thread: number, lived: string, why: string) =>
     `Thread ${thread} of child ${pid} died ${lived}: ${why}`,
   FT_ERR_THREAD_BLOCKED: (ms: number, request: string) =>

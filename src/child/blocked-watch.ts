@@ -38,7 +38,8 @@ export class BlockedWatch {
 
   look(): void {
     for (const thread of this.#crew.threads) {
-      if (thread.state === 'starting' || this.#condemned.has(thread)) continue
+      // One on its leave no longer answers, and has drainTimeout; one that starts has startTimeout.
+      if (thread.state !== 'ready' || this.#condemned.has(thread)) continue
       const silentMs = this.#handOff.askForTurn(thread.id)
       if (this.#blockedTimeout === 0 || silentMs < this.#blockedTimeout) continue
       this.#condemned.add(thread)
@@ -57,9 +58,21 @@ export class BlockedWatch {
 
 interface CallFrame {
   readonly functionName: string
-  readonly url: string
-  readonly location: { readonly lineNumber: number; readonly columnNumber: number }
+  readonly location: {
+    readonly scriptId: string
+    readonly lineNumber: number
+    readonly columnNumber: number
+  }
 }
+
+type DebuggerEvent =
+  | {
+      readonly method: 'Debugger.scriptParsed'
+      readonly params: { readonly scriptId: string; readonly url: string }
+    }
+  | { readonly method: 'Debugger.paused'; readonly params: { readonly callFrames: CallFrame[] } }
+  /** Such as the answer to a command. */
+  | { readonly method?: undefined }
 
 /** The JavaScript stack of a thread of this process that need not cooperate; empty if it can't be had. */
 async function stackOf(threadId: number): Promise<readonly string[]> {
@@ -69,6 +82,7 @@ async function stackOf(threadId: number): Promise<readonly string[]> {
     return await new Promise<readonly string[]>((resolve) => {
       const limit = setTimeout(() => resolve([]), STACK_LIMIT_MS)
       let sessionId: string | undefined
+      const urls = new Map<string, string>()
       const tell = (method: string): void => {
         const message = JSON.stringify({ id: 1, method })
         if (sessionId !== undefined)
@@ -83,15 +97,16 @@ async function stackOf(threadId: number): Promise<readonly string[]> {
       })
       session.on('NodeWorker.receivedMessageFromWorker', ({ params }) => {
         if (params.sessionId !== sessionId) return
-        const { method, params: found } = JSON.parse(params.message) as {
-          method?: string
-          params?: { callFrames?: readonly CallFrame[] }
-        }
-        if (method !== 'Debugger.paused') return
+        const event = JSON.parse(params.message) as DebuggerEvent
+        // The frames' own `url` is empty (Node 20 to 26).
+        if (event.method === 'Debugger.scriptParsed')
+          urls.set(event.params.scriptId, event.params.url)
+        if (event.method !== 'Debugger.paused') return
         clearTimeout(limit)
         // Without this the thread would never end: terminate() waits for the pause to be over.
         tell('Debugger.disable')
-        resolve((found?.callFrames ?? []).slice(0, MOST_FRAMES).map(describeFrame))
+        const frames = event.params.callFrames.slice(0, MOST_FRAMES)
+        resolve(frames.map((frame) => describeFrame(frame, urls)))
       })
       session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
     })
@@ -101,7 +116,8 @@ async function stackOf(threadId: number): Promise<readonly string[]> {
   }
 }
 
-function describeFrame({ functionName, url, location }: CallFrame): string {
-  const place = `${url}:${location.lineNumber + 1}:${location.columnNumber + 1}`
+function describeFrame({ functionName, location }: CallFrame, urls: Map<string, string>): string {
+  const { scriptId, lineNumber, columnNumber } = location
+  const place = `${urls.get(scriptId) ?? ''}:${lineNumber + 1}:${columnNumber + 1}`
   return functionName === '' ? place : `${functionName} (${place})`
 }

@@ -11,6 +11,8 @@ import { WorkerThread } from './worker-thread.js'
 /** A thread that can't start, or dies at once, is started again ever later. */
 const SHORTEST_RESTART_MS = 100
 const LONGEST_RESTART_MS = 10_000
+/** One that was ready has served something, and may again. */
+const LONGEST_RESTART_OF_READY_MS = 1000
 /** A thread that has lived this long was not a failed start. */
 const SETTLED_MS = 10_000
 
@@ -31,8 +33,12 @@ export class Crew {
   #limits: Range
   #spares: Range
   #restartMs = SHORTEST_RESTART_MS
-  /** Not before this moment (performance.now) is another thread started, because starts have failed. */
-  #startAfter = 0
+  /** Before it fires no thread is started, because one has died. */
+  #delay: NodeJS.Timeout | undefined
+  /** One after the other. */
+  #failedStarts = 0
+  /** What a thread that is gone had in flight, in words. */
+  readonly #lost = new WeakMap<WorkerThread, string>()
   #surplusSince: number | undefined
   #lastRound = 0
   #recycled: WorkerThread | undefined
@@ -70,7 +76,7 @@ export class Crew {
 
   /** Whether `look` could start another thread, so that it is worth being told when the last idle one becomes busy. */
   get canGrow(): boolean {
-    return !this.#isEnding && this.#present < this.#limits.max
+    return !this.#isEnding && this.#present < this.#limits.max && this.#room > 0
   }
 
   /** New limits; the next looks bring the crew within them. */
@@ -93,7 +99,8 @@ export class Crew {
     const decision = decideThreads({
       limits: this.#limits,
       spares: this.#spares,
-      running: this.#count('ready') - (this.#recycled === undefined ? 0 : 1),
+      // The successor of one that is being replaced counts in its place.
+      running: this.#count('ready') - (this.#recycled?.state === 'ready' ? 1 : 0),
       starting,
       idleHere,
       idleInPool,
@@ -109,10 +116,12 @@ export class Crew {
     if (change < 0) {
       this.#surplusSince = undefined
       this.#retireOne(reason)
-    } else if (now >= this.#startAfter) {
-      this.#lastRound = change
-      this.#decided(`start ${change} thread${change > 1 ? 's' : ''}`, reason)
-      for (let more = change; more > 0; more--) this.#startKept()
+    } else if (this.#delay === undefined) {
+      const started = Math.min(change, this.#room)
+      if (started === 0) return
+      this.#lastRound = started
+      this.#decided(`start ${started} thread${started > 1 ? 's' : ''}`, reason)
+      for (let more = started; more > 0; more--) this.#startKept()
     }
   }
 
@@ -133,6 +142,11 @@ export class Crew {
     return this.#count('ready') + this.#count('starting')
   }
 
+  /** Places for threads: those that leave keep theirs until they are over. */
+  get #room(): number {
+    return MAX_THREADS - this.#threads.size
+  }
+
   #count(state: WorkerThread['state']): number {
     let count = 0
     for (const thread of this.#threads.values()) if (thread.state === state) count++
@@ -148,12 +162,14 @@ export class Crew {
     thread.ready.then(
       () => {
         clearTimeout(late)
+        this.#failedStarts = 0
         this.#keep(thread)
       },
       (error: unknown) => {
         clearTimeout(late)
         this.#events.report(serializeError(error))
-        this.#delayStarts()
+        const failed = ++this.#failedStarts
+        this.#delayStarts(`${failed} ${failed === 1 ? 'start' : 'starts'} in a row failed`)
       },
     )
     return thread
@@ -164,25 +180,34 @@ export class Crew {
     thread.over.catch((error: unknown) => {
       const { slot } = this.#start
       this.#scoreboard.addToField(slot, 'threadDeaths', 1)
-      const lived = `after ${((Date.now() - thread.startedAt) / 1000).toFixed(1)} s`
+      const livedMs = Date.now() - thread.startedAt
+      const lived = `after ${(livedMs / 1000).toFixed(1)} s, with ${this.#lost.get(thread)}`
       const died = fail('FT_ERR_THREAD_DIED', [process.pid, thread.id, lived, why(error)], error)
       this.#events.report(serializeError(died))
-      if (Date.now() - thread.startedAt > SETTLED_MS) this.#restartMs = SHORTEST_RESTART_MS
-      this.#delayStarts()
+      const longestMs = livedMs > SETTLED_MS ? SHORTEST_RESTART_MS : LONGEST_RESTART_OF_READY_MS
+      this.#restartMs = Math.min(this.#restartMs, longestMs)
+      this.#delayStarts(`thread ${thread.id} died`)
     })
   }
 
-  #delayStarts(): void {
-    if (this.#isEnding) return
-    this.#startAfter = performance.now() + this.#restartMs
-    setTimeout(() => this.look(), this.#restartMs)
-    this.#restartMs = Math.min(this.#restartMs * 2, LONGEST_RESTART_MS)
+  /** What dies while a start waits already makes it wait no longer: many that die together do so for one reason. */
+  #delayStarts(reason: string): void {
+    if (this.#isEnding || this.#delay !== undefined) return
+    const delayMs = this.#restartMs
+    this.#decided(`wait ${delayMs} ms before the next start`, reason)
+    this.#delay = setTimeout(() => {
+      this.#delay = undefined
+      this.look()
+    }, delayMs)
+    this.#restartMs = Math.min(delayMs * 2, LONGEST_RESTART_MS)
   }
 
   #startThread(): WorkerThread {
     const { slot, generation, handler, timeouts, scoreboard } = this.#start
     const thread = this.#freeId()
     this.#scoreboard.writeRow(slot, thread, emptyRow('S'))
+    // Not that of the thread that was in this place before.
+    this.#scoreboard.writeRequest(slot, thread, '')
     const terms = {
       slot,
       thread,
@@ -201,6 +226,7 @@ export class Crew {
       if (this.#recycled === started) this.#recycled = undefined
       // What it had in hand goes to the others a moment later; nobody waits for that.
       void this.#handOff.recover(LockOwner.control, thread)
+      this.#lost.set(started, this.#inFlightOf(thread))
       this.#scoreboard.retireRow(slot, thread)
     }
     started.over.then(forget, forget)
@@ -235,7 +261,7 @@ export class Crew {
 
   /** One thread at a time goes for its age in requests or the size of its heap; its successor is ready first. */
   #recycleOne(): void {
-    if (this.#recycled !== undefined || this.#threads.size >= MAX_THREADS) return
+    if (this.#recycled !== undefined || this.#delay !== undefined || this.#room === 0) return
     const { slot, recycle } = this.#start
     for (const thread of this.#threads.values()) {
       if (thread.state !== 'ready') continue
@@ -255,6 +281,14 @@ export class Crew {
       this.#startKept().ready.then(() => this.#retire(thread), abandon)
       return
     }
+  }
+
+  #inFlightOf(thread: number): string {
+    const { slot } = this.#start
+    const { inFlight } = this.#scoreboard.readRow(slot, thread)
+    if (inFlight === 0) return 'nothing in flight'
+    const last = this.#scoreboard.readRequest(slot, thread)
+    return `${inFlight} in flight (${inFlight > 1 ? 'the last begun: ' : ''}${last})`
   }
 
   #decided(action: string, reason: string): void {

@@ -39,8 +39,9 @@ export function decideThreads(situation: ThreadSituation): ThreadDecision | unde
       change: limits.min - present,
       reason: `${present} threads < threads.min ${limits.min}`,
     }
-  if (present > limits.max && running > 0)
-    return { change: -1, reason: `${present} threads > threads.max ${limits.max}` }
+  // Not yet if some of them still start: they may never serve.
+  if (running > limits.max)
+    return { change: -1, reason: `${running} threads > threads.max ${limits.max}` }
   if (idleInPool < spares.min && present < limits.max) {
     const round = Math.max(situation.lastRound * 2, 1)
     const change = Math.min(round, limits.max - present, Math.max(spares.max - idleInPool, 1))

@@ -16,6 +16,8 @@ const LOOK_EVERY_MS = 1000
 /** A child that dies at once is replaced ever later, so that a broken handler makes no fork storm. */
 const SHORTEST_RESTART_MS = 100
 const LONGEST_RESTART_MS = 10_000
+/** One that was ready has served something, and may again: the pool must not be without children for long. */
+const LONGEST_RESTART_OF_READY_MS = 1000
 /** A child that has lived this long was not a failed start. */
 const SETTLED_MS = 10_000
 
@@ -62,14 +64,15 @@ export class Children extends EventEmitter<ChildrenEvents> {
   #sizes: Sizes
   #looks: NodeJS.Timeout | undefined
   #restartMs = SHORTEST_RESTART_MS
-  /** Not before this moment (performance.now) is another child started, because one has died. */
-  #startAfter = 0
+  /** Before it fires no child is started, because one has died. */
   #delay: NodeJS.Timeout | undefined
-  /** Starts that failed one after the other. */
+  /** One after the other. */
   #failedStarts = 0
   #surplusSince: number | undefined
   #lastRound = 0
   #backloggedLooks = 0
+  /** Since when connections have waited, and since when they have although threads idle. */
+  #waitingSince: number | undefined
   #stuckSince: number | undefined
   /** The child that is being replaced for its age or size. */
   #recycled: ForkedChild | undefined
@@ -165,12 +168,11 @@ export class Children extends EventEmitter<ChildrenEvents> {
     if (this.#isLeaving || this.#looks === undefined) return
     const now = performance.now()
     const { processes: limits, threads, spares } = this.#sizes
+    this.#endStuck(now)
     const serving = this.#serving()
     const starting = this.all.filter(({ state }) => state === 'starting').length
-    const idleNow = serving.reduce((sum, child) => sum + child.idle, 0)
-    this.#endStuck(idleNow, now)
     // What starts counts as idle: threads of serving children, and those that a starting child will have.
-    let idle = idleNow + starting * threads.min
+    let idle = serving.reduce((sum, child) => sum + child.idle, 0) + starting * threads.min
     let growable = 0
     for (const { slot } of serving) {
       idle += this.#scoreboard.startingThreads(slot)
@@ -193,7 +195,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     })
     this.#lastRound = 0
     if (decision?.action === 'start') {
-      if (now < this.#startAfter) return
+      if (this.#delay !== undefined) return
       const granted = this.#startLimit.grant(decision.count, now)
       this.#lastRound = granted
       if (granted > 0) this.emit('decision', `start ${plural(granted, 'process')}`, decision.reason)
@@ -210,6 +212,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const slot = this.#freeSlot()
     const { inheritance, terms, startTimeout } = this.#options
     const { threads, spares } = this.#sizes
+    // A child that scribbled over the header must not keep all later ones from starting.
+    this.#scoreboard.format()
     this.#scoreboard.openProcess(slot, threads.min)
     const generation = this.#generation
     const child = new ForkedChild(inheritance, { ...terms, threads, spares, slot, generation })
@@ -232,6 +236,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       child.once('ready', (kind) => {
         clearTimeout(late)
         isReady = true
+        this.#failedStarts = 0
         this.emit('ready', child)
         resolve(kind)
       })
@@ -240,14 +245,18 @@ export class Children extends EventEmitter<ChildrenEvents> {
         const death = describeDeath(child, exit, this.#scoreboard)
         this.#forget(child, exit)
         if (!isReady) return reject(failure ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
-        if (child.isLeaving) {
+        if (hasLeft(child, exit)) {
           // It was asked to; or it was sent a TERM of its own, and is missed.
           this.look()
           return
         }
-        if (!this.#isLeaving) this.emit('report', fail('FT_ERR_CHILD_DIED', [child.pid, death]))
-        if (Date.now() - child.startedAt > SETTLED_MS) this.#restartMs = SHORTEST_RESTART_MS
-        this.#delayStarts()
+        const reason = this.#condemned.get(child) ?? failure
+        if (!this.#isLeaving)
+          this.emit('report', fail('FT_ERR_CHILD_DIED', [child.pid, death], reason))
+        const isSettled = Date.now() - child.startedAt > SETTLED_MS
+        const longestMs = isSettled ? SHORTEST_RESTART_MS : LONGEST_RESTART_OF_READY_MS
+        this.#restartMs = Math.min(this.#restartMs, longestMs)
+        this.#delayStarts(`child ${child.pid} died`)
       })
     })
   }
@@ -259,33 +268,47 @@ export class Children extends EventEmitter<ChildrenEvents> {
       return true
     } catch (error) {
       if (!this.#isLeaving) this.emit('report', error as Error)
-      this.#delayStarts()
+      const failed = ++this.#failedStarts
+      this.#delayStarts(`${failed} ${failed === 1 ? 'start' : 'starts'} in a row failed`)
       return false
     }
   }
 
-  #delayStarts(): void {
-    if (this.#isLeaving) return
-    this.#startAfter = performance.now() + this.#restartMs
-    setTimeout(() => this.look(), this.#restartMs)
-    this.#restartMs = Math.min(this.#restartMs * 2, LONGEST_RESTART_MS)
+  /** What dies while a start waits already makes it wait no longer: many that die together do so for one reason. */
+  #delayStarts(reason: string): void {
+    if (this.#isLeaving || this.#delay !== undefined) return
+    const delayMs = this.#restartMs
+    this.emit('decision', `wait ${delayMs} ms before the next start`, reason)
+    this.#delay = setTimeout(() => {
+      this.#delay = undefined
+      this.look()
+    }, delayMs)
+    this.#restartMs = Math.min(delayMs * 2, LONGEST_RESTART_MS)
   }
 
   #retire(child: ForkedChild, reason: string): void {
+    // It may have died, or been retired for something else, while its successor started.
+    if (child.state !== 'ready') return
     this.emit('decision', `retire child ${child.pid}`, reason)
     child.drain(false)
     const { drainTimeout } = this.#options
     const late = setTimeout(() => {
-      this.emit('report', fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${child.pid}`, drainTimeout]))
-      child.kill()
+      this.#condemn(child, fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${child.pid}`, drainTimeout]))
     }, drainTimeout)
     child.once('exit', () => clearTimeout(late))
+  }
+
+  /** Kills a child; the report of its death will have the reason. */
+  #condemn(child: ForkedChild, reason: Error): void {
+    this.#condemned.set(child, reason)
+    child.kill()
   }
 
   /** One child at a time goes for its age or the size of its memory; its successor is ready first. */
   #recycleOne(): void {
     const { lifetime, rss } = this.#options.recycle
     if (this.#recycled !== undefined || (lifetime === 0 && rss === 0)) return
+    if (this.#delay !== undefined) return
     for (const child of this.all) {
       if (child.state !== 'ready') continue
       const age = Date.now() - child.startedAt
@@ -301,43 +324,45 @@ export class Children extends EventEmitter<ChildrenEvents> {
       if (reason === undefined) continue
       this.#recycled = child
       this.emit('decision', `recycle child ${child.pid}`, reason)
-      child.once('exit', () => {
-        this.#recycled = undefined
-      })
+      const abandon = (): void => {
+        if (this.#recycled === child) this.#recycled = undefined
+      }
+      child.once('exit', abandon)
       void this.#startKept().then((isReady) => {
         if (isReady) this.#retire(child, reason)
-        else this.#recycled = undefined
+        else abandon()
       })
       return
     }
   }
 
   /**
-   * Connections have waited for a while although threads idle. Either a wake-up went astray with a child that is
-   * stopped or swapped out, or such a child holds the accept mutex. Every child is asked for a sign of life, and
-   * whoever gives none is killed: the kernel then frees the mutex.
+   * Connections have waited for a while. If threads idle, either a wake-up went astray with a child that is stopped or
+   * swapped out, or such a child holds the accept mutex; if none idles, every child may be stopped. Each is asked for a
+   * sign of life, and whoever gives none is killed: the kernel then frees the mutex.
    */
-  #endStuck(idle: number, now: number): void {
-    if (idle === 0 || this.#options.backlog() === 0) {
-      this.#stuckSince = undefined
-      return
-    }
-    this.#stuckSince ??= now
-    if (now - this.#stuckSince < STUCK_MS) return
-    this.emit('stuck')
-    for (const child of this.all) {
-      if (child.state !== 'ready') continue
+  #endStuck(now: number): void {
+    const ready = this.all.filter(({ state }) => state === 'ready')
+    const isWaiting = this.#options.backlog() > 0
+    const isAnyIdle = ready.some(({ slot }) => this.#scoreboard.field(slot, 'idleWord') !== 0)
+    this.#waitingSince = isWaiting ? (this.#waitingSince ?? now) : undefined
+    this.#stuckSince = isWaiting && isAnyIdle ? (this.#stuckSince ?? now) : undefined
+    if (this.#waitingSince === undefined || now - this.#waitingSince < STUCK_MS) return
+    const isStuck = this.#stuckSince !== undefined && now - this.#stuckSince >= STUCK_MS
+    if (isStuck) this.emit('stuck')
+    for (const child of ready) {
       child.ask()
-      if (child.silentMs < SILENT_MS) continue
-      this.emit('report', fail('FT_ERR_CHILD_STUCK', [child.pid]))
-      child.kill()
+      if (child.silentMs < (isStuck ? SILENT_MS : SILENT_WHEN_BUSY_MS)) continue
+      this.#condemn(child, fail('FT_ERR_CHILD_STUCK', [child.pid]))
     }
   }
 
+  /** Without the one that is being replaced: its successor counts in its place. */
   #serving(): ProcessSituation[] {
     const serving: ProcessSituation[] = []
-    for (const { slot, state, startedAt } of this.all) {
-      if (state !== 'ready') continue
+    for (const child of this.all) {
+      const { slot, state, startedAt } = child
+      if (state !== 'ready' || child === this.#recycled) continue
       let inFlight = 0
       let connections = 0
       for (let thread = 0; thread < MAX_THREADS; thread++) {
@@ -362,7 +387,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   #forget(child: ForkedChild, exit: Exit): void {
     add(this.#past, this.#scoreboard.totals(child.slot))
     this.#threadDeaths += this.#scoreboard.field(child.slot, 'threadDeaths')
-    if (!child.isLeaving) this.#deaths++
+    if (!hasLeft(child, exit)) this.#deaths++
     this.#scoreboard.closeProcess(child.slot)
     this.#bySlot.delete(child.slot)
     this.emit('exit', child, exit, child.isLeaving)
@@ -374,10 +399,20 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 }
 
+/** Whether it ended as one does that was asked to leave; one on its leave may die of something else. */
+function hasLeft(child: ForkedChild, exit: Exit): boolean {
+  return child.isLeaving && exit.code === 0
+}
+
 function add(sum: Totals, more: Readonly<Totals>): void {
-  sum.accepted += more.accepted
-  sum.requests += more.requests
-  sum.errors += more.errors
+  sum.accepted += plausible(more.accepted)
+  sum.requests += plausible(more.requests)
+  sum.errors += plausible(more.errors)
+}
+
+/** A child may have written anything; NaN would stay in the sums for ever. */
+function plausible(figure: number): number {
+  return Number.isSafeInteger(figure) && figure > 0 ? figure : 0
 }
 
 function plural(count: number, word: string): string {

@@ -49,8 +49,9 @@ export function decideProcesses(situation: PoolSituation): ProcessDecision | und
     const reason = `${present} processes < processes.min ${limits.min}`
     return { action: 'start', count: limits.min - present, reason }
   }
-  if (present > limits.max && serving.length > 0) {
-    const reason = `${present} processes > processes.max ${limits.max}`
+  // Not yet if some of them still start: they may never serve.
+  if (serving.length > limits.max) {
+    const reason = `${serving.length} processes > processes.max ${limits.max}`
     return { action: 'retire', slot: leastWorth(serving).slot, reason }
   }
   const isShort = idle < spares.min || (situation.isBacklogged && starting === 0)

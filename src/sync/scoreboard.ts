@@ -144,6 +144,7 @@ export function emptyRow(state: ThreadState): ThreadRow {
 }
 
 const REQUEST_OFFSET = 96
+const SHORT_REQUEST = 40
 const MOST_REQUEST_BYTES = THREAD_BYTES - REQUEST_OFFSET - 1
 
 /** How often a reader tries to get a row that nobody writes at the same moment. */
@@ -266,7 +267,8 @@ export class Scoreboard {
     const word = threadWord(slot, thread)
     const float = word / 2
     const sequence = Atomics.load(this.words, word) | 1
-    Atomics.store(this.words, word, sequence)
+    // Not a mere store: on ARM the plain stores that follow could overtake it, but not an exchange.
+    Atomics.exchange(this.words, word, sequence)
     if (row.state !== undefined) this.words[word + Row.state] = threadStates.indexOf(row.state)
     if (row.inFlight !== undefined) this.words[word + Row.inFlight] = row.inFlight
     if (row.connections !== undefined) this.words[word + Row.connections] = row.connections
@@ -289,7 +291,14 @@ export class Scoreboard {
    */
   writeRequest(slot: number, thread: number, request: string): void {
     const at = threadWord(slot, thread) * 4 + REQUEST_OFFSET
-    this.#bytes[at] = this.#bytes.write(request, at + 1, MOST_REQUEST_BYTES, 'latin1')
+    if (request.length > SHORT_REQUEST) {
+      this.#bytes[at] = this.#bytes.write(request, at + 1, MOST_REQUEST_BYTES, 'latin1')
+      return
+    }
+    // For most requests a loop is quicker than the way into C++ and back.
+    for (let index = 0; index < request.length; index++)
+      this.#bytes[at + 1 + index] = request.charCodeAt(index)
+    this.#bytes[at] = request.length
   }
 
   /** Printable characters only: whoever reads this sees what a client sent. */
@@ -334,7 +343,9 @@ export class Scoreboard {
         heapBytes: this.#floats[float + Row.heapUsed] ?? 0,
         activeUs: this.#floats[float + Row.activeUs] ?? 0,
       }
-      if ((before & 1) === 0 && before === Atomics.load(this.words, word)) return row
+      // It changes nothing, but the plain loads above can't be delayed past it, as they could past a load (ARM).
+      const after = Atomics.compareExchange(this.words, word, before, before)
+      if ((before & 1) === 0 && before === after) return row
     }
     return row
   }

@@ -46,7 +46,8 @@ export function parseCommandLine(args: readonly string[], names: readonly string
   }
 }
 
-function wholeNumber(option: string, given: string | undefined): number | undefined {
+/** Undefined when not given. Throws an Error that says what is wanted. */
+export function wholeNumber(option: string, given: string | undefined): number | undefined {
   if (given === undefined) return undefined
   if (!/^[1-9]\d*$/.test(given)) {
     throw new Error(`${option} ${given}: a whole number from 1 on is wanted`)

@@ -7,7 +7,8 @@
  *
  * Abstractions: a ring of two places (a power of two above the most that is queued, as in the source); the mutex is one word
  * that a dead owner keeps until it is freed (mutex.pml); descriptors are numbers that are used again once closed,
- * since that is what makes a note in hand ambiguous; a wrapped one is closed some time later.
+ * since that is what makes a note in hand ambiguous; a wrapped one is closed some time later; no thread dies between
+ * the return of `accept` and the note.
  *
  * Properties: (1) each descriptor is served once or, where its thread died between unhand and wrap, left to the end of the
  * process; never twice, never lost; (2) head, tail and ring are right at every store; (3) no deadlock.
@@ -31,11 +32,7 @@ byte moving /* listener and workers between two rests */
 #define LENGTH ((tail - head + 2 * PLACES) % (2 * PLACES))
 #define NEXT(position) ((position + 1) % (2 * PLACES))
 
-#ifdef SELF_SERVE
-#define WAS_PUSHED (ring[PLACE((tail + 2 * PLACES - 1))] == fd)
-#else
-#define WAS_PUSHED false
-#endif
+#define CONTAINS(fd) ((LENGTH > 0 && ring[PLACE(head)] == fd) || (LENGTH > 1 && ring[PLACE((head + 1))] == fd))
 
 inline lock(self) {
   atomic { owner == NOBODY -> owner = self }
@@ -179,7 +176,7 @@ end:
 #ifdef TRUST_NOTE
     isQueued = 0;
 #else
-    isQueued = owner == 2 && LENGTH > 0 && (ring[PLACE(head)] == fd || WAS_PUSHED);
+    isQueued = fd != 0 && owner == 2 && CONTAINS(fd);
 #endif
     inHand[1] = 0;
 #ifndef KEEP_LOCK

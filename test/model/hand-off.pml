@@ -6,7 +6,8 @@
  * EXCLUSIVE the listener thread takes no mutex, so that threads serve themselves at the same time (exclusive-loop.ts).
  *
  * One listener thread, two worker threads. A worker becomes idle, open or busy by itself at any moment (handlers end and
- * wait, keep-alive requests arrive). With DEATH worker 1 may die at any step of a take and is recovered.
+ * wait, keep-alive requests arrive). With DEATH worker 1 may die at any step of a take and is
+ * recovered; to keep that small, no worker becomes open then.
  *
  * Abstractions: a descriptor is a unit in the ring (fd-queue.pml has the ring itself); an event count is a flag that is
  * cleared where the count is read; `next to wake` is any idle thread; every batch is two; no other child has an idle
@@ -17,7 +18,7 @@
  * is there; (3) the ring never holds more than the threads can account for; (4) no deadlock.
  */
 #define MOST_WAITING 1 /* connections in the backlog at a time; more come at any moment */
-#define MOST_QUEUED 6
+#define MOST_QUEUED 8
 
 byte backlog, queue
 bool idle[2], open[2], pending[2] /* pending: the wake count has grown since it was read */
@@ -55,7 +56,9 @@ inline passBaton() {
 
 inline announce() {
   if
-  :: asleep -> grown = 1
+  :: asleep ->
+    seen = queue;
+    atomic { grown = grown || ACCEPTABLE(seen); seen = 0 }
   :: !asleep
   fi
 }
@@ -83,7 +86,7 @@ inline release() {
 }
 
 active proctype Listener() {
-  byte queued, accepted;
+  byte queued, accepted, wakes;
 
 again:
   queued = queue;
@@ -98,7 +101,7 @@ end_poll:
   queued = queue;
   atomic {
     do
-    :: backlog > 0 && idle[0] + idle[1] > queued + accepted -> backlog--; accepted++
+    :: backlog > 0 && 2 * (idle[0] + idle[1] - queued) > accepted -> backlog--; accepted++
     :: backlog > 0 && idle[0] + idle[1] <= queued && accepted == 0 && ACCEPTABLE(queued) -> backlog--; accepted++
     :: else -> break
     od;
@@ -106,9 +109,13 @@ end_poll:
   };
   release();
   do
-  :: atomic { accepted > 0 -> assert(queue < MOST_QUEUED); queue++; accepted-- };
-    wakeOne()
-  :: accepted == 0 -> break
+  :: atomic { accepted > wakes -> assert(queue < MOST_QUEUED); queue++; wakes++ }
+  :: atomic { accepted == wakes -> accepted = 0; break }
+  od;
+  atomic { wakes = (wakes > 1 && !(idle[0] && idle[1]) -> 1 : (wakes > 2 -> 2 : wakes)) };
+  do
+  :: wakes > 0 -> wakes--; wakeOne()
+  :: wakes == 0 -> break
   od;
   goto again;
 
@@ -142,7 +149,7 @@ wake:
 #endif
 
 active [2] proctype Worker() {
-  byte self = _pid - 1, room, taken, others;
+  byte self = _pid - 1, room, taken, others, seen;
 
 settle:
   /* In a handler, or waiting for a new connection's request: neither bit. */
@@ -153,7 +160,9 @@ settle:
 end_busy:
   if
   :: atomic { moving[self] = 1; room = 2; goto becomeIdle }
+#ifndef DEATH
   :: atomic { moving[self] = 1; goto becomeOpen }
+#endif
   :: atomic { pending[self] -> moving[self] = 1; goto woken }
   fi;
 
@@ -200,7 +209,7 @@ setIdle:
   fi;
 #endif
 #ifndef ANNOUNCE_FIRST
-  atomic { announce(); moving[self] = 0; goto end_rest };
+  announce();
 #endif
 rest:
   moving[self] = 0;
@@ -225,7 +234,8 @@ becomeOpen:
   :: queue > 0 -> goto look
   :: queue == 0
   fi;
-  atomic { announce(); moving[self] = 0; goto end_rest };
+  announce();
+  goto rest;
 
 woken:
 #ifndef LOOK_FIRST

@@ -1,9 +1,10 @@
 /*
  * The robust mutex between the threads of one process.
  *
- * Models src/sync/mutex.ts in single atomic operations: lock with and without time-out, unlock, recover. Three threads lock
- * and unlock for ever, or leave it at any moment; any waiter may time out; threads 1 and 2 may die at any instruction,
- * also right after they were woken. The child's main thread recovers each of them.
+ * Models src/sync/mutex.ts in single atomic operations: lock with and without time-out, lockAsync, unlock, recover. Three threads lock
+ * and unlock for ever, or leave it at any moment. Threads 1 and 2 sleep in `lock`, may time out, and may die at any
+ * instruction, also right after they were woken; somebody recovers them. Thread 0 waits in `lockAsync`: woken, it
+ * goes on when its event loop turns, on which nobody may rely.
  *
  * Abstractions: `Atomics.wait` compares and falls asleep in one step and its sleepers are a set (who is woken is
  * any of them); a dying sleeper leaves the set; a thread that died stays dead.
@@ -15,6 +16,7 @@
 #define THREADS 3
 #define FREE 0
 #define WAITERS 8
+#define ASYNC 16
 #define OWNER(word) ((word) & 7)
 #define BIT(self) (1 << (self))
 
@@ -35,6 +37,7 @@ inline notifyOne() {
 }
 
 #define SELF (self + 1)
+#define MARKS (self == 0 -> WAITERS | ASYNC : WAITERS)
 
 active [THREADS] proctype Thread() {
   byte self = _pid, seen, taken;
@@ -57,11 +60,11 @@ take:
     :: atomic { word == FREE -> word = taken; goto locked }
     :: word != FREE -> goto take
     fi
-  :: seen & WAITERS
-  :: seen != FREE && !(seen & WAITERS) ->
+  :: seen != FREE && (seen & MARKS) == MARKS
+  :: seen != FREE && (seen & MARKS) != MARKS ->
 #ifndef MARK_NOTHING
     if
-    :: atomic { word == seen -> word = seen | WAITERS; seen = seen | WAITERS }
+    :: atomic { word == seen -> word = seen | MARKS; seen = word }
     :: atomic { word != seen -> goto take }
     fi
 #else
@@ -75,12 +78,14 @@ take:
   :: atomic { word == seen -> sleepers = sleepers | BIT(self) }
   :: atomic { word != seen -> goto woken }
   /* The time is over before the sleep. */
-  :: goto outside
+  :: self != 0 -> goto outside
   fi;
 #endif
   if
-  :: !(sleepers & BIT(self))
-  :: atomic { sleepers & BIT(self) -> sleepers = sleepers & ~BIT(self) } /* the time is over */
+  :: self != 0 && !(sleepers & BIT(self))
+  :: atomic { self == 0 && !(sleepers & BIT(0)) -> still[0] = 1 };
+    atomic { still[0] = 0 } /* its event loop turns */
+  :: atomic { self != 0 && (sleepers & BIT(self)) -> sleepers = sleepers & ~BIT(self) } /* the time is over */
   fi;
 woken:
 #ifndef TAKE_WITHOUT_WAITERS
@@ -103,6 +108,10 @@ woken:
 locked:
   atomic { inside++; assert(inside == 1); assert(OWNER(word) == SELF) };
   inside--;
+  if
+  :: atomic { word == SELF -> word = FREE; goto outside }
+  :: word != SELF
+  fi;
 #ifdef UNLOCK_IN_TWO
   atomic { seen = word };
   word = FREE;
@@ -112,8 +121,12 @@ locked:
   assert(OWNER(seen) == SELF);
 #ifndef UNLOCK_SILENTLY
   if
-  :: atomic { seen & WAITERS -> notifyOne() }
-  :: !(seen & WAITERS)
+#ifndef WAKE_ONE
+  :: atomic { seen & ASYNC -> sleepers = 0 }
+  :: atomic { !(seen & ASYNC) -> notifyOne() }
+#else
+  :: atomic { notifyOne() }
+#endif
   fi;
 #endif
   goto outside

@@ -36,6 +36,12 @@ export function isRunning(pid: number): boolean {
   return entry !== undefined && !'ZX'.includes(entry.state)
 }
 
+/** Whether every thread of a process has been stopped by a signal. */
+export function isStopped(pid: number): boolean {
+  const threads = readFolder(`/proc/${pid}/task`)
+  return threads.every((thread) => readEntry(pid, Number(thread))?.state === 'T')
+}
+
 /** The pids whose parent is `pid`, in ascending order. */
 export function children(pid: number): number[] {
   return processes()
@@ -89,8 +95,8 @@ export function send(pid: number, signal: NodeJS.Signals): boolean {
   return ifPresent(() => process.kill(pid, signal)) ?? false
 }
 
-function readEntry(pid: number): ProcessEntry | undefined {
-  const stat = ifPresent(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+function readEntry(pid: number, thread = pid): ProcessEntry | undefined {
+  const stat = ifPresent(() => readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))
   if (stat === undefined) return undefined
   // "PID (NAME) STATE PPID PGRP SESSION …": a name may hold spaces and brackets, so start behind the last one.
   const [state = '', parentPid, , sessionId] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -1,0 +1,49 @@
+/** How tests of deaths speak to a pool with the fixture `mortal`. */
+import type { ForkthreadError, Stats } from 'forkthread'
+import * as assert from 'uvu/assert'
+import { get } from './http.js'
+import { RawClient } from './raw-client.js'
+import type { Serving } from './serve.js'
+import { until } from './until.js'
+
+const LIMIT_MS = 30_000
+
+export const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+
+/** Sends a request that is in flight from then on; its thread as `PID:THREAD`. */
+export async function begin(
+  serving: Serving,
+  path: string,
+): Promise<RawClient & { thread: string }> {
+  const client = await RawClient.connect(serving.port)
+  const [, thread = ''] = await client.write(ask(path)).until(/\r\n(\d+:\d+)\r\n/)
+  return Object.assign(client, { thread })
+}
+
+export const pidOf = (thread: string): number => Number(thread.split(':')[0])
+
+/** The report number `count`, once it has come. */
+export async function report(serving: Serving, count = 1): Promise<ForkthreadError> {
+  await until(() => serving.errors.length >= count, LIMIT_MS, `${count} reports`)
+  return serving.errors[count - 1] as ForkthreadError
+}
+
+/** So many threads are idle in ready processes, nothing is in flight, and there was no report beyond `reports`. */
+export async function isWhole(serving: Serving, threads: number, reports: number): Promise<void> {
+  await until(() => isIdle(serving.pool.stats(), threads), LIMIT_MS, `${threads} idle threads`)
+  const messages = serving.errors.map((error) => error.message).join('\n')
+  assert.is(serving.errors.length, reports, messages)
+  assert.is((await get(serving.url)).status, 200)
+}
+
+/** Whether so many threads are idle, every process is ready, and nothing is in flight. */
+export function isIdle({ threads, processes }: Stats, count: number): boolean {
+  const rows = processes.flatMap((process) => process.threads)
+  return (
+    threads.idle === count &&
+    processes.every(({ state }) => state === 'ready') &&
+    rows.every(({ inFlight }) => inFlight === 0)
+  )
+}
+
+export const causeOf = (error: ForkthreadError): ForkthreadError => error.cause as ForkthreadError
