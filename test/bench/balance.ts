@@ -78,7 +78,7 @@ progress('')
 
 console.log(`${machine.cores} x ${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}, load ${machine.loadAverageBefore?.toFixed(2)}
 ${plan.rounds} rounds of ${plan.seconds} s, one thread per process, a connection per request, Poisson arrivals for ${plan.load * 100} % load
-median (min..max) of the rounds; a ratio is the median of the rounds' ratios (where it surely lies)
+median (min..max) of the rounds; a ratio is the median of the rounds' ratios (95 % sure; below six rounds their range)
 limit: one queue before as many servers; beside idle: waited for > 2 ms while a thread idled; variation, Jain: requests per process
 
 ${balanceTable(measurements)}`)
