@@ -105,6 +105,7 @@ export class Crew {
       idleHere,
       idleInPool,
       surplusMs: this.#surplusSince === undefined ? 0 : now - this.#surplusSince,
+      isFirst: this.#isFirstToShrink(),
       lastRound: this.#lastRound,
     })
     this.#lastRound = 0
@@ -120,9 +121,23 @@ export class Crew {
       const started = Math.min(change, this.#room)
       if (started === 0) return
       this.#lastRound = started
+      this.#surplusSince = undefined
       this.#decided(`start ${started} thread${started > 1 ? 's' : ''}`, reason)
       for (let more = started; more > 0; more--) this.#startKept()
     }
+  }
+
+  /** Whether no child in a slot before this one could do without one of its threads. */
+  #isFirstToShrink(): boolean {
+    for (let slot = 0; slot < this.#start.slot; slot++) {
+      if (this.#scoreboard.field(slot, 'serving') !== 1) continue
+      if (this.#scoreboard.field(slot, 'idleWord') === 0) continue
+      let threads = 0
+      for (let thread = 0; thread < MAX_THREADS; thread++)
+        if (!'.G'.includes(this.#scoreboard.readRow(slot, thread).state)) threads++
+      if (threads > this.#limits.min) return false
+    }
+    return true
   }
 
   /** Ends all leases: threads finish what they have, and what is still queued. Resolves when all are over. */

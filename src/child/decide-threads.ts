@@ -14,6 +14,8 @@ export interface ThreadSituation {
   readonly idleInPool: number
   /** For how long `idleInPool` has been above `spares.max`; 0 if it is not. */
   readonly surplusMs: number
+  /** Whether it is for this child to shrink: the children see the same surplus, and only one shall act on it. */
+  readonly isFirst: boolean
   /** How many threads the last round started, 0 if the last look found enough. */
   readonly lastRound: number
 }
@@ -50,7 +52,7 @@ export function decideThreads(situation: ThreadSituation): ThreadDecision | unde
   const isLasting = situation.surplusMs >= SURPLUS_PATIENCE_MS
   // One that would be missed at once is no surplus.
   const isSpare = idleInPool > spares.max && idleInPool - 1 >= spares.min && idleHere > 0
-  if (isLasting && isSpare && present > limits.min)
+  if (isLasting && isSpare && situation.isFirst && present > limits.min)
     return { change: -1, reason: `${idleInPool} idle > spares.max ${spares.max}` }
   return undefined
 }

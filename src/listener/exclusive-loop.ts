@@ -35,13 +35,20 @@ export function runExclusiveLoop(options: ExclusiveLoopOptions): void {
     if (ready.includes(passOn)) clearEvent(passOn)
     const shortage = intake.accept()
     intake.handOver()
-    if (shortage === 0 && intake.room > 0) continue
+    if (shortage === 0 && intake.room > 0) {
+      // Called by the pass-on descriptor, this child knows of what waits, but its epoll instance does not: the kernel told
+      // another one. Back in epoll_wait it would sleep beside it.
+      if (ready.includes(passOn)) callAnother()
+      continue
+    }
     mechanism.disarm()
     isArmed = false
     callAnother()
     if (shortage !== 0) intake.backOff(shortage)
   }
   mechanism.disarm()
+  // A wake-up that came together with the stop is somebody else's now.
+  callAnother()
   intake.enter(ListenerState.none)
 
   /**
@@ -63,7 +70,11 @@ export function runExclusiveLoop(options: ExclusiveLoopOptions): void {
         : -1
     const ready = epoll.wait(timeoutMs)
     if (ready.length === 0) intake.wakeAgain()
-    else if (handOff.isListenerAsleep) mechanism.disarmAgain()
+    else if (handOff.isListenerAsleep) {
+      mechanism.disarmAgain()
+      // What was reported has no other wake-up.
+      callAnother()
+    }
     return !handOff.isListenerAsleep
   }
 

@@ -172,11 +172,12 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const serving = this.#serving()
     const starting = this.all.filter(({ state }) => state === 'starting').length
     // What starts counts as idle: threads of serving children, and those that a starting child will have.
-    let idle = serving.reduce((sum, child) => sum + child.idle, 0) + starting * threads.min
+    let idle = starting * threads.min
     let growable = 0
-    for (const { slot } of serving) {
-      idle += this.#scoreboard.startingThreads(slot)
-      growable += Math.max(0, threads.max - this.#threadCount(slot))
+    for (const child of serving) {
+      idle += count(this.#scoreboard.field(child.slot, 'idleWord'))
+      idle += this.#scoreboard.startingThreads(child.slot)
+      growable += Math.max(0, threads.max - child.threads)
     }
     const isWaiting = idle === 0 && this.#options.backlog() > 0
     this.#backloggedLooks = isWaiting ? this.#backloggedLooks + 1 : 0
@@ -219,9 +220,11 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const child = new ForkedChild(inheritance, { ...terms, threads, spares, slot, generation })
     this.#bySlot.set(slot, child)
     child.on('report', (error) => this.emit('report', error))
-    child.on('decision', (action, reason) =>
-      this.emit('decision', `child ${child.pid}: ${action}`, reason),
-    )
+    child.on('decision', (action, reason) => {
+      // As long as children change their own sizes, a surplus of the pool is not what it was.
+      this.#surplusSince = undefined
+      this.emit('decision', `child ${child.pid}: ${action}`, reason)
+    })
     child.on('pressure', () => this.look())
     return await new Promise((resolve, reject) => {
       let isReady = false
@@ -363,24 +366,18 @@ export class Children extends EventEmitter<ChildrenEvents> {
     for (const child of this.all) {
       const { slot, state, startedAt } = child
       if (state !== 'ready' || child === this.#recycled) continue
+      let threads = 0
       let inFlight = 0
       let connections = 0
       for (let thread = 0; thread < MAX_THREADS; thread++) {
         const row = this.#scoreboard.readRow(slot, thread)
+        if (row.state !== '.') threads++
         inFlight += row.inFlight
         connections += row.connections
       }
-      const idle = count(this.#scoreboard.field(slot, 'idleWord'))
-      serving.push({ slot, idle, inFlight, connections, startedAt })
+      serving.push({ slot, threads, inFlight, connections, startedAt })
     }
     return serving
-  }
-
-  #threadCount(slot: number): number {
-    let threads = 0
-    for (let thread = 0; thread < MAX_THREADS; thread++)
-      if (this.#scoreboard.readRow(slot, thread).state !== '.') threads++
-    return threads
   }
 
   /** Keeps a gone child's sums and frees its slot. */

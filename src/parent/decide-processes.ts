@@ -3,7 +3,8 @@ import type { Range } from '../messages.js'
 /** A child as the decision sees it. */
 export interface ProcessSituation {
   readonly slot: number
-  readonly idle: number
+  /** Threads, idle or not. */
+  readonly threads: number
   readonly inFlight: number
   readonly connections: number
   /** Epoch ms. */
@@ -34,8 +35,11 @@ export type ProcessDecision =
   | { readonly action: 'start'; readonly count: number; readonly reason: string }
   | { readonly action: 'retire'; readonly slot: number; readonly reason: string }
 
-/** A surplus must last this long before a child is retired; the next one needs a surplus as long again. */
-export const SURPLUS_PATIENCE_MS = 10_000
+/**
+ * A surplus must last this long before a child is retired; the next one needs a surplus as long again. Longer than for a
+ * thread: a process costs more to start again, and by then the children have tried what they can do with their threads.
+ */
+export const SURPLUS_PATIENCE_MS = 30_000
 
 /**
  * How many children to start, or which to retire; `undefined` to leave it as it is. Threads are cheaper than processes,
@@ -66,7 +70,8 @@ export function decideProcesses(situation: PoolSituation): ProcessDecision | und
   if (situation.surplusMs < SURPLUS_PATIENCE_MS || present <= limits.min) return undefined
   if (idle <= spares.max || serving.length < 2) return undefined
   const victim = leastWorth(serving)
-  if (idle - victim.idle < spares.min) return undefined
+  // The others get what keeps its busy threads busy, too.
+  if (idle - victim.threads < spares.min) return undefined
   return { action: 'retire', slot: victim.slot, reason: `${idle} idle > spares.max ${spares.max}` }
 }
 

@@ -338,7 +338,11 @@ export class HandOff {
     })
     if (accepted === 0) return -1
     this.#scoreboard.addToField(this.#slot, 'accepted', accepted)
-    return this.queue.take(thread)
+    const fd = this.queue.take(thread)
+    // As after any take: a thread that became idle before the push has seen an empty queue, and the listener thread may have
+    // gone to sleep while this descriptor was queued.
+    if (fd >= 0) this.#afterTake()
+    return fd
   }
 
   /**

@@ -4,7 +4,7 @@
  * Models src/sync/mutex.ts in single atomic operations: lock with and without time-out, lockAsync, unlock, recover. Three threads lock
  * and unlock for ever, or leave it at any moment. Threads 1 and 2 sleep in `lock`, may time out, and may die at any
  * instruction, also right after they were woken; somebody recovers them. Thread 0 waits in `lockAsync`: woken, it
- * goes on when its event loop turns, on which nobody may rely.
+ * goes on when its event loop turns, on which nobody may rely. With IMMORTAL nobody dies, which suffices for most mutants.
  *
  * Abstractions: `Atomics.wait` compares and falls asleep in one step and its sleepers are a set (who is woken is
  * any of them); a dying sleeper leaves the set; a thread that died stays dead.
@@ -133,6 +133,7 @@ locked:
   } unless { dead[self] }
 }
 
+#ifndef IMMORTAL
 /* Ends thread 1 or 2 at any moment, and recovers it. */
 active [2] proctype Fate() {
   byte victim = _pid - THREADS + 1, seen;
@@ -170,6 +171,7 @@ again:
 #endif
   recovered[victim] = 1
 }
+#endif
 
 #define DONE(thread) (dead[thread] == recovered[thread])
 #define CALM(thread) (still[thread] || (sleepers & BIT(thread)))

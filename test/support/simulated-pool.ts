@@ -1,6 +1,6 @@
-import { decideProcesses } from '#dist/parent/decide-processes.js'
 import { decideThreads } from '#dist/child/decide-threads.js'
 import type { Range } from '#dist/messages.js'
+import { decideProcesses } from '#dist/parent/decide-processes.js'
 import type { Random } from './random.js'
 
 /** As in the real pool: regular looks, and what follows when no thread is idle (child/child.ts). */
@@ -92,7 +92,11 @@ export class SimulatedPool {
     const endsAt = this.now + ms
     this.#nextArrival = this.now + this.#random.exponential(1000 / perSecond)
     for (; this.now < endsAt; this.now += TICK_MS) {
-      for (; this.#nextArrival <= this.now; this.#nextArrival += this.#random.exponential(1000 / perSecond))
+      for (
+        ;
+        this.#nextArrival <= this.now;
+        this.#nextArrival += this.#random.exponential(1000 / perSecond)
+      )
         this.waiting.push(this.#nextArrival)
       this.#proceed()
       this.#serve(serviceMs)
@@ -161,19 +165,23 @@ export class SimulatedPool {
       idleHere,
       idleInPool,
       surplusMs: process.surplusSince === undefined ? 0 : this.now - process.surplusSince,
+      isFirst: this.#processes.every(
+        (other) => other.slot >= process.slot || !this.#canShrink(other),
+      ),
       lastRound: process.lastRound,
     })
     process.lastRound = 0
     if (decision === undefined) return
     const { change, reason } = decision
     this.#note(`process ${process.slot}: ${change} threads`, reason)
+    process.surplusSince = undefined
+    this.#surplusSince = undefined
     if (change > 0) {
       process.lastRound = change
       for (let more = change; more > 0; more--)
         process.threads.push({ state: 'starting', until: this.now + THREAD_START_MS })
       return
     }
-    process.surplusSince = undefined
     const ready = process.threads.filter(({ state }) => state === 'ready')
     const victim = ready.find(({ until }) => until <= this.now) ?? ready[0]
     if (victim !== undefined) victim.state = 'ending'
@@ -198,7 +206,7 @@ export class SimulatedPool {
       spares,
       serving: ready.map((process) => ({
         slot: process.slot,
-        idle: this.#idle(process),
+        threads: process.threads.length,
         inFlight: process.threads.filter(({ until }) => until > this.now).length,
         connections: 0,
         startedAt: process.startedAt,
@@ -247,6 +255,10 @@ export class SimulatedPool {
   #idle({ state, threads }: Process): number {
     if (state !== 'ready') return 0
     return threads.filter((thread) => thread.state === 'ready' && thread.until <= this.now).length
+  }
+
+  #canShrink(process: Process): boolean {
+    return this.#idle(process) > 0 && this.#present(process.threads) > this.#sizes.threads.min
   }
 
   #spareElsewhere(process: Process): number {
