@@ -182,7 +182,7 @@ class Reaper {
     if (victims.length === 0) return
     const { pid } = this.#random.pick(victims)
     if (kind === 'resize') {
-      this.#pool.resize({ processes: this.#random.from(2, 4) })
+      this.#pool.resize({ threads: this.#random.from(1, 3) })
       return
     }
     // Only `Children` knows for certain that a pid is still its child's; one that has died since was not waited for yet.
@@ -245,7 +245,7 @@ for (const acceptMutex of ['flock', 'none'] as const) {
       const ms = (SECONDS / 2) * 1000
       await Promise.all([load.run(ms), reaper.run(ms - 3000)])
       load.close()
-      pool.resize({ processes: 3 })
+      pool.resize({ threads: 2 })
       await until(() => isIdle(pool.stats(), 6), LIMIT_MS, 'all idle again')
 
       const failed = load.sent.filter(({ error }) => error !== undefined)

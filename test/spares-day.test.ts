@@ -6,6 +6,8 @@ import { SimulatedPool, type Sizes } from './support/simulated-pool.js'
 
 const MINUTE_MS = 60_000
 const SERVICE_MS = 100
+/** Requests a second. */
+const NOBODY = 1e-9
 
 const sizes: Sizes = {
   processes: { min: 1, max: 4 },
@@ -52,7 +54,7 @@ for (const seed of [1, 2, 3]) {
 
   test(`a burst finds the whole pool within two seconds (seed ${seed})`, () => {
     const pool = new SimulatedPool(sizes, new Random(seed))
-    pool.run(QUIET_MS, 0.01, SERVICE_MS)
+    pool.run(QUIET_MS, NOBODY, SERVICE_MS)
     const startedAt = pool.now
     let fullAt = 0
     // More than all of it can serve.
@@ -70,12 +72,12 @@ for (const seed of [1, 2, 3]) {
     ]) {
       const pool = new SimulatedPool({ ...sizes, spares }, new Random(seed))
       pool.run(5000, 2000, SERVICE_MS)
-      pool.run(QUIET_MS, 0.001, SERVICE_MS)
+      pool.run(QUIET_MS, NOBODY, SERVICE_MS)
       assert.ok(pool.threads <= spares.max, `${pool.threads} threads`)
       assert.ok(pool.threads >= spares.min, `${pool.threads} threads`)
       // And that is it.
       const before = pool.changes.length
-      pool.run(QUIET_MS, 0.001, SERVICE_MS)
+      pool.run(QUIET_MS, NOBODY, SERVICE_MS)
       assert.is(pool.changes.length, before, JSON.stringify(pool.changes.slice(before)))
     }
   })

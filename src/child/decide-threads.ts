@@ -52,7 +52,7 @@ export function decideThreads(situation: ThreadSituation): ThreadDecision | unde
   const isLasting = situation.surplusMs >= SURPLUS_PATIENCE_MS
   // One that would be missed at once is no surplus.
   const isSpare = idleInPool > spares.max && idleInPool - 1 >= spares.min && idleHere > 0
-  if (isLasting && isSpare && situation.isFirst && present > limits.min)
+  if (isLasting && isSpare && situation.isFirst && running > limits.min)
     return { change: -1, reason: `${idleInPool} idle > spares.max ${spares.max}` }
   return undefined
 }

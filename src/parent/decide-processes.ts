@@ -67,7 +67,7 @@ export function decideProcesses(situation: PoolSituation): ProcessDecision | und
         : 'connections wait in the backlog, and no thread is idle'
     return { action: 'start', count, reason }
   }
-  if (situation.surplusMs < SURPLUS_PATIENCE_MS || present <= limits.min) return undefined
+  if (situation.surplusMs < SURPLUS_PATIENCE_MS || serving.length <= limits.min) return undefined
   if (idle <= spares.max || serving.length < 2) return undefined
   const victim = leastWorth(serving)
   // The others get what keeps its busy threads busy, too.

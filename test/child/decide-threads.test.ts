@@ -137,7 +137,7 @@ test('whatever the situation, the limits are kept, and nothing is done without n
     } else {
       assert.is(change, -1, shown)
       assert.ok(running > 0, shown)
-      assert.ok(running > max || (present > min && idleInPool > spares.max), shown)
+      assert.ok(running > max || (running > min && idleInPool > spares.max), shown)
     }
   }
 })

@@ -181,7 +181,9 @@ test('whatever the situation, the limits are kept, and nothing is done without n
     } else {
       assert.ok(decision.slot in serving, shown)
       assert.ok(serving.length > 1, 'never the last')
-      assert.ok(serving.length > max || (present > min && situation.idle > situation.spares.max))
+      assert.ok(
+        serving.length > max || (serving.length > min && situation.idle > situation.spares.max),
+      )
     }
   }
 })
