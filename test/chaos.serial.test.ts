@@ -69,7 +69,8 @@ class Load {
       )
         this.send(this.#random.pick(mix), false)
     }
-    await Promise.all(this.#pending)
+    // Those that are sent again while the last ones are waited for, too.
+    while (this.#pending.size > 0) await Promise.all(this.#pending)
   }
 
   send(path: string, isDeadly: boolean): void {

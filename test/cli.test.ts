@@ -19,6 +19,8 @@ const ESCAPE = '\x1b'
 
 // The colours are the command's own decision here, not that of whoever runs the tests.
 delete process.env.NO_COLOR
+// Node takes a terminal of an unknown CI for one without colours.
+delete process.env.CI
 delete process.env.FORCE_COLOR
 
 const echo = fixture('echo-body')

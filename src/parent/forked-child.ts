@@ -61,7 +61,14 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       // No code of the user runs in the child's main thread, so flags such as --inspect have no business there.
       execArgv: [],
     })
-    this.#process.on('message', (message: ChildMessage) => this.#onMessage(message))
+    this.#process.on('message', (message: ChildMessage) => {
+      try {
+        this.#onMessage(message)
+      } catch (error) {
+        // What a child sends may be of any shape, if user code has got hold of its channel.
+        this.emit('report', error as Error)
+      }
+    })
     this.#process.once('error', (error) => {
       // The fork itself failed: there will be no exit event.
       if (this.#process.pid !== undefined) return

@@ -239,14 +239,15 @@ export class HandOff {
   }
 
   /**
-   * Asks a thread that is not idle to say when its event loop turns next. Returns for how many ms the question has
+   * Asks a thread that is not idle, or leaves something queued, to say when its event loop turns next. Returns for how many ms the question has
    * been open; 0 if the thread is idle, or had answered the last one.
    */
   askForTurn(thread: number): number {
     const index = threadWord(thread, ThreadWord.askedAt)
     const askedAt = Atomics.load(this.#words, index)
     if (askedAt !== 0) return since(askedAt)
-    if (this.idleBits & bit(thread)) return 0
+    // An idle thread whose loop is stuck outside a request shows by what it leaves in the queue.
+    if (this.idleBits & bit(thread) && this.queue.length === 0) return 0
     Atomics.store(this.#words, index, clock())
     this.wake(thread)
     return 0
