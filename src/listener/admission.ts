@@ -8,22 +8,19 @@ export interface Capacity {
   readonly open: number
   /** Idle threads of the other children. */
   readonly idleElsewhere: number
-  /** How many connections an idle thread takes at once: more than one only if its handlers are short. */
-  readonly batch: number
 }
 
 /**
  * How many connections this child may accept now.
  *
- * As many as it has idle threads that nothing is queued for; a few more if these are the only idle ones and their handlers so
- * short that a connection waits for less behind another than a further wake-up would cost. Without any, a connection is better off in the
+ * As many as it has idle threads that nothing is queued for. Without any, a connection is better off in the
  * kernel's backlog, from where any child may take it, unless no thread in the whole pool is idle: then one at a
  * time is queued for the threads that wait for I/O, which take at once. Threads that run code get nothing; they
  * serve themselves when they are done (see `HandOff`).
  */
 export function acceptable(capacity: Capacity): number {
   const free = capacity.idle - capacity.queued
-  if (free > 0) return capacity.idleElsewhere === 0 ? free * capacity.batch : free
+  if (free > 0) return free
   return mayQueueOne(capacity) && capacity.idleElsewhere === 0 ? 1 : 0
 }
 

@@ -58,14 +58,10 @@ export class Intake {
     // is no longer counted as idle either. The other way round, one thread could be counted on twice.
     const queued = handOff.queue.length
     const idle = handOff.idleCount
-    const isAnyFree = idle > queued
-    return {
-      idle,
-      queued,
-      open: isAnyFree ? 0 : handOff.openCount,
-      idleElsewhere: scoreboard.idleElsewhere(slot),
-      batch: isAnyFree ? handOff.idleBatch : 1,
-    }
+    // What the other children do matters only when nobody is idle here, and costs a look at each.
+    if (idle > queued) return { idle, queued, open: 0, idleElsewhere: 0 }
+    const idleElsewhere = scoreboard.idleElsewhere(slot)
+    return { idle, queued, open: handOff.openCount, idleElsewhere }
   }
 
   /** How many connections may be accepted at this moment. */
@@ -87,7 +83,7 @@ export class Intake {
     if (this.#accepted.length === 0) return
     this.#count('accepted', this.#accepted.length)
     const queued = this.#options.handOff.offer(LockOwner.listener, this.#accepted)
-    // Can't be full: only what idle threads take at once is ever queued. A closed connection is still better than a
+    // Can't be full: at most one descriptor per idle thread is queued here. A closed connection is still better than a
     // leaked one.
     for (const fd of this.#accepted.slice(queued)) closeDescriptor(fd)
     this.#accepted.length = 0

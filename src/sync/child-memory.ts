@@ -23,11 +23,10 @@ import { MAX_THREADS } from './limits.js'
  *
  *     thread  +0  wake                event count: grows when the thread shall look at the queue
  *             +1  in hand             descriptor + 1 taken from the queue and not yet wrapped
- *             +2  batch               connections that the thread takes at once, its handlers being short
- *             +3  asked at            ms (31 bits) when it was asked whether its loop turns; 0: no question open
+ *             +2  asked at            ms (31 bits) when it was asked whether its loop turns; 0: no question open
  */
 
-/** A power of two, enough for 32 idle threads that take eight connections at once. */
+/** A power of two, enough for 32 threads that serve themselves, eight connections each (`Activity`). */
 export const RING_SIZE = 256
 
 export const Word = {
@@ -49,7 +48,7 @@ export const Word = {
 const THREADS = Word.ring + RING_SIZE
 const THREAD_WORDS = 16
 
-export const ThreadWord = { wake: 0, inHand: 1, batch: 2, askedAt: 3 } as const
+export const ThreadWord = { wake: 0, inHand: 1, askedAt: 2 } as const
 
 /** The place of a thread's own word. */
 export function threadWord(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { bit, count, nextSetBit } from './bits.js'
-import { LockOwner, RING_SIZE, ThreadWord, threadWord, Word } from './child-memory.js'
+import { LockOwner, ThreadWord, threadWord, Word } from './child-memory.js'
 import { EventCount } from './event-count.js'
 import { FdQueue } from './fd-queue.js'
 import { MAX_THREADS } from './limits.js'
@@ -161,11 +161,6 @@ export class HandOff {
     return askedAt === 0 ? -1 : since(askedAt)
   }
 
-  /** Tells how many connections at once the thread takes from now on; see `Activity`. */
-  setBatch(thread: number, batch: number): void {
-    Atomics.store(this.#words, threadWord(thread, ThreadWord.batch), batch)
-  }
-
   // ── listener thread ──────────────────────────────────────────────────────────────────────────────
 
   /**
@@ -194,18 +189,6 @@ export class HandOff {
 
   get idleCount(): number {
     return count(this.idleBits)
-  }
-
-  /** How many connections at once an idle thread takes, by the most modest of them. */
-  get idleBatch(): number {
-    let batch = RING_SIZE
-    let idle = this.idleBits
-    while (idle !== 0) {
-      const thread = 31 - Math.clz32(idle)
-      batch = Math.min(batch, Atomics.load(this.#words, threadWord(thread, ThreadWord.batch)))
-      idle &= ~bit(thread)
-    }
-    return Math.max(batch, 1)
   }
 
   get openCount(): number {
@@ -239,8 +222,8 @@ export class HandOff {
   }
 
   /**
-   * Asks a thread that is not idle, or leaves something queued, to say when its event loop turns next. Returns for how many ms the question has
-   * been open; 0 if the thread is idle, or had answered the last one.
+   * Asks a thread that is not idle, or while something is queued any, to say when its event loop turns next. Returns for
+   * how many ms the question has been open; 0 if there was none.
    */
   askForTurn(thread: number): number {
     const index = threadWord(thread, ThreadWord.askedAt)
@@ -271,7 +254,6 @@ export class HandOff {
     this.#mechanism.recover(LockOwner.worker(dead))
     const fd = this.queue.recover(dead)
     this.withdraw(dead)
-    this.setBatch(dead, 1)
     Atomics.store(this.#words, threadWord(dead, ThreadWord.askedAt), 0)
     if (this.queue.length > 0) this.wakeOne()
     this.#announceCapacity()

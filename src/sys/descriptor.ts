@@ -1,11 +1,9 @@
-import { constants as osConstants } from 'node:os'
-import { check, declare, errno } from './libc.js'
+import { check, declare } from './libc.js'
 
 const fcntl = declare<[number, number, string, number]>('int fcntl(int fd, int command, ...)')
 const pipe = declare<[Int32Array]>('int pipe(void *fds)')
 const close = declare<[number]>('int close(int fd)')
 
-const F_GETFD = 1
 const F_SETFD = 2
 const F_GETFL = 3
 const F_SETFL = 4
@@ -19,10 +17,6 @@ export function setNonBlocking(fd: number): void {
 
 export function setCloseOnExec(fd: number): void {
   check(fcntl(fd, F_SETFD, 'int', FD_CLOEXEC), 'fcntl', `descriptor ${fd}`)
-}
-
-export function isOpen(fd: number): boolean {
-  return fcntl(fd, F_GETFD, 'int', 0) >= 0 || errno() !== osConstants.errno.EBADF
 }
 
 /** A pipe, closed on exec on both ends. */

@@ -65,14 +65,6 @@ export class Activity {
     this.#publish()
   }
 
-  get inFlight(): number {
-    return this.#row.inFlight
-  }
-
-  get connections(): number {
-    return this.#row.connections
-  }
-
   /** The handler is loaded: the thread may be given work from now on. */
   start(): void {
     this.#settle()

@@ -187,17 +187,6 @@ test('a wake-up that comes after the arming is not missed, nor one before the sl
   await within(next, 5_000, 'the second wake-up')
 })
 
-test('the batch is that of the most modest idle thread', () => {
-  const { handOff } = child()
-  for (const [thread, batch] of [8, 2, 5].entries()) {
-    handOff.setBatch(thread, batch)
-    handOff.becomeIdle(thread, 1)
-  }
-  assert.is(handOff.idleBatch, 2)
-  handOff.becomeBusy(1)
-  assert.is(handOff.idleBatch, 5)
-})
-
 // ── the listener thread asleep ───────────────────────────────────────────────────────────────────────
 
 test('the listener thread sleeps only while there is no capacity, and is told of the first there is', () => {
@@ -278,7 +267,6 @@ test('nobody serves itself once the child stops', () => {
 test('what a dead thread had goes to the others', async () => {
   const { handOff, mechanism, words } = child()
   for (const thread of [0, 1]) handOff.becomeIdle(thread, 1)
-  handOff.setBatch(0, 8)
   handOff.offer(listener, [10])
   assert.is(handOff.takeWhenWoken(0), 10)
   handOff.becomeOpen(0)
@@ -289,7 +277,6 @@ test('what a dead thread had goes to the others', async () => {
   assert.is(openBits(words), 0)
   assert.is(wakes(words, 1), 1, 'somebody else is woken for it')
   assert.is(handOff.takeWhenWoken(1), 10)
-  assert.is(words[threadWord(0, ThreadWord.batch)], 1)
 })
 
 test('the wake-up of a dead thread goes to another one', async () => {
