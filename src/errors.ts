@@ -23,6 +23,8 @@ const messages = {
     `${address} may not be bound by this user; ports below 1024 need root or CAP_NET_BIND_SERVICE, a unix path needs write permission in its folder.`,
   FT_ERR_ADDRESS_NOT_LOCAL: (address: string) =>
     `${address} is not an address of this machine; give one that an interface here has, or listen on a port alone.`,
+  FT_ERR_ADDRESS_INHERITED: (address: string, why: string) =>
+    `${address} can't be served: ${why}; give a listening stream socket (TCP or unix) that this process has inherited.`,
   FT_ERR_SOCKET_PATH: (path: string, why: string) =>
     `unix:${path} can't be bound: ${why}; choose a path of at most 107 bytes in an existing folder, where no other file stands.`,
   FT_ERR_ADMIN: (address: string, why: string) =>

@@ -1,10 +1,18 @@
-import { closeSync, lstatSync, type Stats, statSync, unlinkSync } from 'node:fs'
+import { closeSync, lstatSync, type Stats, unlinkSync } from 'node:fs'
 import type { Address } from '../address.js'
 import { fail } from '../errors.js'
 import type { HandlerKind } from '../messages.js'
+import { setCloseOnExec, setNonBlocking } from '../sys/descriptor.js'
 import { systemErrorName } from '../sys/libc.js'
-import type { SocketAddress } from '../sys/sockaddr.js'
-import { acceptQueue, boundAddress, deferAccept, openListener } from '../sys/socket.js'
+import { addressText, type SocketAddress } from '../sys/sockaddr.js'
+import {
+  acceptQueue,
+  boundAddress,
+  changeBacklog,
+  deferAccept,
+  openListener,
+  whyNotListening,
+} from '../sys/socket.js'
 import { resolveHost } from './resolve-host.js'
 import { claimUnixPath } from './unix-path.js'
 
@@ -16,19 +24,54 @@ export interface ListenerOptions {
   readonly ipv6Only: boolean
 }
 
+export interface AdoptOptions {
+  /** How the user calls it, for errors: `fd:3`, `systemd`. */
+  readonly origin: string
+  /** Without it, the queue stays as long as whoever made the socket has made it. */
+  readonly backlog?: number
+  /** A unix path is removed when the listener closes. Only for who took it over from the pool that made it. */
+  readonly ownsPath: boolean
+}
+
 /** A bound, listening socket of the parent, which never accepts from it. */
 export class Listener {
   readonly fd: number
   readonly #address: SocketAddress
   readonly #limit: number
   /** Of a unix path: which file is ours to remove. */
-  readonly #file: Stats | undefined
+  #file: Stats | undefined
 
-  private constructor(fd: number, backlog: number) {
+  private constructor(
+    fd: number,
+    address: SocketAddress,
+    limit: number | undefined,
+    ownsPath: boolean,
+  ) {
     this.fd = fd
-    this.#limit = backlog
-    this.#address = boundAddress(fd)
-    this.#file = this.#address.family === 'unix' ? statSync(this.#address.path) : undefined
+    this.#address = address
+    this.#limit = limit ?? 0
+    if (ownsPath && address.family === 'unix')
+      this.#file = lstatSync(address.path, { throwIfNoEntry: false })
+  }
+
+  /**
+   * Takes over a socket of this process that listens already. It becomes non-blocking, for everybody who shares it, and
+   * closed on exec; `close()` closes it.
+   * @throws FT_ERR_ADDRESS_INHERITED for a descriptor that is no such socket; it stays as it was then
+   */
+  static adopt(fd: number, { origin, backlog, ownsPath }: AdoptOptions): Listener {
+    const why = whyNotListening(fd)
+    if (why !== undefined)
+      throw fail('FT_ERR_ADDRESS_INHERITED', [origin, `descriptor ${fd}: ${why}`])
+    const address = boundAddress(fd)
+    if (address === undefined) {
+      const foreign = `descriptor ${fd}: it is neither of TCP nor a unix socket`
+      throw fail('FT_ERR_ADDRESS_INHERITED', [origin, foreign])
+    }
+    setCloseOnExec(fd)
+    setNonBlocking(fd)
+    if (backlog !== undefined) changeBacklog(fd, backlog)
+    return new Listener(fd, address, backlog, ownsPath)
   }
 
   /**
@@ -37,34 +80,39 @@ export class Listener {
    *   FT_ERR_SOCKET_PATH, or FT_ERR_SYSTEM for what the system says beside those; nothing stays bound then
    */
   static async open(address: Address, options: ListenerOptions): Promise<Listener> {
+    const origin = nameOf(address)
     try {
-      if (address.kind === 'unix') {
-        const fd = await claimUnixPath(address.path, () =>
-          openListener({ family: 'unix', path: address.path }, options),
-        )
-        return new Listener(fd, options.backlog)
-      }
-      return new Listener(await openTcp(address.host, address.port, options), options.backlog)
+      const fd =
+        address.kind === 'unix'
+          ? await claimUnixPath(address.path, () =>
+              openListener({ family: 'unix', path: address.path }, options),
+            )
+          : await openTcp(address.host, address.port, options)
+      return Listener.adopt(fd, { origin, backlog: options.backlog, ownsPath: true })
     } catch (error) {
-      throw explain(error, nameOf(address))
+      throw explain(error, origin)
     }
   }
 
   /** `http://127.0.0.1:8080`, `tcp://[::1]:9000` or `unix:/run/app.sock`. */
   name(kind: HandlerKind): string {
-    if (this.#address.family === 'unix') return `unix:${this.#address.path}`
-    const { family, host, port } = this.#address
-    return `${kind === 'http' ? 'http' : 'tcp'}://${family === 6 ? `[${host}]` : host}:${port}`
+    const text = addressText(this.#address)
+    if (!this.#isTcp) return text
+    return `${kind === 'http' ? 'http' : 'tcp'}://${text}`
+  }
+
+  get #isTcp(): boolean {
+    return this.#address.family === 4 || this.#address.family === 6
   }
 
   /** Has the kernel keep connections until their first bytes are there. Only where the client speaks first. */
   deferAccept(): void {
-    if (this.#address.family !== 'unix') deferAccept(this.fd, DEFER_ACCEPT_SECONDS)
+    if (this.#isTcp) deferAccept(this.fd, DEFER_ACCEPT_SECONDS)
   }
 
   /** Connections that wait to be accepted, as far as the system tells. */
   get backlog(): { length: number; limit: number } {
-    const queue = this.#address.family === 'unix' ? undefined : acceptQueue(this.fd)
+    const queue = this.#isTcp ? acceptQueue(this.fd) : undefined
     return queue ?? { length: 0, limit: this.#limit }
   }
 
@@ -72,6 +120,11 @@ export class Listener {
   close(): void {
     closeSync(this.fd)
     this.removePath()
+  }
+
+  /** The unix path is another's from now on, who has adopted the socket, and stays when this one closes. */
+  leavePath(): void {
+    this.#file = undefined
   }
 
   /** For a listener whose descriptor somebody else has closed. */

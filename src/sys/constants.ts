@@ -8,6 +8,8 @@ interface Constants {
   readonly SOCK_CLOEXEC: number
   readonly SOL_SOCKET: number
   readonly SO_REUSEADDR: number
+  readonly SO_TYPE: number
+  readonly SO_ACCEPTCONN: number
   readonly IPV6_V6ONLY: number
   /** Linux only: wake the accepting side when data arrives, not when the handshake ends. */
   readonly TCP_DEFER_ACCEPT: number | undefined
@@ -26,6 +28,8 @@ const linux: Constants = {
   SOCK_CLOEXEC: 0o2000000,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
+  SO_TYPE: 3,
+  SO_ACCEPTCONN: 30,
   IPV6_V6ONLY: 26,
   TCP_DEFER_ACCEPT: 9,
   TCP_INFO: 11,
@@ -40,6 +44,8 @@ const darwin: Constants = {
   SOCK_CLOEXEC: 0,
   SOL_SOCKET: 0xffff,
   SO_REUSEADDR: 4,
+  SO_TYPE: 0x1008,
+  SO_ACCEPTCONN: 2,
   IPV6_V6ONLY: 27,
   TCP_DEFER_ACCEPT: undefined,
   TCP_INFO: undefined,

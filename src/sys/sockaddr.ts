@@ -1,10 +1,11 @@
 import { AF_INET, AF_UNIX, constants } from './constants.js'
 import { check, declare } from './libc.js'
 
-/** Where a socket is bound: an IP address and port, or a path. */
+/** Where a socket is bound: an IP address and port, a path, or (Linux) a name that is in no file system. */
 export type SocketAddress =
   | { readonly family: 4 | 6; readonly host: string; readonly port: number }
   | { readonly family: 'unix'; readonly path: string }
+  | { readonly family: 'abstract'; readonly name: string }
 
 const inet_pton = declare<[number, string, Uint8Array]>(
   'int inet_pton(int family, const char *text, void *binary)',
@@ -21,6 +22,21 @@ const IPV4_BYTES = 16
 const IPV6_BYTES = 28
 const UNIX_PATH_OFFSET = 2
 
+/** `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/app.sock` or `unix:@app`. */
+export function addressText(address: SocketAddress): string {
+  switch (address.family) {
+    case 'unix':
+      return `unix:${address.path}`
+    case 'abstract':
+      // A name may hold zeros; they are shown like the first one, as ss(8) does.
+      return `unix:@${address.name.replaceAll('\0', '@')}`
+    case 4:
+      return `${address.host}:${address.port}`
+    case 6:
+      return `[${address.host}]:${address.port}`
+  }
+}
+
 /** Lays an address out as the kernel's `struct sockaddr_in`, `sockaddr_in6` or `sockaddr_un`. */
 export function encodeAddress(address: SocketAddress): Uint8Array {
   if (address.family === 'unix') {
@@ -28,6 +44,13 @@ export function encodeAddress(address: SocketAddress): Uint8Array {
     // The kernel wants the closing zero counted for a path in the file system.
     const bytes = withFamily(AF_UNIX, UNIX_PATH_OFFSET + path.length + 1)
     bytes.set(path, UNIX_PATH_OFFSET)
+    return bytes
+  }
+  if (address.family === 'abstract') {
+    // A zero in front, and none behind: it would belong to the name (unix(7)).
+    const name = Buffer.from(address.name)
+    const bytes = withFamily(AF_UNIX, UNIX_PATH_OFFSET + 1 + name.length)
+    bytes.set(name, UNIX_PATH_OFFSET + 1)
     return bytes
   }
   const family = address.family === 4 ? AF_INET : constants.AF_INET6
@@ -46,13 +69,16 @@ export function encodeAddress(address: SocketAddress): Uint8Array {
   return bytes
 }
 
-/** Reads what `getsockname` wrote. */
-export function decodeAddress(bytes: Uint8Array, length: number): SocketAddress {
+/** Reads what `getsockname` wrote; `undefined` for a family that is none of ours. */
+export function decodeAddress(bytes: Uint8Array, length: number): SocketAddress | undefined {
   const family = constants.addressHasLength ? bytes[1] : bytes[0]
   if (family === AF_UNIX) {
     const path = Buffer.from(bytes.subarray(UNIX_PATH_OFFSET, length)).toString()
+    if (process.platform === 'linux' && path.startsWith('\0'))
+      return { family: 'abstract', name: path.slice(1) }
     return { family: 'unix', path: path.replace(/\0+$/, '') }
   }
+  if (family !== AF_INET && family !== constants.AF_INET6) return undefined
   const port = ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0)
   const isV4 = family === AF_INET
   const binary = isV4 ? bytes.subarray(4, 8) : bytes.subarray(8, 24)

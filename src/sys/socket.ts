@@ -1,8 +1,15 @@
 import { closeSync } from 'node:fs'
+import { constants as osConstants } from 'node:os'
 import { AF_INET, AF_UNIX, constants, IPPROTO_IPV6, IPPROTO_TCP, SOCK_STREAM } from './constants.js'
 import { setCloseOnExec, setNonBlocking } from './descriptor.js'
 import { check, declare, declareOptional, errno } from './libc.js'
-import { decodeAddress, encodeAddress, MAX_ADDRESS_BYTES, type SocketAddress } from './sockaddr.js'
+import {
+  addressText,
+  decodeAddress,
+  encodeAddress,
+  MAX_ADDRESS_BYTES,
+  type SocketAddress,
+} from './sockaddr.js'
 
 const socket = declare<[number, number, number]>('int socket(int domain, int type, int protocol)')
 const bind = declare<[number, Uint8Array, number]>(
@@ -28,9 +35,16 @@ const accept = declare<[number, null, null]>('int accept(int fd, void *address, 
 
 const ACCEPT_FLAGS = constants.SOCK_NONBLOCK | constants.SOCK_CLOEXEC
 
+const domains: Readonly<Record<SocketAddress['family'], number>> = {
+  4: AF_INET,
+  6: constants.AF_INET6,
+  unix: AF_UNIX,
+  abstract: AF_UNIX,
+}
+
 /** A new stream socket, non-blocking and closed on exec. */
 export function openStreamSocket(family: SocketAddress['family']): number {
-  const domain = family === 'unix' ? AF_UNIX : family === 4 ? AF_INET : constants.AF_INET6
+  const domain = domains[family]
   const fd = check(socket(domain, SOCK_STREAM | ACCEPT_FLAGS, 0), 'socket', `family ${family}`)
   if (ACCEPT_FLAGS === 0) {
     setNonBlocking(fd)
@@ -53,14 +67,14 @@ export interface ListenOptions {
 export function openListener(address: SocketAddress, options: ListenOptions): number {
   const fd = openStreamSocket(address.family)
   try {
-    if (address.family !== 'unix')
+    if (address.family === 4 || address.family === 6)
       setOption(fd, constants.SOL_SOCKET, constants.SO_REUSEADDR, 1, 'SO_REUSEADDR')
     if (address.family === 6)
       setOption(fd, IPPROTO_IPV6, constants.IPV6_V6ONLY, options.ipv6Only ? 1 : 0, 'IPV6_V6ONLY')
     const bytes = encodeAddress(address)
-    const name = address.family === 'unix' ? address.path : address.host
-    check(bind(fd, bytes, bytes.length), 'bind', name)
-    check(listen(fd, options.backlog), 'listen', name)
+    const context = addressText(address)
+    check(bind(fd, bytes, bytes.length), 'bind', context)
+    check(listen(fd, options.backlog), 'listen', context)
     return fd
   } catch (error) {
     closeSync(fd)
@@ -68,8 +82,29 @@ export function openListener(address: SocketAddress, options: ListenOptions): nu
   }
 }
 
-/** Where the socket is bound in fact: the port that the kernel chose for port 0. */
-export function boundAddress(fd: number): SocketAddress {
+/** Changes the length of the kernel's queue of a socket that listens already; what waits in it stays. */
+export function changeBacklog(fd: number, backlog: number): void {
+  check(listen(fd, backlog), 'listen', `descriptor ${fd}`)
+}
+
+/**
+ * What a descriptor is to a server: `undefined` for a listening stream socket, else what is wrong with it, in words
+ * that go on from "descriptor 3: ".
+ */
+export function whyNotListening(fd: number): string | undefined {
+  const type = integerOption(fd, constants.SO_TYPE)
+  if (type === undefined)
+    return errno() === osConstants.errno.ENOTSOCK ? 'it is not a socket' : 'it is not open'
+  if (type !== SOCK_STREAM) return 'it is not a stream socket'
+  if (integerOption(fd, constants.SO_ACCEPTCONN) === 0) return 'it does not listen'
+  return undefined
+}
+
+/**
+ * Where the socket is bound in fact: the port that the kernel chose for port 0. `undefined` for a socket that is neither
+ * of the internet nor of this machine (vsock, Bluetooth).
+ */
+export function boundAddress(fd: number): SocketAddress | undefined {
   const bytes = new Uint8Array(MAX_ADDRESS_BYTES)
   const length = new Uint32Array([bytes.length])
   check(getsockname(fd, bytes, length), 'getsockname', `descriptor ${fd}`)
@@ -118,4 +153,12 @@ export function acceptConnection(listener: number): number {
 
 function setOption(fd: number, level: number, name: number, value: number, label: string): void {
   check(setsockopt(fd, level, name, new Int32Array([value]), 4), 'setsockopt', label)
+}
+
+/** Of the level SOL_SOCKET; `undefined` with the reason in `errno()`. */
+function integerOption(fd: number, name: number): number | undefined {
+  const value = new Uint8Array(4)
+  const length = new Uint32Array([value.length])
+  if (getsockopt(fd, constants.SOL_SOCKET, name, value, length) !== 0) return undefined
+  return new Int32Array(value.buffer)[0]
 }
