@@ -11,6 +11,8 @@ const messages = {
     `${name}: ${show(given)} was given; allowed is ${allowed}.`,
   FT_ERR_OPTION_UNKNOWN: (name: string, known: readonly string[]) =>
     `${name}: there is no such option; known are ${known.join(', ')}.`,
+  FT_ERR_OPTION_FIXED: (name: string, now: unknown, given: unknown) =>
+    `${name}: a running pool can't change it from ${show(now)} to ${show(given)}; everything is as before the reload. Start a new parent instead (upgrade).`,
   FT_ERR_CONFIG: (path: string, why: string) =>
     `The configuration file ${path} can't be used: ${why}. It must be a module whose default export is an object of options.`,
   FT_ERR_ADDRESS: (given: unknown) =>
@@ -51,6 +53,10 @@ const messages = {
     `Its event loop has not turned for ${ms} ms (blockedTimeout)${request === '' ? '' : `; the last thing it began was ${request}`}.`,
   FT_ERR_DRAIN_TIMEOUT: (what: string, ms: number) =>
     `${what} had not finished its requests after drainTimeout (${ms} ms) and was cut off.`,
+  FT_ERR_RELOAD: (why: string) =>
+    `The reload failed: the first process of the new generation ${why}. The old generation goes on.`,
+  FT_ERR_RELOAD_HALFWAY: (replaced: number, old: number) =>
+    `The reload stopped halfway, since processes failed to start again and again: ${replaced} were replaced, ${old} go on with the old generation. Mend what they fail of, and reload again.`,
   FT_ERR_CLOSED: (what: string) =>
     `${what} is not possible: the pool is closing or closed; create a new one.`,
   FT_ERR_LOCK_HELD: (owner: number) =>

@@ -35,6 +35,8 @@ export interface StartChild {
   readonly generation: number
   readonly handler: string
   readonly threads: Range
+  /** How many to begin with, within `threads`. */
+  readonly firstThreads: number
   /** Of the whole pool. */
   readonly spares: Range
   /** When a thread is replaced; 0 for never. */
@@ -93,6 +95,11 @@ export interface ChildFailed {
   readonly error: SerializedError
 }
 
+/** Somebody else than the parent has told the child to leave; it accepts no more. */
+export interface ChildLeaving {
+  readonly type: 'leaving'
+}
+
 /** Everything is finished; the child leaves with status 0. */
 export interface ChildDrained {
   readonly type: 'drained'
@@ -117,6 +124,7 @@ export interface ChildAlive {
 export type ChildMessage =
   | ChildReady
   | ChildFailed
+  | ChildLeaving
   | ChildDrained
   | ChildPressure
   | ChildDecision

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { defaultSizes, measureMachine } from './default-sizes.js'
 import { fail } from './errors.js'
@@ -20,6 +21,8 @@ interface OptionMeta {
   readonly placeholder?: string
   /** The command line may give it several times. */
   readonly repeatable?: boolean
+  /** It is settled when the pool starts, so a reload can't change it. */
+  readonly fixed?: boolean
 }
 
 function option<T extends z.ZodType>(schema: T, meta: OptionMeta): T {
@@ -69,6 +72,7 @@ export const schema = z.strictObject({
       .union([address.transform((one) => [one]), z.array(address).min(1).max(64)])
       .default(['127.0.0.1:8080']),
     {
+      fixed: true,
       allowed: 'an address or a list of up to 64: PORT, HOST:PORT, [V6]:PORT or unix:PATH',
       meaning: 'where to listen; a PORT alone is on every interface (default 127.0.0.1:8080)',
       placeholder: 'ADDRESS',
@@ -117,12 +121,14 @@ export const schema = z.strictObject({
     placeholder: 'BYTES',
   }),
   acceptMutex: option(z.enum(['auto', 'flock', 'fcntl', 'none']).default('auto'), {
+    fixed: true,
     allowed: "'auto', 'flock' or, on Linux, 'fcntl' or 'none'",
     meaning:
       'how processes take turns to accept: a file lock, none (the kernel wakes one), or auto (default): none for one listener and few processes',
     placeholder: 'auto|flock|fcntl|none',
   }),
   acceptPermits: option(z.int().min(1).max(MAX_PERMITS).default(1), {
+    fixed: true,
     allowed: `a whole number from 1 to ${MAX_PERMITS}`,
     meaning: 'processes that may accept at the same time, with an accept mutex (default: 1)',
     placeholder: 'N',
@@ -153,18 +159,45 @@ export const schema = z.strictObject({
     meaning: 'ms a process may take to load the handler (default: 30000)',
     placeholder: 'MS',
   }),
+  preStopDelay: option(milliseconds.default(0), {
+    allowed: MS,
+    meaning:
+      'ms between the word that the pool is draining (/ready) and the end of serving (default: 0)',
+    placeholder: 'MS',
+  }),
+  reloadBatch: option(
+    z
+      .int()
+      .min(1)
+      .max(MAX_PROCESSES / 2)
+      .default(1),
+    {
+      allowed: `a whole number from 1 to ${MAX_PROCESSES / 2}`,
+      meaning: 'processes that a reload may have above the usual number at a time (default: 1)',
+      placeholder: 'N',
+    },
+  ),
+  canaryTime: option(milliseconds.default(1000), {
+    allowed: MS,
+    meaning:
+      'ms that the first process of a reload must stay up before others follow (default: 1000)',
+    placeholder: 'MS',
+  }),
   admin: option(z.union([z.int().min(0).max(65_535), z.string().min(1)]).optional(), {
+    fixed: true,
     allowed:
       'a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH',
     meaning: 'where to ask how the pool does: /status.json, /live, /ready (default: nowhere)',
     placeholder: 'ADDRESS',
   }),
   backlog: option(z.int().min(1).max(65_535).default(1024), {
+    fixed: true,
     allowed: 'a whole number from 1 to 65535',
     meaning: 'connections that may wait in the kernel per listener (default: 1024)',
     placeholder: 'N',
   }),
   ipv6Only: option(z.boolean().default(false), {
+    fixed: true,
     allowed: 'true or false',
     meaning: 'an IPv6 listener leaves IPv4 clients out',
   }),
@@ -207,6 +240,8 @@ export const schema = z.strictObject({
 export interface PoolOptions extends z.input<typeof schema> {
   /** Closes the pool when it aborts; during the start it makes the start fail. */
   readonly signal?: AbortSignal | undefined
+  /** Asked for the options anew at each reload, as the command does with its configuration file. */
+  readonly reloadOptions?: (() => PoolOptions | Promise<PoolOptions>) | undefined
 }
 
 /** Every option with its value. */
@@ -249,6 +284,19 @@ function headersTimeoutOf(
   if (requestTimeout === 0 || headersTimeout <= requestTimeout) return headersTimeout
   if (given.headersTimeout === undefined) return requestTimeout
   throw refusal('headersTimeout', headersTimeout)
+}
+
+/**
+ * Checks the options that a reload brings.
+ * @throws what `parseOptions` throws, and FT_ERR_OPTION_FIXED for a change that a running pool can't take up
+ */
+export function parseReload(current: Settings, given: unknown): Settings {
+  const next = parseOptions(given)
+  for (const name of optionNames) {
+    if (metaOf(name).fixed !== true || isDeepStrictEqual(next[name], current[name])) continue
+    throw fail('FT_ERR_OPTION_FIXED', [name, current[name], next[name]])
+  }
+  return next
 }
 
 /** What `pool.resize` takes. */

@@ -67,6 +67,19 @@ export interface Decision {
   readonly reason: string
 }
 
+/** How far a reload has come. */
+export interface ReloadProgress {
+  /** The number of the new generation. */
+  readonly generation: number
+  /** On trial is the first new process; the others follow. */
+  readonly phase: 'canary' | 'rolling' | 'done' | 'failed'
+  /** Processes of the old generation that have been replaced, and that still serve. */
+  readonly replaced: number
+  readonly remaining: number
+  /** What has just happened, for people. */
+  readonly step: string
+}
+
 /** What the admin address shows. */
 export interface AdminSource {
   readonly stats: () => Stats

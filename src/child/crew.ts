@@ -62,9 +62,9 @@ export class Crew {
     this.#spares = start.spares
   }
 
-  /** Starts `threads.min` threads; resolves when all have loaded the handler, rejects with the error of one that could not. */
+  /** Starts `firstThreads` threads; resolves when all have loaded the handler, rejects with the error of one that could not. */
   async open(): Promise<HandlerKind> {
-    const first = Array.from({ length: this.#limits.min }, () => this.#startThread())
+    const first = Array.from({ length: this.#start.firstThreads }, () => this.#startThread())
     const kinds = await Promise.all(first.map(({ ready }) => ready))
     for (const thread of first) this.#keep(thread)
     return kinds[0] ?? 'http'

@@ -53,4 +53,7 @@ process.on('message', (message: ParentMessage) => {
 // The parent is gone, and so will be all its children: finish and leave.
 process.on('disconnect', () => void leave(true))
 // Sent to this child alone, it means the same; the parent replaces the child if the pool goes on.
-process.on('SIGTERM', () => void leave(false))
+process.on('SIGTERM', () => {
+  void send({ type: 'leaving' })
+  void leave(false)
+})

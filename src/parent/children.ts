@@ -3,12 +3,15 @@ import { fail } from '../errors.js'
 import type { HandlerKind, Range } from '../messages.js'
 import { count } from '../sync/bits.js'
 import { MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
-import type { Scoreboard, Totals } from '../sync/scoreboard.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
 import { decideProcesses, type ProcessSituation } from './decide-processes.js'
 import { describeDeath } from './describe-death.js'
-import { type Exit, ForkedChild, type Inheritance, type StartTerms } from './forked-child.js'
-import { processUsage } from './process-usage.js'
+import { type Exit, ForkedChild, type Inheritance } from './forked-child.js'
+import type { Generation } from './generation.js'
+import { Ledger } from './ledger.js'
+import { findRecyclable } from './recyclable.js'
 import { StartLimit } from './start-limit.js'
+import { StuckWatch } from './stuck-watch.js'
 
 /** How often the parent looks at the size of the pool when nothing makes it look earlier. */
 const LOOK_EVERY_MS = 1000
@@ -20,13 +23,6 @@ const LONGEST_RESTART_MS = 10_000
 const LONGEST_RESTART_OF_READY_MS = 1000
 /** A child that has lived this long was not a failed start. */
 const SETTLED_MS = 10_000
-
-/** Connections that wait for so long although threads idle have been overlooked by somebody. */
-const STUCK_MS = 1000
-/** Whoever gives no sign of life for so long after being asked is taken for stopped. */
-const SILENT_MS = 2000
-/** With all threads busy connections may rightly wait, and a child that is short of CPU time may be slow to answer. */
-const SILENT_WHEN_BUSY_MS = 10_000
 
 export interface ChildrenEvents {
   ready: [ForkedChild]
@@ -40,10 +36,7 @@ export interface ChildrenEvents {
 
 export interface ChildrenOptions {
   readonly inheritance: Inheritance
-  readonly terms: Omit<StartTerms, 'slot' | 'generation' | 'threads' | 'spares'>
-  readonly startTimeout: number
-  readonly drainTimeout: number
-  readonly recycle: { readonly lifetime: number; readonly rss: number }
+  readonly scoreboard: Scoreboard
   /** Connections that wait in all backlogs. */
   readonly backlog: () => number
 }
@@ -54,13 +47,31 @@ export interface Sizes {
   readonly spares: Range
 }
 
+/** A child takes the place of another one. */
+export interface Replacement {
+  readonly generation: Generation
+  readonly sizes: Sizes
+  readonly reason: string
+  /** What the successor must pass, once it is ready, before the other one leaves. */
+  readonly proof?: (successor: ForkedChild) => Promise<void>
+}
+
+/** A child that has been forked, and what becomes of it. */
+interface Start {
+  readonly child: ForkedChild
+  readonly ready: Promise<HandlerKind>
+}
+
 /** The children of the pool: as many as the spares ask for, within the limits, and each that dies replaced. */
 export class Children extends EventEmitter<ChildrenEvents> {
-  readonly #options: ChildrenOptions
+  readonly #inheritance: Inheritance
   readonly #scoreboard: Scoreboard
+  readonly #backlog: () => number
   readonly #bySlot = new Map<number, ForkedChild>()
   readonly #startLimit = new StartLimit()
-  readonly #generation = 0
+  readonly #stuckWatch: StuckWatch
+  readonly #ledger: Ledger
+  #generation: Generation
   #sizes: Sizes
   #looks: NodeJS.Timeout | undefined
   #restartMs = SHORTEST_RESTART_MS
@@ -71,24 +82,25 @@ export class Children extends EventEmitter<ChildrenEvents> {
   #surplusSince: number | undefined
   #lastRound = 0
   #backloggedLooks = 0
-  /** Since when connections have waited, and since when they have although threads idle. */
-  #waitingSince: number | undefined
-  #stuckSince: number | undefined
-  /** The child that is being replaced for its age or size. */
-  #recycled: ForkedChild | undefined
+  /** Children whose successor has been started: it counts in their place. */
+  readonly #replaced = new Set<ForkedChild>()
   /** Why the parent has killed a child; its death is reported with that. */
   readonly #condemned = new WeakMap<ForkedChild, Error>()
   #isLeaving = false
-  #deaths = 0
-  #threadDeaths = 0
-  /** What children did that are gone. */
-  readonly #past: Totals = { accepted: 0, requests: 0, errors: 0 }
 
-  constructor(options: ChildrenOptions, sizes: Sizes, scoreboard: Scoreboard) {
+  constructor(options: ChildrenOptions, generation: Generation, sizes: Sizes) {
     super()
-    this.#options = options
-    this.#sizes = sizes
+    const { inheritance, scoreboard, backlog } = options
+    this.#inheritance = inheritance
     this.#scoreboard = scoreboard
+    this.#backlog = backlog
+    this.#generation = generation
+    this.#sizes = sizes
+    this.#ledger = new Ledger(scoreboard)
+    this.#stuckWatch = new StuckWatch(scoreboard, {
+      condemn: (child, reason) => this.#condemn(child, reason),
+      passOn: () => this.emit('stuck'),
+    })
   }
 
   get all(): readonly ForkedChild[] {
@@ -99,21 +111,17 @@ export class Children extends EventEmitter<ChildrenEvents> {
     return this.#sizes
   }
 
-  get deaths(): number {
-    return this.#deaths
+  /** What new children run with. */
+  get generation(): Generation {
+    return this.#generation
   }
 
-  get threadDeaths(): number {
-    let deaths = this.#threadDeaths
-    for (const slot of this.#bySlot.keys()) deaths += this.#scoreboard.field(slot, 'threadDeaths')
-    return deaths
+  get isLeaving(): boolean {
+    return this.#isLeaving
   }
 
-  /** What all children did so far. */
-  get totals(): Readonly<Totals> {
-    const sum = { ...this.#past }
-    for (const slot of this.#bySlot.keys()) add(sum, this.#scoreboard.totals(slot))
-    return sum
+  get ledger(): Ledger {
+    return this.#ledger
   }
 
   /**
@@ -128,7 +136,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       `start ${plural(min, 'process')}`,
       'processes.min at the start of the pool',
     )
-    const kinds = await Promise.all(Array.from({ length: min }, () => this.#start()))
+    const kinds = await Promise.all(Array.from({ length: min }, () => this.#start().ready))
     if (!this.#isLeaving) this.#looks = setInterval(() => this.look(), LOOK_EVERY_MS)
     return kinds[0] ?? 'http'
   }
@@ -141,18 +149,58 @@ export class Children extends EventEmitter<ChildrenEvents> {
     this.look()
   }
 
+  /** From now on new children are of this generation; those of the old one stay until they are replaced. */
+  advance(generation: Generation, sizes: Sizes): void {
+    this.#generation = generation
+    this.resize(sizes)
+  }
+
+  /**
+   * Starts a successor, has it pass its proof, and retires `old`. Resolves with the kind of the handler when `old` is gone.
+   * If the successor fails, `old` stays. Without an `old` it is one child more.
+   * @throws what a start throws, and what the proof throws
+   */
+  async replace(old: ForkedChild | undefined, replacement: Replacement): Promise<HandlerKind> {
+    const { generation, sizes, reason, proof } = replacement
+    const gone = old === undefined ? undefined : untilGone(old)
+    if (old !== undefined) this.#replaced.add(old)
+    void gone?.then(() => this.#forgetReplaced(old))
+    // A child that has grown is followed by one of its size, or the pool would be smaller for a while.
+    const { min, max } = sizes.threads
+    const threads = old === undefined ? min : Math.max(Math.min(this.#threadsOf(old), max), min)
+    const { child, ready } = this.#start(generation, sizes, threads)
+    try {
+      const kind = await ready
+      await proof?.(child)
+      if (old !== undefined) this.#retire(old, reason)
+      await gone
+      return kind
+    } catch (error) {
+      this.#forgetReplaced(old)
+      this.#retire(child, 'it was to replace another one and failed')
+      throw error
+    }
+  }
+
+  /** Has a child leave that needs no successor. Resolves when it is gone. */
+  async dismiss(child: ForkedChild, reason: string): Promise<void> {
+    const gone = untilGone(child)
+    this.#retire(child, reason)
+    await gone
+  }
+
   /** Has all leave: they finish what they have, and are killed after `drainTimeout`. Resolves when all are gone. */
-  async leave(): Promise<void> {
+  async leave(emptyBacklog: boolean): Promise<void> {
     this.#isLeaving = true
     clearInterval(this.#looks)
     clearTimeout(this.#delay)
-    const gone = this.all.map((child) => new Promise((resolve) => child.once('exit', resolve)))
+    const gone = this.all.map(untilGone)
     for (const child of this.all) {
       // One that has not served yet has nothing to finish.
       if (child.state === 'starting') child.kill()
-      else child.drain(true)
+      else child.drain(emptyBacklog)
     }
-    const late = setTimeout(() => this.kill(), this.#options.drainTimeout)
+    const late = setTimeout(() => this.kill(), this.#generation.drainTimeout)
     await Promise.all(gone)
     clearTimeout(late)
   }
@@ -168,7 +216,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
     if (this.#isLeaving || this.#looks === undefined) return
     const now = performance.now()
     const { processes: limits, threads, spares } = this.#sizes
-    this.#endStuck(now)
+    const backlog = this.#backlog()
+    this.#stuckWatch.look(this.all, backlog, now)
     const serving = this.#serving()
     const starting = this.all.filter(({ state }) => state === 'starting').length
     // What starts counts as idle: threads of serving children, and those that a starting child will have.
@@ -179,7 +228,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       idle += this.#scoreboard.startingThreads(child.slot)
       growable += Math.max(0, threads.max - child.threads)
     }
-    const isWaiting = idle === 0 && this.#options.backlog() > 0
+    const isWaiting = idle === 0 && backlog > 0
     this.#backloggedLooks = isWaiting ? this.#backloggedLooks + 1 : 0
     if (idle <= spares.max) this.#surplusSince = undefined
     else this.#surplusSince ??= now
@@ -200,7 +249,10 @@ export class Children extends EventEmitter<ChildrenEvents> {
       const granted = this.#startLimit.grant(decision.count, now)
       this.#lastRound = granted
       if (granted > 0) this.emit('decision', `start ${plural(granted, 'process')}`, decision.reason)
-      for (let more = granted; more > 0; more--) this.#startKept()
+      for (let more = granted; more > 0; more--) void this.#startKept()
+    } else if (this.#replaced.size > 0) {
+      // The successor that proves itself must not go, and one replacement at a time is enough.
+      return
     } else if (decision?.action === 'retire') {
       this.#surplusSince = undefined
       const child = this.#bySlot.get(decision.slot)
@@ -209,15 +261,19 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 
   /** Starts one child; from its readiness on it is replaced if it dies. */
-  async #start(): Promise<HandlerKind> {
+  #start(
+    generation = this.#generation,
+    sizes = this.#sizes,
+    firstThreads = sizes.threads.min,
+  ): Start {
     const slot = this.#freeSlot()
-    const { inheritance, terms, startTimeout } = this.#options
-    const { threads, spares } = this.#sizes
+    const { threads, spares } = sizes
     // A child that scribbled over the header must not keep all later ones from starting.
     this.#scoreboard.format()
-    this.#scoreboard.openProcess(slot, threads.min)
-    const generation = this.#generation
-    const child = new ForkedChild(inheritance, { ...terms, threads, spares, slot, generation })
+    this.#scoreboard.openProcess(slot, firstThreads)
+    const { number, terms, startTimeout } = generation
+    const start = { ...terms, generation: number, slot, threads, firstThreads, spares }
+    const child = new ForkedChild(this.#inheritance, start)
     this.#bySlot.set(slot, child)
     child.on('report', (error) => this.emit('report', error))
     child.on('decision', (action, reason) => {
@@ -226,6 +282,12 @@ export class Children extends EventEmitter<ChildrenEvents> {
       this.emit('decision', `child ${child.pid}: ${action}`, reason)
     })
     child.on('pressure', () => this.look())
+    // It was sent a TERM of its own, and is missed.
+    child.on('leaving', () => this.look())
+    return { child, ready: this.#untilReady(child, startTimeout) }
+  }
+
+  async #untilReady(child: ForkedChild, startTimeout: number): Promise<HandlerKind> {
     return await new Promise((resolve, reject) => {
       let isReady = false
       let failure: Error | undefined
@@ -248,11 +310,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
         const death = describeDeath(child, exit, this.#scoreboard)
         this.#forget(child, exit)
         if (!isReady) return reject(failure ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
-        if (hasLeft(child, exit)) {
-          // It was asked to; or it was sent a TERM of its own, and is missed.
-          this.look()
-          return
-        }
+        if (hasLeft(child, exit)) return this.look()
         const reason = this.#condemned.get(child) ?? failure
         if (!this.#isLeaving)
           this.emit('report', fail('FT_ERR_CHILD_DIED', [child.pid, death], reason))
@@ -264,17 +322,19 @@ export class Children extends EventEmitter<ChildrenEvents> {
     })
   }
 
-  /** Starts a child of an open pool: a failure is reported and tried again later. Resolves to whether it is ready. */
-  async #startKept(): Promise<boolean> {
+  /** Starts a child of an open pool: a failure is reported and tried again later. */
+  async #startKept(): Promise<void> {
     try {
-      await this.#start()
-      return true
+      await this.#start().ready
     } catch (error) {
-      if (!this.#isLeaving) this.emit('report', error as Error)
-      const failed = ++this.#failedStarts
-      this.#delayStarts(`${failed} ${failed === 1 ? 'start' : 'starts'} in a row failed`)
-      return false
+      this.#startFailed(error as Error)
     }
+  }
+
+  #startFailed(error: Error): void {
+    if (!this.#isLeaving) this.emit('report', error)
+    const failed = ++this.#failedStarts
+    this.#delayStarts(`${failed} ${failed === 1 ? 'start' : 'starts'} in a row failed`)
   }
 
   /** What dies while a start waits already makes it wait no longer: many that die together do so for one reason. */
@@ -294,7 +354,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     if (child.state !== 'ready') return
     this.emit('decision', `retire child ${child.pid}`, reason)
     child.drain(false)
-    const { drainTimeout } = this.#options
+    const { drainTimeout } = this.#generation
     const late = setTimeout(() => {
       this.#condemn(child, fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${child.pid}`, drainTimeout]))
     }, drainTimeout)
@@ -309,82 +369,48 @@ export class Children extends EventEmitter<ChildrenEvents> {
 
   /** One child at a time goes for its age or the size of its memory; its successor is ready first. */
   #recycleOne(): void {
-    const { lifetime, rss } = this.#options.recycle
-    if (this.#recycled !== undefined || (lifetime === 0 && rss === 0)) return
     if (this.#delay !== undefined) return
-    for (const child of this.all) {
-      if (child.state !== 'ready') continue
-      const age = Date.now() - child.startedAt
-      // Children that started together shall not all go together.
-      const jitter = 1 + (child.pid % 100) / 1000
-      const rssBytes = rss > 0 ? processUsage(child.pid).rssBytes : 0
-      const reason =
-        lifetime > 0 && age >= lifetime * jitter
-          ? `it is ${age} ms old, recycleLifetime is ${lifetime}`
-          : rss > 0 && rssBytes >= rss
-            ? `it has ${rssBytes} bytes in memory, recycleRss is ${rss}`
-            : undefined
-      if (reason === undefined) continue
-      this.#recycled = child
-      this.emit('decision', `recycle child ${child.pid}`, reason)
-      const abandon = (): void => {
-        if (this.#recycled === child) this.#recycled = undefined
-      }
-      child.once('exit', abandon)
-      void this.#startKept().then((isReady) => {
-        if (isReady) this.#retire(child, reason)
-        else abandon()
-      })
-      return
-    }
+    const { recycle } = this.#generation
+    const found = findRecyclable(this.all, recycle, Date.now())
+    if (found === undefined) return
+    const { child, reason } = found
+    this.emit('decision', `recycle child ${child.pid}`, reason)
+    const replacement = { generation: this.#generation, sizes: this.#sizes, reason }
+    this.replace(child, replacement).catch((error) => this.#startFailed(error))
   }
 
-  /**
-   * Connections have waited for a while. If threads idle, either a wake-up went astray with a child that is stopped or
-   * swapped out, or such a child holds the accept mutex; if none idles, every child may be stopped. Each is asked for a
-   * sign of life, and whoever gives none is killed: the kernel then frees the mutex.
-   */
-  #endStuck(now: number): void {
-    const ready = this.all.filter(({ state }) => state === 'ready')
-    const isWaiting = this.#options.backlog() > 0
-    const isAnyIdle = ready.some(({ slot }) => this.#scoreboard.field(slot, 'idleWord') !== 0)
-    this.#waitingSince = isWaiting ? (this.#waitingSince ?? now) : undefined
-    this.#stuckSince = isWaiting && isAnyIdle ? (this.#stuckSince ?? now) : undefined
-    if (this.#waitingSince === undefined || now - this.#waitingSince < STUCK_MS) return
-    const isStuck = this.#stuckSince !== undefined && now - this.#stuckSince >= STUCK_MS
-    if (isStuck) this.emit('stuck')
-    for (const child of ready) {
-      child.ask()
-      if (child.silentMs < (isStuck ? SILENT_MS : SILENT_WHEN_BUSY_MS)) continue
-      this.#condemn(child, fail('FT_ERR_CHILD_STUCK', [child.pid]))
-    }
+  #forgetReplaced(old: ForkedChild | undefined): void {
+    if (old !== undefined) this.#replaced.delete(old)
   }
 
-  /** Without the one that is being replaced: its successor counts in its place. */
+  /** Without those that are being replaced: their successors count in their place. */
   #serving(): ProcessSituation[] {
     const serving: ProcessSituation[] = []
     for (const child of this.all) {
       const { slot, state, startedAt } = child
-      if (state !== 'ready' || child === this.#recycled) continue
-      let threads = 0
+      if (state !== 'ready' || this.#replaced.has(child)) continue
       let inFlight = 0
       let connections = 0
       for (let thread = 0; thread < MAX_THREADS; thread++) {
         const row = this.#scoreboard.readRow(slot, thread)
-        if (row.state !== '.') threads++
         inFlight += row.inFlight
         connections += row.connections
       }
-      serving.push({ slot, threads, inFlight, connections, startedAt })
+      serving.push({ slot, threads: this.#threadsOf(child), inFlight, connections, startedAt })
     }
     return serving
   }
 
+  #threadsOf({ slot }: ForkedChild): number {
+    let threads = 0
+    for (let thread = 0; thread < MAX_THREADS; thread++)
+      if (this.#scoreboard.readRow(slot, thread).state !== '.') threads++
+    return threads
+  }
+
   /** Keeps a gone child's sums and frees its slot. */
   #forget(child: ForkedChild, exit: Exit): void {
-    add(this.#past, this.#scoreboard.totals(child.slot))
-    this.#threadDeaths += this.#scoreboard.field(child.slot, 'threadDeaths')
-    if (!hasLeft(child, exit)) this.#deaths++
+    this.#ledger.close(child.slot, !hasLeft(child, exit))
     this.#scoreboard.closeProcess(child.slot)
     this.#bySlot.delete(child.slot)
     this.emit('exit', child, exit, child.isLeaving)
@@ -396,20 +422,14 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 }
 
+async function untilGone(child: ForkedChild): Promise<void> {
+  if (child.state === 'gone') return
+  await new Promise<void>((resolve) => child.once('exit', () => resolve()))
+}
+
 /** Whether it ended as one does that was asked to leave; one on its leave may die of something else. */
 function hasLeft(child: ForkedChild, exit: Exit): boolean {
   return child.isLeaving && exit.code === 0
-}
-
-function add(sum: Totals, more: Readonly<Totals>): void {
-  sum.accepted += plausible(more.accepted)
-  sum.requests += plausible(more.requests)
-  sum.errors += plausible(more.errors)
-}
-
-/** A child may have written anything; NaN would stay in the sums for ever. */
-function plausible(figure: number): number {
-  return Number.isSafeInteger(figure) && figure > 0 ? figure : 0
 }
 
 function plural(count: number, word: string): string {

@@ -23,6 +23,8 @@ export interface ForkedChildEvents {
   decision: [action: string, reason: string]
   /** Its last idle thread has become busy, and it may start no more. */
   pressure: []
+  /** It leaves, and not because the parent has asked it to. */
+  leaving: []
   exit: [Exit]
 }
 
@@ -154,10 +156,14 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       case 'pressure':
         this.emit('pressure')
         return
-      case 'drained':
-        // Asked by the parent, or by a TERM sent to this child alone.
+      case 'leaving':
+        if (this.#state !== 'ready') return
+        this.#state = 'draining'
         this.#isLeaving = true
-        if (this.#state === 'ready') this.#state = 'draining'
+        this.emit('leaving')
+        return
+      case 'drained':
+        this.#isLeaving = true
         return
       default:
         // 'alive' has said all; and what a child sends is not trusted to be of a known type.

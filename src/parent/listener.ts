@@ -105,9 +105,9 @@ export class Listener {
     return this.#address.family === 4 || this.#address.family === 6
   }
 
-  /** Has the kernel keep connections until their first bytes are there. Only where the client speaks first. */
-  deferAccept(): void {
-    if (this.#isTcp) deferAccept(this.fd, DEFER_ACCEPT_SECONDS)
+  /** Has the kernel keep connections until their first bytes are there, or not. Only where the client speaks first. */
+  deferAccept(isOn: boolean): void {
+    if (this.#isTcp) deferAccept(this.fd, isOn ? DEFER_ACCEPT_SECONDS : 0)
   }
 
   /** Connections that wait to be accepted, as far as the system tells. */

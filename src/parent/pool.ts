@@ -1,16 +1,22 @@
 import { EventEmitter } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { fail } from '../errors.js'
-import type { HandlerKind } from '../messages.js'
+import type { HandlerKind, Range } from '../messages.js'
 import {
   type PoolOptions,
   type PoolSizes,
   parseOptions,
+  parseReload,
   parseSizes,
   type Settings,
 } from '../options.js'
-import type { Decision, OpenAdmin, Stats } from '../stats.js'
+import type { Decision, OpenAdmin, ReloadProgress, Stats } from '../stats.js'
 import { signalEvent } from '../sys/event-descriptor.js'
 import { Children, type Sizes } from './children.js'
+import { createGeneration } from './generation.js'
+import { rollOver } from './reload.js'
+import { ReloadQueue } from './reload-queue.js'
 import { acquireResources, type Resources, releaseResources } from './resources.js'
 import { collectStats } from './stats.js'
 
@@ -34,6 +40,8 @@ export interface PoolEvents {
   child: [ChildInfo]
   /** The pool changes its size, or replaces something for its age: what it does and why. */
   decision: [Decision]
+  /** A reload has come a step further; the last one says `done` or `failed`. */
+  reload: [ReloadProgress]
   /** A child is gone. */
   exit: [ExitInfo]
   /**
@@ -44,77 +52,84 @@ export interface PoolEvents {
 }
 
 /**
- * The states of a pool and the moves between them: one way, never back.
+ * The states of a pool and the moves between them: one way, never back. A pool that is draining says so to those who ask for its
+ * health, and serves as before, for `preStopDelay`; a closing one accepts no more.
  *
- *     starting → serving → closing → closed
- *        └───────────────────^
+ *     starting → serving → draining → closing → closed
+ *        │          └────────────────────^
+ *        └───────────────────────────────^
  */
-type State = 'starting' | 'serving' | 'closing' | 'closed'
+type State = 'starting' | 'serving' | 'draining' | 'closing' | 'closed'
 const moves: Readonly<Record<State, readonly State[]>> = {
   starting: ['serving', 'closing'],
-  serving: ['closing'],
+  serving: ['draining', 'closing'],
+  draining: ['closing'],
   closing: ['closed'],
   closed: [],
 }
 
 /** A running server pool. Made by `createPool`. */
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
-  readonly #settings: Settings
   readonly #resources: Resources
   readonly #children: Children
   readonly #startedAt = Date.now()
-  readonly #generation = 0
+  readonly #reloads: ReloadQueue<Partial<PoolOptions>>
+  /** As the user gave them, so that a reload may change some. */
+  #given: PoolOptions
+  #settings: Settings
   #state: State = 'starting'
   #forgetSignal: () => void = () => undefined
+  /** Ends the wait of `preStopDelay`. */
+  readonly #hurry = new AbortController()
   #kind: HandlerKind = 'http'
   #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
   readonly #admin: ReturnType<OpenAdmin> | undefined
   #closed: Promise<void> | undefined
 
-  private constructor(settings: Settings, resources: Resources, openAdmin: OpenAdmin) {
+  private constructor(
+    given: PoolOptions,
+    settings: Settings,
+    resources: Resources,
+    openAdmin: OpenAdmin,
+  ) {
     super()
+    this.#given = given
     this.#settings = settings
     this.#resources = resources
-    const { listeners, lockFolder, scoreboard, scoreboardFd } = resources
-    const { handler, drainTimeout, startTimeout, execArgv, env, resourceLimits } = settings
+    const { listeners, scoreboard, scoreboardFd, passOn } = resources
     const { processes, threads, spares } = settings
-    const { keepAliveTimeout, headersTimeout, requestTimeout } = settings
+    this.#reloads = new ReloadQueue((changes) => this.#reload(changes))
     this.#children = new Children(
       {
         inheritance: {
           listeners: listeners.map(({ fd }) => fd),
           scoreboard: scoreboardFd,
-          passOn: resources.passOn,
+          passOn,
         },
-        terms: {
-          handler,
-          timeouts: { keepAliveTimeout, headersTimeout, requestTimeout },
-          recycle: { requests: settings.recycleRequests, heap: settings.recycleHeap },
-          blockedTimeout: settings.blockedTimeout,
-          drainTimeout,
-          startTimeout,
-          acceptMutex: resources.mechanism,
-          acceptPermits: settings.acceptPermits,
-          lockFiles: lockFolder.files,
-          lockFolder: lockFolder.path,
-          ...(execArgv === undefined ? {} : { execArgv }),
-          ...(env === undefined ? {} : { env }),
-          ...(resourceLimits === undefined ? {} : { resourceLimits: definedOnly(resourceLimits) }),
-        },
-        startTimeout,
-        drainTimeout,
-        recycle: { lifetime: settings.recycleLifetime, rss: settings.recycleRss },
+        scoreboard,
         backlog: () => listeners.reduce((sum, listener) => sum + listener.backlog.length, 0),
       },
+      createGeneration(0, settings, resources),
       { processes, threads, spares },
-      scoreboard,
     )
-    const passOn = (): void => {
-      if (resources.passOn !== undefined && this.#state !== 'closed') signalEvent(resources.passOn)
+    this.#follow()
+    if (resources.admin !== undefined)
+      this.#admin = openAdmin(resources.admin.fd, {
+        stats: () => this.stats(),
+        notReady: () => this.#notReady(),
+      })
+    process.once('exit', this.#cleanUp)
+  }
+
+  /** Passes on what the children tell. */
+  #follow(): void {
+    const { passOn } = this.#resources
+    const wakeNext = (): void => {
+      if (passOn !== undefined && this.#state !== 'closed') signalEvent(passOn)
     }
-    this.#children.on('stuck', passOn)
+    this.#children.on('stuck', wakeNext)
     // It may have had a wake-up for a connection that still waits.
-    this.#children.on('exit', passOn)
+    this.#children.on('exit', wakeNext)
     this.#children.on('decision', (action, reason) => {
       this.#lastDecision = { at: Date.now(), action, reason }
       this.emit('decision', this.#lastDecision)
@@ -127,20 +142,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#children.on('exit', ({ pid, generation, startedAt }, exit, expected) => {
       this.emit('exit', { pid, generation, ...exit, expected, livedMs: Date.now() - startedAt })
     })
-    if (resources.admin !== undefined)
-      this.#admin = openAdmin(resources.admin.fd, {
-        stats: () => this.stats(),
-        notReady: () => this.#notReady(),
-      })
-    process.once('exit', this.#cleanUp)
   }
 
   /** See `createPool`. */
   static async create(options: PoolOptions, openAdmin: OpenAdmin): Promise<Pool> {
-    const { signal, ...rest } = options
-    const settings = parseOptions(rest)
+    const { signal } = options
+    const settings = parseOptions(plain(options))
     signal?.throwIfAborted()
-    const pool = new Pool(settings, await acquireResources(settings), openAdmin)
+    const pool = new Pool(options, settings, await acquireResources(settings), openAdmin)
     const abort = (): void => void pool.close()
     signal?.addEventListener('abort', abort, { once: true })
     pool.#forgetSignal = () => signal?.removeEventListener('abort', abort)
@@ -169,7 +178,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     if (this.#state === 'closed') throw fail('FT_ERR_CLOSED', ['stats()'])
     return collectStats({
       startedAt: this.#startedAt,
-      generation: this.#generation,
+      generation: this.#children.generation.number,
       kind: this.#kind,
       listeners: this.#resources.listeners,
       children: this.#children,
@@ -190,6 +199,22 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#children.resize({ ...this.#children.sizes, ...parseSizes(sizes) })
   }
 
+  /**
+   * New code and new options, without a connection lost and without ever less capacity: children of a new generation replace
+   * those of the old one, at most `reloadBatch` above the usual number at a time. The first is on trial for `canaryTime`.
+   * What `changes` does not name stays (or is what `reloadOptions` says). Resolves when the last old child has left.
+   *
+   * While one reload runs, the next waits for its end; further calls join the one that waits, with their changes.
+   *
+   * @throws FT_ERR_OPTION, FT_ERR_OPTION_UNKNOWN, FT_ERR_OPTION_FIXED, FT_ERR_HANDLER_NOT_FOUND for wrong options; the handler's error
+   *   (FT_ERR_HANDLER_LOAD, FT_ERR_HANDLER_EXPORT), FT_ERR_CHILD_DIED, FT_ERR_START_TIMEOUT or FT_ERR_RELOAD when the first new
+   *   child fails: the pool is as before then; FT_ERR_RELOAD_HALFWAY when later ones fail; FT_ERR_CLOSED
+   */
+  async reload(changes: Partial<PoolOptions> = {}): Promise<void> {
+    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['reload()'])
+    await this.#reloads.add(changes)
+  }
+
   /** The address that answers how the pool does, if `admin` was given. */
   get adminAddress(): string | undefined {
     return this.#resources.admin?.name('http')
@@ -201,8 +226,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   /**
-   * Stops accepting, finishes the requests in flight and those that wait in the backlog, and takes everything down:
-   * processes, threads, lock file, unix paths. What is not done within `drainTimeout` is cut off.
+   * Says that the pool is draining and serves on for `preStopDelay`; then stops accepting, finishes the requests in flight and those that
+   * wait in the backlog, and takes everything down: processes, threads, lock file, unix paths. What is not done within
+   * `drainTimeout` is cut off.
    */
   async close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -212,6 +238,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   /** Like `close`, without patience: all children are killed. */
   async kill(): Promise<void> {
     const closed = this.close()
+    this.#hurry.abort()
     this.#children.kill()
     await closed
   }
@@ -222,9 +249,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   async #start(): Promise<void> {
     this.#kind = await this.#children.open()
-    // Where the client speaks first, a thread that takes a connection finds its request there.
-    const isDeferred = this.#settings.deferAccept ?? this.#kind === 'http'
-    if (isDeferred) for (const listener of this.#resources.listeners) listener.deferAccept()
+    this.#deferAccept()
     // An abort during the start has moved on to closing.
     if (this.#state !== 'starting') return
     this.#move('serving')
@@ -235,11 +260,64 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     })
   }
 
+  /** Where the client speaks first, a thread that takes a connection finds its request there. */
+  #deferAccept(): void {
+    const isDeferred = this.#settings.deferAccept ?? this.#kind === 'http'
+    for (const listener of this.#resources.listeners) listener.deferAccept(isDeferred)
+  }
+
+  async #reload(changes: Partial<PoolOptions>): Promise<void> {
+    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['reload()'])
+    const number = this.#children.generation.number + 1
+    let last: ReloadProgress = {
+      generation: number,
+      phase: 'canary',
+      replaced: 0,
+      remaining: this.#children.all.length,
+      step: 'reading the options',
+    }
+    const tell = (progress: ReloadProgress): void => {
+      last = progress
+      this.emit('reload', progress)
+    }
+    try {
+      const given = { ...((await this.#given.reloadOptions?.()) ?? this.#given), ...changes }
+      const settings = parseReload(this.#settings, plain(given))
+      const generation = createGeneration(number, settings, this.#resources)
+      const { reloadBatch: batch, canaryTime } = settings
+      const sizes = this.#sizesAfter(settings)
+      const accept = (): void => {
+        this.#given = { ...given, reloadOptions: this.#given.reloadOptions }
+        this.#settings = settings
+      }
+      const terms = { generation, sizes, batch, canaryTime, progress: tell, accept }
+      this.#kind = await rollOver(this.#children, terms)
+      this.#deferAccept()
+      tell({ ...last, phase: 'done', step: 'all processes are of the new generation' })
+    } catch (error) {
+      tell({ ...last, phase: 'failed', step: (error as Error).message })
+      throw error
+    }
+  }
+
+  /** A size that the options don't change stays what `resize` has made of it. */
+  #sizesAfter(next: Settings): Sizes {
+    const { sizes } = this.#children
+    const keep = (name: keyof Sizes): Range =>
+      isDeepStrictEqual(next[name], this.#settings[name]) ? sizes[name] : next[name]
+    return { processes: keep('processes'), threads: keep('threads'), spares: keep('spares') }
+  }
+
   async #close(): Promise<void> {
+    const { preStopDelay } = this.#settings
+    if (this.#state === 'serving' && preStopDelay > 0) {
+      this.#move('draining')
+      await sleep(preStopDelay, undefined, { signal: this.#hurry.signal }).catch(() => undefined)
+    }
     this.#move('closing')
     // First here, then in each child that has emptied the backlog: the last to close makes the kernel refuse.
     for (const listener of this.#resources.listeners) listener.close()
-    await this.#children.leave()
+    await this.#children.leave(true)
     this.#release()
   }
 
@@ -284,7 +362,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 }
 
-function definedOnly(limits: Readonly<Record<string, number | undefined>>): Record<string, number> {
-  const defined = Object.entries(limits).filter(([, limit]) => limit !== undefined)
-  return Object.fromEntries(defined) as Record<string, number>
+/** The options of the schema. */
+function plain({ signal: _, reloadOptions: __, ...options }: PoolOptions): object {
+  return options
 }

@@ -23,7 +23,8 @@ export interface StatsSource {
 /** Puts together what the parent knows and what the scoreboard says. */
 export function collectStats(source: StatsSource): Stats {
   const { children, scoreboard, maxThreads } = source
-  const totals = children.totals
+  const slots = children.all.map(({ slot }) => slot)
+  const totals = children.ledger.totals(slots)
   const processes: ProcessStats[] = []
   const threads = { idle: 0, busy: 0, starting: 0, max: source.maxProcesses * maxThreads }
   let letters = ''
@@ -54,8 +55,8 @@ export function collectStats(source: StatsSource): Stats {
       connections: totals.accepted,
       requests: totals.requests,
       errors: totals.errors,
-      childDeaths: children.deaths,
-      threadDeaths: children.threadDeaths,
+      childDeaths: children.ledger.deaths,
+      threadDeaths: children.ledger.threadDeaths(slots),
       reloads: source.generation,
     },
     threads,
