@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { parseArguments } from './cli/arguments.js'
+import { type Command, parseArguments } from './cli/arguments.js'
 import { loadConfig } from './cli/config.js'
 import { helpText } from './cli/help.js'
 import { print } from './cli/print.js'
@@ -9,6 +9,8 @@ import type { PoolOptions } from './options.js'
 import { requirePlatform } from './platform.js'
 
 const USAGE = new Set(['FT_ERR_USAGE', 'FT_ERR_OPTION', 'FT_ERR_OPTION_UNKNOWN', 'FT_ERR_ADDRESS'])
+
+type ServeCommand = Extract<Command, { action: 'serve' }>
 
 async function main(): Promise<number> {
   requirePlatform()
@@ -24,12 +26,23 @@ async function main(): Promise<number> {
       const { status } = await import('./cli/status.js')
       return await status(command.admin)
     }
+    case 'reload':
+    case 'upgrade':
+    case 'stop': {
+      const { order } = await import('./cli/order.js')
+      return await order(command.action, command.admin)
+    }
     case 'serve': {
-      const config = command.config === undefined ? {} : await loadConfig(command.config)
       const { serve } = await import('./cli/serve.js')
-      return await serve({ ...config, ...command.options } as unknown as PoolOptions)
+      return await serve(() => readOptions(command))
     }
   }
+}
+
+/** Flags win over the configuration file. A reload reads that anew. */
+async function readOptions({ config, options }: ServeCommand): Promise<PoolOptions> {
+  const fromFile = config === undefined ? {} : await loadConfig(config)
+  return { ...fromFile, ...options } as unknown as PoolOptions
 }
 
 function version(): string {

@@ -57,6 +57,7 @@ const messages = {
     `The reload failed: the first process of the new generation ${why}. The old generation goes on.`,
   FT_ERR_RELOAD_HALFWAY: (replaced: number, old: number) =>
     `The reload stopped halfway, since processes failed to start again and again: ${replaced} were replaced, ${old} go on with the old generation. Mend what they fail of, and reload again.`,
+  FT_ERR_UPGRADE: (why: string) => `The upgrade failed: ${why}. This parent goes on.`,
   FT_ERR_CLOSED: (what: string) =>
     `${what} is not possible: the pool is closing or closed; create a new one.`,
   FT_ERR_LOCK_HELD: (owner: number) =>

@@ -80,12 +80,18 @@ export interface ReloadProgress {
   readonly step: string
 }
 
-/** What the admin address shows. */
+/** What the admin address shows, and what it may ask the pool to do. */
 export interface AdminSource {
   readonly stats: () => Stats
   /** Why the pool is not ready for traffic; `undefined` when it is. */
   readonly notReady: () => string | undefined
+  readonly orders: Readonly<Record<OrderName, Order>>
 }
+
+export type OrderName = 'reload' | 'upgrade' | 'stop'
+
+/** Settles when the order is carried out, or with why it can't be; `tell` gets each step, for people. */
+export type Order = (tell: (step: string) => void) => Promise<void>
 
 /** Serves the admin address on a listening descriptor, which belongs to it from then on. */
 export type OpenAdmin = (fd: number, source: AdminSource) => { close(): void }

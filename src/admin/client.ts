@@ -1,6 +1,9 @@
-import { request } from 'node:http'
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
+import { createInterface } from 'node:readline'
 import type { Address } from '../address.js'
-import { fail } from '../errors.js'
+import { deserializeError, fail } from '../errors.js'
+import type { OrderName } from '../stats.js'
+import type { OrderLine } from './order-stream.js'
 
 const PATIENCE_MS = 5000
 
@@ -15,24 +18,75 @@ export async function askAdmin(
   address: Address,
   path: string,
 ): Promise<AdminAnswer> {
-  const target =
-    address.kind === 'unix'
-      ? { socketPath: address.path, headers: { Host: 'localhost' } }
-      : { host: address.host ?? '127.0.0.1', port: address.port }
+  const response = await send(given, address, { path }, (asked) => {
+    asked.setTimeout(PATIENCE_MS, () =>
+      asked.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)),
+    )
+  })
+  return { status: response.statusCode ?? 0, body: await bodyOf(given, response) }
+}
+
+/**
+ * Gives an order to a running pool, passes on its steps, and resolves when it is carried out.
+ * @throws what the order failed of, FT_ERR_ADMIN when nobody answers or the answer breaks off
+ */
+export async function orderAdmin(
+  given: string,
+  address: Address,
+  order: OrderName,
+  tell: (step: string) => void,
+): Promise<void> {
+  const headers = { 'Content-Type': 'application/json' }
+  const response = await send(given, address, { path: `/${order}`, method: 'POST', headers })
+  if (response.statusCode !== 200) {
+    const why = `it answered ${response.statusCode}: ${(await bodyOf(given, response)).trim()}`
+    throw fail('FT_ERR_ADMIN', [given, why])
+  }
+  try {
+    for await (const text of createInterface({ input: response })) {
+      const line = JSON.parse(text) as OrderLine
+      if ('done' in line) return
+      if ('error' in line) throw deserializeError(line.error)
+      tell(line.step)
+    }
+  } catch (error) {
+    if (!response.errored) throw error
+  }
+  throw fail('FT_ERR_ADMIN', [given, 'the pool ended before it had carried out the order'])
+}
+
+async function send(
+  given: string,
+  address: Address,
+  options: RequestOptions,
+  prepare: (request: ClientRequest) => void = () => undefined,
+): Promise<IncomingMessage> {
+  const target = targetOf(given, address)
   return await new Promise((resolve, reject) => {
-    const refused = (error: Error): void =>
-      reject(fail('FT_ERR_ADMIN', [given, error.message], error))
-    const asked = request({ ...target, path, timeout: PATIENCE_MS }, (response) => {
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (text: string) => {
-        body += text
-      })
-      response.on('error', refused)
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+    const asked = request({
+      ...target,
+      ...options,
+      headers: { ...target.headers, ...options.headers },
     })
-    asked.on('timeout', () => asked.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)))
-    asked.on('error', refused)
+    prepare(asked)
+    asked.on('response', resolve)
+    asked.on('error', (error) => reject(fail('FT_ERR_ADMIN', [given, error.message], error)))
     asked.end()
   })
+}
+
+function targetOf(given: string, address: Address): RequestOptions {
+  if (address.kind === 'unix') return { socketPath: address.path, headers: { Host: 'localhost' } }
+  if (address.kind === 'tcp') return { host: address.host ?? '127.0.0.1', port: address.port }
+  throw fail('FT_ERR_ADMIN', [given, 'it is not an address that one can connect to'])
+}
+
+async function bodyOf(given: string, response: IncomingMessage): Promise<string> {
+  let body = ''
+  try {
+    for await (const chunk of response.setEncoding('utf8')) body += chunk
+  } catch (error) {
+    throw fail('FT_ERR_ADMIN', [given, (error as Error).message], error)
+  }
+  return body
 }

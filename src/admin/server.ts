@@ -1,16 +1,22 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AdminSource } from '../stats.js'
+import type { AdminSource, OrderName } from '../stats.js'
+import { streamOrder } from './order-stream.js'
 
 /**
  * The admin address, answered by the parent, so also when every worker thread is stuck:
  *
- *     /status.json   the object of `pool.stats()`
- *     /live          200 as long as the parent runs
- *     /ready         200 when the pool serves, else 503 and why not
+ *     GET  /status.json   the object of `pool.stats()`
+ *     GET  /live          200 as long as the parent runs
+ *     GET  /ready         200 when the pool serves, else 503 and why not
+ *     POST /reload        carries it out and tells its steps: see `order-stream.ts`
+ *     POST /upgrade
+ *     POST /stop
  */
 export class AdminServer {
   readonly #server: Server
   readonly #source: AdminSource
+  /** Orders whose last line is not written yet. */
+  readonly #orders = new Set<Promise<void>>()
 
   /** `fd` is a listening socket, which belongs to the server from now on. */
   constructor(fd: number, source: AdminSource) {
@@ -21,13 +27,21 @@ export class AdminServer {
     this.#server.unref()
   }
 
+  /** Accepts no more. Whoever has given an order, such as the one to stop, still gets its last line. */
   close(): void {
     this.#server.close()
-    this.#server.closeAllConnections()
+    void Promise.all(this.#orders).then(() => this.#server.closeAllConnections())
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const { status, body, type } = this.#answerTo(request)
+    const answer = this.#answerTo(request)
+    if ('order' in answer) {
+      const carriedOut = streamOrder(response, this.#source.orders[answer.order])
+      this.#orders.add(carriedOut)
+      void carriedOut.then(() => this.#orders.delete(carriedOut))
+      return
+    }
+    const { status, body, type } = answer
     response.writeHead(status, {
       'Content-Type': type ?? 'text/plain; charset=utf-8',
       'Content-Length': Buffer.byteLength(body),
@@ -36,12 +50,19 @@ export class AdminServer {
     response.end(body)
   }
 
-  #answerTo(request: IncomingMessage): Answer {
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return { status: 405, body: 'only GET is answered here\n' }
+  #answerTo(request: IncomingMessage): Answer | { readonly order: OrderName } {
+    const { method, url = '' } = request
     // A web page must not read this by a name that its owner lets point to this machine.
     if (!isLocalName(request)) return { status: 403, body: 'ask for localhost\n' }
-    switch (request.url) {
+    if (url === '/reload' || url === '/upgrade' || url === '/stop') {
+      if (method !== 'POST') return { status: 405, body: `${url} is an order: POST it\n` }
+      return isFromPage(request)
+        ? { status: 403, body: 'orders are JSON, and not from a web page\n' }
+        : { order: url.slice(1) as OrderName }
+    }
+    if (method !== 'GET' && method !== 'HEAD')
+      return { status: 405, body: 'only GET is answered here\n' }
+    switch (url) {
       case '/status.json': {
         const body = `${JSON.stringify(this.#source.stats())}\n`
         return { status: 200, body, type: 'application/json' }
@@ -54,8 +75,11 @@ export class AdminServer {
           ? { status: 200, body: 'ready\n' }
           : { status: 503, body: `${why}\n` }
       }
-      default:
-        return { status: 404, body: 'here are /status.json, /live and /ready\n' }
+      default: {
+        const body =
+          'here are /status.json, /live, /ready and the orders /reload, /upgrade, /stop\n'
+        return { status: 404, body }
+      }
     }
   }
 }
@@ -71,4 +95,12 @@ function isLocalName({ headers, socket }: IncomingMessage): boolean {
   if (socket.remoteAddress === undefined) return true
   const name = (headers.host ?? '').replace(/:\d+$/, '')
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(name)
+}
+
+/**
+ * A page in a browser of this machine can send a POST here, though it can't read the answer. But it can't do so without
+ * an `Origin`, nor with this content type unless it is allowed to, and nobody here answers its question for that.
+ */
+function isFromPage({ headers }: IncomingMessage): boolean {
+  return headers.origin !== undefined || headers['content-type'] !== 'application/json'
 }

@@ -1,13 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LockOwner } from '../sync/child-memory.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { acceptConnection } from '../sys/socket.js'
 
+/** Handshakes that had begun when the parent shut the listeners end within one round trip of their clients. */
+const LAST_HANDSHAKES_MS = 50
+
 /**
- * Accepts what waits in the backlogs until each was seen empty once, for a pool that stops: connections that the
- * kernel has accepted already would be reset when the last descriptor of the listener closes. All children do
- * this at the same time and without the mutex, which only saves needless wake-ups.
+ * Accepts what waits in the backlogs, for a pool that stops: connections that the kernel has accepted already would be reset
+ * when the last descriptor of the listener closes. The parent has shut the listeners before, so nothing comes behind the last
+ * look but what had begun by then. All children do this at the same time and without the mutex, which only saves
+ * needless wake-ups.
  */
 export async function acceptRest(listeners: readonly number[], handOff: HandOff): Promise<void> {
+  await acceptWaiting(listeners, handOff)
+  await sleep(LAST_HANDSHAKES_MS)
+  await acceptWaiting(listeners, handOff)
+}
+
+async function acceptWaiting(listeners: readonly number[], handOff: HandOff): Promise<void> {
   for (const listener of listeners) {
     for (let fd = acceptConnection(listener); fd >= 0; fd = acceptConnection(listener)) {
       await handOff.offerLater(LockOwner.control, fd)

@@ -1,12 +1,13 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { fail } from '../errors.js'
 import { metaOf, type OptionName, optionNames } from '../options.js'
+import type { OrderName } from '../stats.js'
 
 /** What the command line asks for. */
 export type Command =
   | { readonly action: 'help' }
   | { readonly action: 'version' }
-  | { readonly action: 'status'; readonly admin: string }
+  | { readonly action: 'status' | OrderName; readonly admin: string }
   | {
       readonly action: 'serve'
       /** Options as given, to be checked by the schema; those of `config` are not yet in them. */
@@ -24,7 +25,8 @@ export function parseArguments(args: readonly string[]): Command {
   const { values, positionals } = parse(args)
   if (values.help === true) return { action: 'help' }
   if (values.version === true) return { action: 'version' }
-  if (positionals[0] === 'status') return statusCommand(positionals, values.admin)
+  const [first = ''] = positionals
+  if (isCommand(first)) return remoteCommand(first, positionals, values.admin)
   if (positionals.length > 1)
     throw fail('FT_ERR_USAGE', [
       `One handler is expected, but ${positionals.length} were given: ${positionals.join(', ')}.`,
@@ -42,11 +44,22 @@ export function parseArguments(args: readonly string[]): Command {
   return { action: 'serve', options, config: config === undefined ? undefined : String(config) }
 }
 
-/** A handler of that name is given as ./status. */
-function statusCommand(positionals: readonly string[], admin: unknown): Command {
+const COMMANDS = ['status', 'reload', 'upgrade', 'stop'] as const
+type RemoteCommand = (typeof COMMANDS)[number]
+
+function isCommand(word: string): word is RemoteCommand {
+  return (COMMANDS as readonly string[]).includes(word)
+}
+
+/** What is said to a running pool. A handler of such a name is given as ./status. */
+function remoteCommand(
+  action: RemoteCommand,
+  positionals: readonly string[],
+  admin: unknown,
+): Command {
   if (positionals.length > 1 || admin === undefined)
-    throw fail('FT_ERR_USAGE', ['It is: forkthread status --admin ADDRESS'])
-  return { action: 'status', admin: String(admin) }
+    throw fail('FT_ERR_USAGE', [`It is: forkthread ${action} --admin ADDRESS`])
+  return { action, admin: String(admin) }
 }
 
 /** `acceptMutex` → `accept-mutex` */

@@ -1,10 +1,16 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { fail } from '../errors.js'
 
+/** Modules that have been imported here: Node would not read them again, nor what they import. */
+const imported = new Set<string>()
+
 /**
- * The options of a configuration file: the default export of a module. A relative handler is relative to the file.
+ * The options of a configuration file: the default export of a module. A relative handler is relative to the file. Each call
+ * reads the file anew.
  * @throws FT_ERR_CONFIG
  */
 export async function loadConfig(given: string): Promise<Record<string, unknown>> {
@@ -12,7 +18,7 @@ export async function loadConfig(given: string): Promise<Record<string, unknown>
   if (!existsSync(path)) throw fail('FT_ERR_CONFIG', [path, 'there is no such file'])
   let options: unknown
   try {
-    options = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
+    options = await defaultExportOf(pathToFileURL(path).href)
   } catch (error) {
     throw fail(
       'FT_ERR_CONFIG',
@@ -26,6 +32,20 @@ export async function loadConfig(given: string): Promise<Record<string, unknown>
   if (handler === undefined) return rest
   const isPath = typeof handler === 'string' && !handler.startsWith('file:')
   return { ...rest, handler: isPath ? resolve(dirname(path), handler) : handler }
+}
+
+async function defaultExportOf(url: string): Promise<unknown> {
+  if (!imported.has(url)) {
+    imported.add(url)
+    return ((await import(url)) as { default?: unknown }).default
+  }
+  const reader = new Worker(new URL('config-reader.js', import.meta.url), {
+    workerData: url,
+    // As at the start, what the module does to the environment is for the children.
+    env: SHARE_ENV,
+  })
+  const [options] = await once(reader, 'message')
+  return options
 }
 
 function kindOf(value: unknown): string {

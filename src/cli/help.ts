@@ -23,7 +23,11 @@ export function helpText(): string {
 
 ${bold('Usage')}
   forkthread HANDLER [options]
-  forkthread status --admin ADDRESS     what a running pool is doing
+  forkthread status|reload|upgrade|stop --admin ADDRESS
+    status    what a running pool is doing
+    reload    new code and new options, process by process; the old ones go on if the first new one fails
+    upgrade   a new parent (new node, new forkthread) takes over the listeners
+    stop      finish the requests in flight and leave
 
 ${bold('Handler')}
   a module with  export default (request, response) => …      (also an Express app)
@@ -39,6 +43,8 @@ ${bold('Addresses')}
 ${bold('Signals')}
   INT, TERM   finish the requests in flight and leave; a second one ends at once
   QUIT        end at once
+  HUP         reload
+  USR2        upgrade
   TTIN, TTOU  one process more, one less
 
 ${bold('Exit status')}

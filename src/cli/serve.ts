@@ -10,48 +10,51 @@ const ENDED_BY_SIGNAL = 128
 /** Signals that ask for a graceful stop; a second one, of either, ends the pool at once. */
 const GRACEFUL = ['SIGINT', 'SIGTERM'] as const
 
-/** Runs a pool until a signal stops it. Resolves with the exit status. */
-export async function serve(options: PoolOptions): Promise<number> {
+/**
+ * Runs a pool until a signal, or an order at its admin address, stops it. Resolves with the exit status. `readOptions` is asked
+ * again at each reload.
+ */
+export async function serve(readOptions: () => Promise<PoolOptions>): Promise<number> {
   const starting = new AbortController()
   let pool: Pool | undefined
   let signals = 0
   let status = 0
-  let stop: (closed: Promise<void>) => void = () => undefined
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve
-  })
-
   const endAtOnce = (signal: NodeJS.Signals): void => {
     print.warning(`${signal}: ending at once`)
     status = ENDED_BY_SIGNAL + constants.signals[signal]
     if (pool === undefined) process.exit(status)
-    stop(pool.kill())
+    void pool.kill()
   }
   const endGracefully = (signal: NodeJS.Signals): void => {
     if (++signals > 1) endAtOnce(signal)
     else if (pool === undefined) starting.abort(new StoppedWhileStarting(signal))
     else {
       print.notice(`${signal}: finishing the requests in flight (once more to end at once)`)
-      stop(pool.close())
+      void pool.close()
     }
   }
   for (const signal of GRACEFUL) process.on(signal, endGracefully)
   process.on('SIGQUIT', endAtOnce)
+  // From the beginning: the default of both is the end.
+  process.on('SIGHUP', () => void reload(pool))
+  process.on('SIGUSR2', () => void upgrade(pool))
 
   try {
-    pool = await createPool({ ...options, signal: starting.signal })
+    const options = await readOptions()
+    pool = await createPool({ ...options, reloadOptions: readOptions, signal: starting.signal })
   } catch (error) {
     if (!(error instanceof StoppedWhileStarting)) throw error
     print.notice(error.message)
     return 0
   }
+  const isClosed = new Promise<void>((resolve) => pool?.once('close', resolve))
   follow(pool)
   process.on('SIGTTIN', () => step(pool, 1))
   process.on('SIGTTOU', () => step(pool, -1))
   if (pool.adminAddress !== undefined) print.notice(`admin on ${pool.adminAddress}`)
   // The one thing on standard output: scripts wait for these lines.
   for (const address of pool.addresses) console.log(`listening on ${address}`)
-  await stopped
+  await isClosed
   return status
 }
 
@@ -75,7 +78,31 @@ function step(pool: Pool | undefined, by: 1 | -1): void {
   }
 }
 
+async function reload(pool: Pool | undefined): Promise<void> {
+  if (pool === undefined) return print.notice('SIGHUP: still starting')
+  try {
+    await pool.reload()
+  } catch (error) {
+    print.problem(error as Error)
+  }
+}
+
+async function upgrade(pool: Pool | undefined): Promise<void> {
+  if (pool === undefined) return print.notice('SIGUSR2: still starting')
+  print.notice('SIGUSR2: starting a new parent')
+  try {
+    const pid = await pool.upgrade()
+    print.notice(`the new parent ${pid} serves; finishing the requests in flight`)
+  } catch (error) {
+    print.problem(error as Error)
+  }
+}
+
 function follow(pool: Pool): void {
+  pool.on('reload', ({ generation, step, replaced, remaining, phase }) => {
+    if (phase === 'failed') return
+    print.notice(`reload ${generation}: ${step} (${replaced} replaced, ${remaining} to go)`)
+  })
   pool.on('error', (error) => print.problem(error))
   pool.on('decision', ({ action, reason }) => print.notice(`${action}: ${reason}`))
   pool.on('child', ({ pid }) => print.notice(`child ${pid} is ready`))

@@ -13,6 +13,7 @@ import {
   openListener,
   whyNotListening,
 } from '../sys/socket.js'
+import { ignoreNewConnections } from '../sys/syn-filter.js'
 import { resolveHost } from './resolve-host.js'
 import { claimUnixPath } from './unix-path.js'
 
@@ -29,29 +30,42 @@ export interface AdoptOptions {
   readonly origin: string
   /** Without it, the queue stays as long as whoever made the socket has made it. */
   readonly backlog?: number
-  /** A unix path is removed when the listener closes. Only for who took it over from the pool that made it. */
-  readonly ownsPath: boolean
+  readonly owner: 'predecessor' | 'outside'
 }
+
+/**
+ * Whose the socket is, beside that this process has a descriptor of it. Only who owns it ends it: removes its unix path, has the
+ * kernel refuse connections.
+ *
+ *     predecessor → pool → successor      at an upgrade, each at its moment
+ *     outside                             systemd's, or whoever has started this process: never ours to end
+ */
+export type ListenerOwner = 'predecessor' | 'pool' | 'successor' | 'outside'
 
 /** A bound, listening socket of the parent, which never accepts from it. */
 export class Listener {
   readonly fd: number
+  /** How the user calls it; the same for each parent that is told to listen there. */
+  readonly origin: string
   readonly #address: SocketAddress
   readonly #limit: number
+  #owner: ListenerOwner
   /** Of a unix path: which file is ours to remove. */
   #file: Stats | undefined
 
   private constructor(
     fd: number,
+    origin: string,
     address: SocketAddress,
     limit: number | undefined,
-    ownsPath: boolean,
+    owner: ListenerOwner,
   ) {
     this.fd = fd
+    this.origin = origin
     this.#address = address
     this.#limit = limit ?? 0
-    if (ownsPath && address.family === 'unix')
-      this.#file = lstatSync(address.path, { throwIfNoEntry: false })
+    this.#owner = owner
+    if (owner === 'pool') this.#file = this.#look()
   }
 
   /**
@@ -59,7 +73,14 @@ export class Listener {
    * closed on exec; `close()` closes it.
    * @throws FT_ERR_ADDRESS_INHERITED for a descriptor that is no such socket; it stays as it was then
    */
-  static adopt(fd: number, { origin, backlog, ownsPath }: AdoptOptions): Listener {
+  static adopt(fd: number, options: AdoptOptions): Listener {
+    return Listener.#wrap(fd, options)
+  }
+
+  static #wrap(
+    fd: number,
+    { origin, backlog, owner }: Omit<AdoptOptions, 'owner'> & { readonly owner: ListenerOwner },
+  ): Listener {
     const why = whyNotListening(fd)
     if (why !== undefined)
       throw fail('FT_ERR_ADDRESS_INHERITED', [origin, `descriptor ${fd}: ${why}`])
@@ -71,7 +92,7 @@ export class Listener {
     setCloseOnExec(fd)
     setNonBlocking(fd)
     if (backlog !== undefined) changeBacklog(fd, backlog)
-    return new Listener(fd, address, backlog, ownsPath)
+    return new Listener(fd, origin, address, backlog, owner)
   }
 
   /**
@@ -80,7 +101,7 @@ export class Listener {
    *   FT_ERR_SOCKET_PATH, or FT_ERR_SYSTEM for what the system says beside those; nothing stays bound then
    */
   static async open(address: Address, options: ListenerOptions): Promise<Listener> {
-    const origin = nameOf(address)
+    const origin = originOf(address)
     try {
       const fd =
         address.kind === 'unix'
@@ -88,7 +109,7 @@ export class Listener {
               openListener({ family: 'unix', path: address.path }, options),
             )
           : await openTcp(address.host, address.port, options)
-      return Listener.adopt(fd, { origin, backlog: options.backlog, ownsPath: true })
+      return Listener.#wrap(fd, { origin, backlog: options.backlog, owner: 'pool' })
     } catch (error) {
       throw explain(error, origin)
     }
@@ -110,6 +131,19 @@ export class Listener {
     if (this.#isTcp) deferAccept(this.fd, isOn ? DEFER_ACCEPT_SECONDS : 0)
   }
 
+  /**
+   * The end is near: new connections are not let in any more, so that those which wait can be accepted to the last one. On
+   * TCP the client tries again a second later, and is refused by then. A unix path goes at once.
+   */
+  shut(): void {
+    if (this.#owner !== 'pool') return
+    this.removePath()
+    if (!this.#isTcp) return
+    ignoreNewConnections(this.fd)
+    // A handshake that is complete but for its first bytes is accepted without them.
+    deferAccept(this.fd, 0)
+  }
+
   /** Connections that wait to be accepted, as far as the system tells. */
   get backlog(): { length: number; limit: number } {
     const queue = this.#isTcp ? acceptQueue(this.fd) : undefined
@@ -122,17 +156,33 @@ export class Listener {
     this.removePath()
   }
 
-  /** The unix path is another's from now on, who has adopted the socket, and stays when this one closes. */
-  leavePath(): void {
-    this.#file = undefined
+  get isOurs(): boolean {
+    return this.#owner !== 'outside'
+  }
+
+  /** The predecessor that it was taken over from leaves. */
+  claim(): void {
+    if (this.#owner !== 'predecessor') return
+    this.#owner = 'pool'
+    this.#file = this.#look()
+  }
+
+  /** A successor has taken it over. */
+  leave(): void {
+    if (this.#owner === 'pool') this.#owner = 'successor'
   }
 
   /** For a listener whose descriptor somebody else has closed. */
   removePath(): void {
-    if (this.#address.family !== 'unix' || this.#file === undefined) return
-    const found = lstatSync(this.#address.path, { throwIfNoEntry: false })
-    if (found?.ino === this.#file.ino && found.dev === this.#file.dev)
-      unlinkSync(this.#address.path)
+    const file = this.#file
+    if (this.#owner !== 'pool' || this.#address.family !== 'unix' || file === undefined) return
+    const found = this.#look()
+    if (found?.ino === file.ino && found.dev === file.dev) unlinkSync(this.#address.path)
+  }
+
+  #look(): Stats | undefined {
+    if (this.#address.family !== 'unix') return undefined
+    return lstatSync(this.#address.path, { throwIfNoEntry: false })
   }
 }
 
@@ -155,7 +205,8 @@ async function openTcp(
   }
 }
 
-function nameOf(address: Address): string {
+/** An address as errors call it, however it was written. */
+export function originOf(address: Address): string {
   if (address.kind === 'unix') return `unix:${address.path}`
   if (address.host === undefined) return `port ${address.port}`
   return address.host.includes(':')

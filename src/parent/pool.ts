@@ -15,10 +15,12 @@ import type { Decision, OpenAdmin, ReloadProgress, Stats } from '../stats.js'
 import { signalEvent } from '../sys/event-descriptor.js'
 import { Children, type Sizes } from './children.js'
 import { createGeneration } from './generation.js'
+import { Predecessor } from './predecessor.js'
 import { rollOver } from './reload.js'
 import { ReloadQueue } from './reload-queue.js'
 import { acquireResources, type Resources, releaseResources } from './resources.js'
 import { collectStats } from './stats.js'
+import { startSuccessor, type UpgradeOptions } from './successor.js'
 
 export interface ChildInfo {
   readonly pid: number
@@ -44,6 +46,8 @@ export interface PoolEvents {
   reload: [ReloadProgress]
   /** A child is gone. */
   exit: [ExitInfo]
+  /** The pool is closed, whoever has asked for it. */
+  close: []
   /**
    * Something went wrong and was survived: a handler threw (FT_ERR_HANDLER), a thread or child died
    * (FT_ERR_THREAD_DIED, FT_ERR_CHILD_DIED), … Without a listener the error is printed on standard error.
@@ -85,6 +89,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
   readonly #admin: ReturnType<OpenAdmin> | undefined
   #closed: Promise<void> | undefined
+  #upgrade: Promise<number> | undefined
+  /** Another parent has the listeners now. */
+  #isHandedOver = false
 
   private constructor(
     given: PoolOptions,
@@ -117,6 +124,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       this.#admin = openAdmin(resources.admin.fd, {
         stats: () => this.stats(),
         notReady: () => this.#notReady(),
+        orders: {
+          reload: (tell) => this.#order(tell, () => this.reload()),
+          upgrade: (tell) => this.#order(tell, () => this.upgrade()),
+          stop: (tell) => this.#order(tell, () => this.close()),
+        },
       })
     process.once('exit', this.#cleanUp)
   }
@@ -146,10 +158,27 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /** See `createPool`. */
   static async create(options: PoolOptions, openAdmin: OpenAdmin): Promise<Pool> {
+    const predecessor = Predecessor.find()
+    try {
+      const pool = await Pool.#create(options, openAdmin, predecessor)
+      predecessor?.tellReady()
+      return pool
+    } catch (error) {
+      predecessor?.tellFailed(error)
+      throw error
+    }
+  }
+
+  static async #create(
+    options: PoolOptions,
+    openAdmin: OpenAdmin,
+    predecessor: Predecessor | undefined,
+  ): Promise<Pool> {
     const { signal } = options
     const settings = parseOptions(plain(options))
     signal?.throwIfAborted()
-    const pool = new Pool(options, settings, await acquireResources(settings), openAdmin)
+    const resources = await acquireResources(settings, predecessor)
+    const pool = new Pool(options, settings, resources, openAdmin)
     const abort = (): void => void pool.close()
     signal?.addEventListener('abort', abort, { once: true })
     pool.#forgetSignal = () => signal?.removeEventListener('abort', abort)
@@ -215,6 +244,24 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     await this.#reloads.add(changes)
   }
 
+  /**
+   * Starts a new parent (by default the same program with the same arguments, read anew) that takes over the listeners, and closes this pool
+   * when the new one serves and has stayed up for `canaryTime`. No connection is refused or lost meanwhile. Resolves with the
+   * process id of the new parent; this pool is closed when `close()` resolves. A call while an upgrade runs joins it.
+   *
+   * @throws FT_ERR_UPGRADE with the reason as its cause: this pool goes on then; FT_ERR_CLOSED
+   */
+  async upgrade(options: UpgradeOptions = {}): Promise<number> {
+    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['upgrade()'])
+    // A reload would change what the new parent has read already.
+    this.#upgrade ??= this.#reloads.exclusively(() => this.#hand(options))
+    try {
+      return await this.#upgrade
+    } finally {
+      this.#upgrade = undefined
+    }
+  }
+
   /** The address that answers how the pool does, if `admin` was given. */
   get adminAddress(): string | undefined {
     return this.#resources.admin?.name('http')
@@ -253,6 +300,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     // An abort during the start has moved on to closing.
     if (this.#state !== 'starting') return
     this.#move('serving')
+    // After an upgrade they were the old parent's until now.
+    for (const listener of this.#resources.listeners) listener.claim()
+    this.#resources.admin?.claim()
     // After `createPool` has resolved, so that somebody may listen.
     setImmediate(() => {
       for (const { pid, generation } of this.#children.all) this.emit('child', { pid, generation })
@@ -264,6 +314,35 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #deferAccept(): void {
     const isDeferred = this.#settings.deferAccept ?? this.#kind === 'http'
     for (const listener of this.#resources.listeners) listener.deferAccept(isDeferred)
+  }
+
+  async #hand(options: UpgradeOptions): Promise<number> {
+    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['upgrade()'])
+    const { listeners, admin, passOn } = this.#resources
+    const { startTimeout, canaryTime } = this.#settings
+    const all = [...listeners, ...(admin === undefined ? [] : [admin])]
+    const pid = await startSuccessor({ listeners: all, passOn }, options, startTimeout, canaryTime)
+    for (const listener of all) listener.leave()
+    this.#isHandedOver = true
+    void this.close()
+    return pid
+  }
+
+  /** An order from the admin address: whatever the pool does meanwhile is told. */
+  async #order(tell: (step: string) => void, carryOut: () => Promise<unknown>): Promise<void> {
+    const onDecision = ({ action, reason }: Decision): void => tell(`${action}: ${reason}`)
+    const onReload = ({ step, replaced, remaining }: ReloadProgress): void =>
+      tell(`${step} (${replaced} replaced, ${remaining} to go)`)
+    this.on('decision', onDecision).on('reload', onReload)
+    try {
+      await carryOut()
+    } catch (error) {
+      // Who gave the order is told as well, but the log is here.
+      this.#report(error as Error)
+      throw error
+    } finally {
+      this.off('decision', onDecision).off('reload', onReload)
+    }
   }
 
   async #reload(changes: Partial<PoolOptions>): Promise<void> {
@@ -310,14 +389,18 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const { preStopDelay } = this.#settings
-    if (this.#state === 'serving' && preStopDelay > 0) {
+    if (this.#state === 'serving' && preStopDelay > 0 && !this.#isHandedOver) {
       this.#move('draining')
       await sleep(preStopDelay, undefined, { signal: this.#hurry.signal }).catch(() => undefined)
     }
     this.#move('closing')
     // First here, then in each child that has emptied the backlog: the last to close makes the kernel refuse.
-    for (const listener of this.#resources.listeners) listener.close()
-    await this.#children.leave(true)
+    for (const listener of this.#resources.listeners) {
+      listener.shut()
+      listener.close()
+    }
+    // After an upgrade the backlog is the new parent's.
+    await this.#children.leave(!this.#isHandedOver)
     this.#release()
   }
 
@@ -335,6 +418,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#resources.admin?.removePath()
     releaseResources(this.#resources)
     process.off('exit', this.#cleanUp)
+    this.emit('close')
   }
 
   /** The process exits under an open pool: children notice it by themselves, files do not. */

@@ -27,11 +27,19 @@ export class ReloadQueue<Changes extends object> {
     await waiting.done
   }
 
+  /** Runs something else when no reload runs, and no reload meanwhile. */
+  async exclusively<T>(act: () => Promise<T>): Promise<T> {
+    const run = this.#running.then(act)
+    this.#running = run.then(
+      () => undefined,
+      () => undefined,
+    )
+    return await run
+  }
+
   async #next(): Promise<void> {
     const changes = this.#waiting?.changes as Changes
     this.#waiting = undefined
-    const run = this.#run(changes)
-    this.#running = run.catch(() => undefined)
-    await run
+    await this.exclusively(() => this.#run(changes))
   }
 }

@@ -11,6 +11,8 @@ interface Constants {
   readonly SO_TYPE: number
   readonly SO_ACCEPTCONN: number
   readonly IPV6_V6ONLY: number
+  /** Linux only: a filter for what reaches a socket. */
+  readonly SO_ATTACH_FILTER: number | undefined
   /** Linux only: wake the accepting side when data arrives, not when the handshake ends. */
   readonly TCP_DEFER_ACCEPT: number | undefined
   /** Linux only: on a listener, `tcpi_unacked` is the length of the accept queue, `tcpi_sacked` its limit. */
@@ -28,6 +30,7 @@ const linux: Constants = {
   SOCK_CLOEXEC: 0o2000000,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
+  SO_ATTACH_FILTER: 26,
   SO_TYPE: 3,
   SO_ACCEPTCONN: 30,
   IPV6_V6ONLY: 26,
@@ -44,6 +47,7 @@ const darwin: Constants = {
   SOCK_CLOEXEC: 0,
   SOL_SOCKET: 0xffff,
   SO_REUSEADDR: 4,
+  SO_ATTACH_FILTER: undefined,
   SO_TYPE: 0x1008,
   SO_ACCEPTCONN: 2,
   IPV6_V6ONLY: 27,

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setImmediate as immediate } from 'node:timers/promises'
 import type { RequestHandler, UpgradeHandler } from '../handler.js'
 import type { ClientTimeouts } from '../messages.js'
 import type { Activity } from './activity.js'
@@ -64,6 +65,9 @@ export class HttpService implements Service {
   async drain(): Promise<void> {
     this.#isDraining = true
     for (const response of this.#inFlight) announceClose(response)
+    // Requests that have arrived by now are read first, and served. One that arrives between this poll of the event loop and the
+    // close, some microseconds, is never read: the kernel answers it with a reset, and the client knows that it may repeat it.
+    await pollOnce()
     this.#closeIdle()
     const silent = setTimeout(() => {
       for (const socket of this.#connections) if (socket.bytesRead === 0) socket.destroy()
@@ -207,6 +211,12 @@ function tellsOfLostClient({ req, errored }: ServerResponse, error: unknown): bo
   if (!req.socket.destroyed || errored) return false
   const { code } = (error ?? {}) as { code?: unknown }
   return error === req.errored || code === 'ERR_STREAM_PREMATURE_CLOSE'
+}
+
+/** Resolves right after the event loop has read what there was to read: the poll lies between two immediates. */
+async function pollOnce(): Promise<void> {
+  await immediate()
+  await immediate()
 }
 
 function announceClose(response: ServerResponse): void {

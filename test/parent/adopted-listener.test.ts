@@ -14,7 +14,7 @@ const onLinux = process.platform === 'linux' ? test : test.skip
 
 function refusal(fd: number): ForkthreadError {
   try {
-    Listener.adopt(fd, { origin: `fd:${fd}`, ownsPath: false }).close()
+    Listener.adopt(fd, { origin: `fd:${fd}`, owner: 'outside' }).close()
   } catch (error) {
     if (error instanceof ForkthreadError) return error
     throw error
@@ -37,7 +37,7 @@ function connects(address: SocketAddress): void {
 
 test('a TCP socket is adopted with its address, and closed with the listener', () => {
   const fd = openListener(localhost, plain)
-  const listener = Listener.adopt(fd, { origin: `fd:${fd}`, ownsPath: false })
+  const listener = Listener.adopt(fd, { origin: `fd:${fd}`, owner: 'outside' })
   assert.is(listener.fd, fd)
   assert.match(listener.name('http'), /^http:\/\/127\.0\.0\.1:[1-9]\d*$/)
   assert.match(listener.name('raw'), /^tcp:\/\/127\.0\.0\.1:[1-9]\d*$/)
@@ -47,50 +47,55 @@ test('a TCP socket is adopted with its address, and closed with the listener', (
 
 onLinux('its queue keeps its length, unless another one is asked for', () => {
   const fd = openListener(localhost, plain)
-  const kept = Listener.adopt(fd, { origin: 'fd', ownsPath: false })
+  const kept = Listener.adopt(fd, { origin: 'fd', owner: 'outside' })
   assert.equal(kept.backlog, { length: 0, limit: 8 })
-  const changed = Listener.adopt(fd, { origin: 'fd', backlog: 5, ownsPath: false })
+  const changed = Listener.adopt(fd, { origin: 'fd', backlog: 5, owner: 'outside' })
   assert.equal(changed.backlog, { length: 0, limit: 5 })
   changed.close()
 })
 
 onLinux('it does not block, and a program that is started does not get it', () => {
   const fd = openListener(localhost, plain)
-  const listener = Listener.adopt(fd, { origin: 'fd', ownsPath: false })
+  const listener = Listener.adopt(fd, { origin: 'fd', owner: 'outside' })
   const O_NONBLOCK = 0o4000
   const O_CLOEXEC = 0o2000000
   assert.is(flags(fd) & (O_NONBLOCK | O_CLOEXEC), O_NONBLOCK | O_CLOEXEC)
   listener.close()
 })
 
-test('a unix path stays when the listener closes, unless it owns it', () => {
+test('a unix path goes when the listener closes only if the pool owns it', () => {
   using folder = tempFolder()
-  for (const ownsPath of [false, true]) {
-    const path = folder.file(`owned-${ownsPath}`)
+  const cases = [
+    { owner: 'outside', change: () => undefined, isLeft: true },
+    { owner: 'outside', change: (listener: Listener) => listener.claim(), isLeft: true },
+    { owner: 'predecessor', change: () => undefined, isLeft: true },
+    { owner: 'predecessor', change: (listener: Listener) => listener.claim(), isLeft: false },
+    {
+      owner: 'predecessor',
+      change: (listener: Listener) => {
+        listener.claim()
+        listener.leave()
+      },
+      isLeft: true,
+    },
+  ] as const
+  for (const [index, { owner, change, isLeft }] of cases.entries()) {
+    const path = folder.file(`path-${index}`)
     const fd = openListener({ family: 'unix', path }, plain)
-    const listener = Listener.adopt(fd, { origin: 'fd', ownsPath })
+    const listener = Listener.adopt(fd, { origin: 'fd', owner })
     assert.is(listener.name('http'), `unix:${path}`)
     connects({ family: 'unix', path })
+    change(listener)
     listener.close()
-    assert.is(existsSync(path), !ownsPath)
+    assert.is(existsSync(path), isLeft, `${index}`)
   }
-})
-
-test('a path that was left to another stays', () => {
-  using folder = tempFolder()
-  const path = folder.file('app.sock')
-  const fd = openListener({ family: 'unix', path }, plain)
-  const listener = Listener.adopt(fd, { origin: 'fd', ownsPath: true })
-  listener.leavePath()
-  listener.close()
-  assert.ok(existsSync(path))
 })
 
 onLinux('an abstract name is known', () => {
   const name = `forkthread-test-${process.pid}`
   const listener = Listener.adopt(openListener({ family: 'abstract', name }, plain), {
     origin: 'fd',
-    ownsPath: true,
+    owner: 'predecessor',
   })
   assert.is(listener.name('http'), `unix:@${name}`)
   connects({ family: 'abstract', name })

@@ -1,0 +1,17 @@
+import { parentPort, workerData } from 'node:worker_threads'
+
+// A thread that lives as long as it takes to import a configuration file, which is thus read anew with all that it imports.
+
+const { default: options } = (await import(workerData as string)) as { default?: unknown }
+parentPort?.postMessage(sendable(options))
+
+/** A URL can't be sent to another thread; options take its text as well. */
+function sendable(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, option]) => [
+      name,
+      option instanceof URL ? option.href : option,
+    ]),
+  )
+}

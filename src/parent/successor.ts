@@ -1,0 +1,161 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, realpathSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { deserializeError, fail, type SerializedError } from '../errors.js'
+import type { Listener } from './listener.js'
+import { type HandedOver, startReport, UPGRADE_VARIABLE } from './predecessor.js'
+
+/** Beyond the patience that the new parent has with its own children. */
+const PATIENCE_MS = 10_000
+
+/** Descriptors 0 to 2 are the usual ones. */
+const CHANNEL = 3
+
+export interface UpgradeOptions {
+  /** The program to start; by default the node that runs this one. */
+  readonly execPath?: string
+  /** Flags for node; by default those of this process. */
+  readonly execArgv?: readonly string[]
+  /** The script and its arguments; by default those of this process. */
+  readonly argv?: readonly string[]
+}
+
+export interface Inheritance {
+  readonly listeners: readonly Listener[]
+  readonly passOn: number | undefined
+}
+
+/**
+ * Where the new parent starts. A deployment often runs in a folder that is a symbolic link to the current release, and
+ * changes the link: then the way that led here (`PWD`) is to be gone again, not the folder that it led to.
+ */
+const startFolder = process.cwd()
+const startWay = isSameFolder(process.env.PWD, startFolder) ? process.env.PWD : undefined
+
+/**
+ * Starts a new parent, which inherits the listeners, and waits until it serves and has stayed up for `trialMs`. Resolves with its
+ * process id.
+ * @throws FT_ERR_UPGRADE, with what the new parent failed of as its cause; it is gone then
+ */
+export async function startSuccessor(
+  inheritance: Inheritance,
+  options: UpgradeOptions,
+  startTimeout: number,
+  trialMs: number,
+): Promise<number> {
+  // The first process of a container ends it.
+  if (process.pid === 1) throw fail('FT_ERR_UPGRADE', ['a parent with pid 1 can have no successor'])
+  const started = spawnParent(inheritance, options)
+  try {
+    await untilReady(started, startTimeout + PATIENCE_MS)
+    await staysUp(started, trialMs)
+    started.unref()
+    return started.pid ?? 0
+  } catch (error) {
+    started.kill('SIGKILL')
+    throw error
+  } finally {
+    started.stdio[CHANNEL]?.destroy()
+  }
+}
+
+function spawnParent({ listeners, passOn }: Inheritance, options: UpgradeOptions): ChildProcess {
+  const {
+    execPath = nodePath(),
+    execArgv = process.execArgv,
+    argv = process.argv.slice(1),
+  } = options
+  const first = CHANNEL + 1
+  const handedOver: HandedOver = {
+    channel: CHANNEL,
+    listeners: listeners.map(({ origin, isOurs }, index) => ({
+      fd: first + index,
+      origin,
+      isOurs,
+    })),
+    ...(passOn === undefined ? {} : { passOn: first + listeners.length }),
+  }
+  const descriptors = [...listeners.map(({ fd }) => fd), ...(passOn === undefined ? [] : [passOn])]
+  return spawn(execPath, [...execArgv, ...argv], {
+    cwd: startWay ?? startFolder,
+    env: { ...process.env, [UPGRADE_VARIABLE]: JSON.stringify(handedOver) },
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...descriptors],
+  })
+}
+
+/** An update may have put another node in the place of this one, or taken it away in favour of one found by its name. */
+function nodePath(): string {
+  return existsSync(process.execPath) ? process.execPath : process.argv0
+}
+
+async function untilReady(started: ChildProcess, patienceMs: number): Promise<void> {
+  let text = ''
+  const channel = started.stdio[CHANNEL] as Readable
+  await new Promise<void>((resolve, reject) => {
+    const late = setTimeout(
+      () => reject(fail('FT_ERR_UPGRADE', [`it was not ready within ${patienceMs} ms`])),
+      patienceMs,
+    )
+    const settled = (): void => clearTimeout(late)
+    started.once('error', (error) => {
+      settled()
+      reject(fail('FT_ERR_UPGRADE', [`${started.spawnfile} can't be started`], error))
+    })
+    // Unlike 'exit' it comes after the last word in the channel.
+    started.once('close', (code, signal) => {
+      settled()
+      reject(fail('FT_ERR_UPGRADE', [endOf(code, signal)]))
+    })
+    channel.setEncoding('utf8')
+    channel.on('data', (more: string) => {
+      text += more
+    })
+    channel.on('error', () => undefined)
+    channel.on('end', () => {
+      settled()
+      const report = readReport(text)
+      if (report === undefined) return
+      if (report.type === 'ready') return resolve()
+      const error = deserializeError(report.error as SerializedError)
+      reject(fail('FT_ERR_UPGRADE', [`the new parent says: ${error.message}`], error))
+    })
+  })
+}
+
+function readReport(text: string): ReturnType<typeof startReport.parse> | undefined {
+  try {
+    return startReport.parse(JSON.parse(text))
+  } catch {
+    // It ended without a word: its exit says how.
+    return undefined
+  }
+}
+
+async function staysUp(started: ChildProcess, ms: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
+      clearTimeout(timer)
+      reject(fail('FT_ERR_UPGRADE', [`${endOf(code, signal)}, though it had been ready`]))
+    }
+    const timer = setTimeout(() => {
+      started.off('exit', onExit)
+      resolve()
+    }, ms)
+    started.once('exit', onExit)
+    if (started.exitCode !== null || started.signalCode !== null)
+      onExit(started.exitCode, started.signalCode)
+  })
+}
+
+function endOf(code: number | null, signal: NodeJS.Signals | null): string {
+  const how = signal === null ? `exited with status ${code}` : `was killed by ${signal}`
+  return `the new parent ${how}`
+}
+
+function isSameFolder(one: string | undefined, other: string): boolean {
+  try {
+    return one !== undefined && realpathSync(one) === realpathSync(other)
+  } catch {
+    return false
+  }
+}
