@@ -45,6 +45,8 @@ export interface StartChild {
   readonly startTimeout: number
   readonly timeouts: ClientTimeouts
   readonly drainTimeout: number
+  /** Tell which files the handler loads. */
+  readonly watch: boolean
   /** Inherited descriptors. */
   readonly listeners: readonly number[]
   readonly scoreboard: number
@@ -110,6 +112,12 @@ export interface ChildPressure {
   readonly type: 'pressure'
 }
 
+/** Files that the handler has loaded. */
+export interface FilesLoaded {
+  readonly type: 'loaded'
+  readonly files: readonly string[]
+}
+
 /** The child has started or retired threads. */
 export interface ChildDecision {
   readonly type: 'decision'
@@ -128,6 +136,7 @@ export type ChildMessage =
   | ChildDrained
   | ChildPressure
   | ChildDecision
+  | FilesLoaded
   | ChildAlive
   | Report
 
@@ -140,6 +149,7 @@ export interface Lease {
   readonly generation: number
   readonly handler: string
   readonly timeouts: ClientTimeouts
+  readonly watch: boolean
   readonly memory: SharedArrayBuffer
   readonly mechanism: MechanismTerms
   readonly scoreboard: number
@@ -160,7 +170,7 @@ export interface ThreadFailed {
   readonly error: SerializedError
 }
 
-export type WorkerMessage = ThreadReady | ThreadFailed | Report
+export type WorkerMessage = ThreadReady | ThreadFailed | FilesLoaded | Report
 
 /** The thread shall finish what it has and return its lease. */
 export interface EndLease {

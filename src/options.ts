@@ -183,6 +183,11 @@ export const schema = z.strictObject({
       'ms that the first process of a reload must stay up before others follow (default: 1000)',
     placeholder: 'MS',
   }),
+  watch: option(z.boolean().default(false), {
+    fixed: true,
+    allowed: 'true or false',
+    meaning: 'for development: reload when a file changes that the handler has loaded',
+  }),
   admin: option(z.union([z.int().min(0).max(65_535), z.string().min(1)]).optional(), {
     fixed: true,
     allowed:

@@ -52,6 +52,7 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   preStopDelay: milliseconds,
   reloadBatch: [0, -1, 1.5, 65, '1', null],
   canaryTime: milliseconds,
+  watch: booleans,
   backlog: [0, -1, 1.5, 65_536, '5', null],
   ipv6Only: booleans,
   deferAccept: booleans,

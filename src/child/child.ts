@@ -48,6 +48,7 @@ export class Child {
     this.#crew = new Crew(start, mechanism, memory, handOff, scoreboard, {
       report,
       decision: (action, reason) => send({ type: 'decision', action, reason }),
+      loaded: (files) => send({ type: 'loaded', files }),
     })
     const { slot, blockedTimeout } = start
     this.#blocked = new BlockedWatch(slot, blockedTimeout, this.#crew, handOff, scoreboard)

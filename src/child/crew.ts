@@ -19,6 +19,7 @@ const SETTLED_MS = 10_000
 export interface CrewEvents {
   readonly report: (error: SerializedError) => void
   readonly decision: (action: string, reason: string) => void
+  readonly loaded: (files: readonly string[]) => void
 }
 
 /** The worker threads of this child: as many as the spares ask for, within the limits, and each that dies replaced. */
@@ -218,7 +219,7 @@ export class Crew {
   }
 
   #startThread(): WorkerThread {
-    const { slot, generation, handler, timeouts, scoreboard } = this.#start
+    const { slot, generation, handler, timeouts, watch, scoreboard } = this.#start
     const thread = this.#freeId()
     this.#scoreboard.writeRow(slot, thread, emptyRow('S'))
     // Not that of the thread that was in this place before.
@@ -229,12 +230,13 @@ export class Crew {
       generation,
       handler,
       timeouts,
+      watch,
       memory: this.#memory,
       mechanism: this.#mechanism,
       scoreboard,
     }
     const { execArgv, env, resourceLimits } = this.#start
-    const started = new WorkerThread(terms, { execArgv, env, resourceLimits }, this.#events.report)
+    const started = new WorkerThread(terms, { execArgv, env, resourceLimits }, this.#events)
     this.#threads.set(thread, started)
     const forget = (): void => {
       this.#threads.delete(thread)

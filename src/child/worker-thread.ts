@@ -16,6 +16,12 @@ export interface ThreadEnvironment {
   readonly resourceLimits: Readonly<Record<string, number>> | undefined
 }
 
+export interface ThreadEvents {
+  readonly report: (error: SerializedError) => void
+  /** The handler has loaded these files. */
+  readonly loaded: (files: readonly string[]) => void
+}
+
 /**
  * One worker thread and its lease: starting → ready → ending → over, each step optional but the last.
  *
@@ -36,11 +42,7 @@ export class WorkerThread {
   /** What is known of its death beyond what piscina says. */
   #diedOf: Error | undefined
 
-  constructor(
-    terms: Omit<Lease, 'port'>,
-    environment: ThreadEnvironment,
-    report: (error: SerializedError) => void,
-  ) {
+  constructor(terms: Omit<Lease, 'port'>, environment: ThreadEnvironment, events: ThreadEvents) {
     this.id = terms.thread
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
@@ -50,7 +52,8 @@ export class WorkerThread {
     this.over = this.#untilOver(run)
     const loaded = new Promise<HandlerKind>((resolve) => {
       port1.on('message', (message: WorkerMessage) => {
-        if (message.type === 'report') return report(message.error)
+        if (message.type === 'report') return events.report(message.error)
+        if (message.type === 'loaded') return events.loaded(message.files)
         if (message.type === 'failed') {
           this.#diedOf ??= deserializeError(message.error)
           return

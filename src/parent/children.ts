@@ -26,6 +26,8 @@ const SETTLED_MS = 10_000
 
 export interface ChildrenEvents {
   ready: [ForkedChild]
+  /** The handler has loaded these files. */
+  loaded: [files: readonly string[]]
   report: [Error]
   decision: [action: string, reason: string]
   /** Threads idle, and yet connections wait: whoever has been called shall call the next. */
@@ -281,6 +283,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       this.#surplusSince = undefined
       this.emit('decision', `child ${child.pid}: ${action}`, reason)
     })
+    child.on('loaded', (files) => this.emit('loaded', files))
     child.on('pressure', () => this.look())
     // It was sent a TERM of its own, and is missed.
     child.on('leaving', () => this.look())

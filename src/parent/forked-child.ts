@@ -23,6 +23,8 @@ export interface ForkedChildEvents {
   decision: [action: string, reason: string]
   /** Its last idle thread has become busy, and it may start no more. */
   pressure: []
+  /** The handler has loaded these files. */
+  loaded: [files: readonly string[]]
   /** It leaves, and not because the parent has asked it to. */
   leaving: []
   exit: [Exit]
@@ -152,6 +154,9 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
         return
       case 'decision':
         this.emit('decision', String(message.action), String(message.reason))
+        return
+      case 'loaded':
+        this.emit('loaded', message.files)
         return
       case 'pressure':
         this.emit('pressure')

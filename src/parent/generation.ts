@@ -28,6 +28,7 @@ export function createGeneration(
       blockedTimeout: settings.blockedTimeout,
       drainTimeout,
       startTimeout,
+      watch: settings.watch,
       acceptMutex: mechanism,
       acceptPermits: settings.acceptPermits,
       lockFiles: lockFolder.files,

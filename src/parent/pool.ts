@@ -14,6 +14,7 @@ import {
 import type { Decision, OpenAdmin, ReloadProgress, Stats } from '../stats.js'
 import { signalEvent } from '../sys/event-descriptor.js'
 import { Children, type Sizes } from './children.js'
+import { FileWatch } from './file-watch.js'
 import { createGeneration } from './generation.js'
 import { Predecessor } from './predecessor.js'
 import { rollOver } from './reload.js'
@@ -88,6 +89,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #kind: HandlerKind = 'http'
   #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
   readonly #admin: ReturnType<OpenAdmin> | undefined
+  readonly #files: FileWatch | undefined
   #closed: Promise<void> | undefined
   #upgrade: Promise<number> | undefined
   /** Another parent has the listeners now. */
@@ -120,6 +122,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       { processes, threads, spares },
     )
     this.#follow()
+    if (settings.watch) this.#files = this.#watchFiles()
     if (resources.admin !== undefined)
       this.#admin = openAdmin(resources.admin.fd, {
         stats: () => this.stats(),
@@ -133,6 +136,22 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     process.once('exit', this.#cleanUp)
   }
 
+  /** A file that does not load makes the reload fail, and nothing more happens until one of them changes again. */
+  #watchFiles(): FileWatch {
+    const files = new FileWatch((file) => {
+      if (this.#state !== 'serving') return
+      this.#decide('reload', `${file} has changed`)
+      this.reload().catch((error) => this.#report(error))
+    })
+    this.#children.on('loaded', (loaded) => files.add(loaded))
+    return files
+  }
+
+  #decide(action: string, reason: string): void {
+    this.#lastDecision = { at: Date.now(), action, reason }
+    this.emit('decision', this.#lastDecision)
+  }
+
   /** Passes on what the children tell. */
   #follow(): void {
     const { passOn } = this.#resources
@@ -142,10 +161,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#children.on('stuck', wakeNext)
     // It may have had a wake-up for a connection that still waits.
     this.#children.on('exit', wakeNext)
-    this.#children.on('decision', (action, reason) => {
-      this.#lastDecision = { at: Date.now(), action, reason }
-      this.emit('decision', this.#lastDecision)
-    })
+    this.#children.on('decision', (action, reason) => this.#decide(action, reason))
     this.#children.on('ready', ({ pid, generation }) => {
       // Nobody can listen before `createPool` has resolved; the first children are told of then.
       if (this.#state !== 'starting') this.emit('child', { pid, generation })
@@ -363,7 +379,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       const given = { ...((await this.#given.reloadOptions?.()) ?? this.#given), ...changes }
       const settings = parseReload(this.#settings, plain(given))
       const generation = createGeneration(number, settings, this.#resources)
-      const { reloadBatch: batch, canaryTime } = settings
+      const { reloadBatch: batch, watch } = settings
+      // Who develops wants to see the change.
+      const canaryTime = watch ? 0 : settings.canaryTime
       const sizes = this.#sizesAfter(settings)
       const accept = (): void => {
         this.#given = { ...given, reloadOptions: this.#given.reloadOptions }
@@ -414,6 +432,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #release(): void {
     this.#move('closed')
     this.#forgetSignal()
+    this.#files?.close()
     this.#admin?.close()
     this.#resources.admin?.removePath()
     releaseResources(this.#resources)

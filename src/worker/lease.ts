@@ -1,4 +1,4 @@
-import { threadId } from 'node:worker_threads'
+import { type MessagePort, threadId } from 'node:worker_threads'
 import { serializeError } from '../errors.js'
 import type { FetchHandler, RequestHandler } from '../handler.js'
 import type { EndLease, Lease, WorkerMessage } from '../messages.js'
@@ -53,6 +53,7 @@ export default async function lease(terms: Lease): Promise<void> {
   port.close()
 
   async function load(): Promise<LoadedHandler> {
+    const tellFiles = terms.watch ? await watchFiles(port) : undefined
     try {
       const loaded = await loadHandler(terms.handler)
       const { signal } = leaving
@@ -60,6 +61,8 @@ export default async function lease(terms: Lease): Promise<void> {
       await setUpHandler(terms.handler, loaded, context)
       return loaded
     } catch (error) {
+      // Before the word that ends this: it is these files whose change will help.
+      tellFiles?.()
       port.postMessage({ type: 'failed', error: serializeError(error) } satisfies WorkerMessage)
       throw error
     }
@@ -80,6 +83,14 @@ export default async function lease(terms: Lease): Promise<void> {
     for (let fd = handOff.queue.take(thread); fd >= 0; fd = handOff.queue.take(thread))
       service.serve(fd)
   }
+}
+
+/** Only in development, so only then the inspector is loaded. */
+async function watchFiles(port: MessagePort): Promise<() => void> {
+  const { watchLoadedFiles } = await import('./loaded-files.js')
+  return watchLoadedFiles((files) => {
+    port.postMessage({ type: 'loaded', files } satisfies WorkerMessage)
+  })
 }
 
 async function createService(

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import { type FSWatcher, readFileSync, watch } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+/** Editors and compilers write a file in several steps, and several files at once. */
+const SETTLE_MS = 100
+
+/**
+ * Watches files for a change of what is in them. Their folders are watched, since many editors put a new file in
+ * the place of the old one.
+ */
+export class FileWatch {
+  readonly #changed: (file: string) => void
+  readonly #folders = new Map<string, FSWatcher>()
+  /** What each file held when it was last looked at. */
+  readonly #contents = new Map<string, string>()
+  /** Files that something has happened to. */
+  readonly #touched = new Set<string>()
+  #settling: NodeJS.Timeout | undefined
+
+  /** `changed` is called once for all files that change together, with one of them. */
+  constructor(changed: (file: string) => void) {
+    this.#changed = changed
+  }
+
+  add(files: readonly string[]): void {
+    for (const file of files) {
+      if (this.#contents.has(file)) continue
+      this.#contents.set(file, fingerprint(file))
+      const folder = dirname(file)
+      if (!this.#folders.has(folder)) this.#watch(folder)
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#settling)
+    for (const watcher of this.#folders.values()) watcher.close()
+    this.#folders.clear()
+  }
+
+  #watch(folder: string): void {
+    try {
+      const watcher = watch(folder, { persistent: false }, (_, name) => {
+        const file = join(folder, basename(name ?? ''))
+        if (this.#contents.has(file)) this.#touch(file)
+      })
+      // A folder that goes away takes its files with it; the next reload shows what is missing.
+      watcher.on('error', () => watcher.close())
+      this.#folders.set(folder, watcher)
+    } catch {
+      // No more watches to be had, or the folder is gone: the other files are watched all the same.
+    }
+  }
+
+  #touch(file: string): void {
+    this.#touched.add(file)
+    clearTimeout(this.#settling)
+    this.#settling = setTimeout(() => this.#compare(), SETTLE_MS)
+  }
+
+  #compare(): void {
+    let found: string | undefined
+    for (const file of this.#touched) {
+      const now = fingerprint(file)
+      // In the middle of being replaced; the event of the new file is still to come.
+      if (now === '' || now === this.#contents.get(file)) continue
+      this.#contents.set(file, now)
+      found = file
+    }
+    this.#touched.clear()
+    if (found !== undefined) this.#changed(found)
+  }
+}
+
+/** Of what a file holds; '' when it can't be read. */
+function fingerprint(file: string): string {
+  try {
+    return createHash('sha256').update(readFileSync(file)).digest('base64')
+  } catch {
+    return ''
+  }
+}

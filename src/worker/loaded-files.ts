@@ -1,0 +1,37 @@
+import { Session } from 'node:inspector'
+import { fileURLToPath } from 'node:url'
+
+/** For both the parsed and the unparsable ones. */
+interface ScriptEvent {
+  readonly params: { readonly url: string }
+}
+
+/** Our own code does not change under a running pool. */
+const ourFolder = new URL('..', import.meta.url).href
+
+/**
+ * Tells `report` which files this thread loads, from now on and for good: ES modules, CommonJS modules, those that do not parse, and
+ * those that come later. The debugger knows of all of them, whatever loader is in use, on every version of Node.
+ */
+export function watchLoadedFiles(report: (files: readonly string[]) => void): () => void {
+  const known = new Set<string>()
+  let fresh: string[] = []
+  const tell = (): void => {
+    if (fresh.length > 0) report(fresh)
+    fresh = []
+  }
+  const onScript = ({ params: { url } }: ScriptEvent): void => {
+    // CommonJS modules are known by their path.
+    const isFile = url.startsWith('file:') && !url.startsWith(ourFolder)
+    const path = isFile ? fileURLToPath(url) : url
+    if ((!isFile && !url.startsWith('/')) || known.has(path)) return
+    known.add(path)
+    if (fresh.push(path) === 1) setImmediate(tell)
+  }
+  const session = new Session()
+  session.connect()
+  session.on('Debugger.scriptParsed', onScript)
+  session.on('Debugger.scriptFailedToParse', onScript)
+  session.post('Debugger.enable')
+  return tell
+}
