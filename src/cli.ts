@@ -26,6 +26,10 @@ async function main(): Promise<number> {
       const { status } = await import('./cli/status.js')
       return await status(command.admin)
     }
+    case 'top': {
+      const { top } = await import('./cli/status.js')
+      return await top(command.admin)
+    }
     case 'reload':
     case 'upgrade':
     case 'stop': {

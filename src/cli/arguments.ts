@@ -7,7 +7,7 @@ import type { OrderName } from '../stats.js'
 export type Command =
   | { readonly action: 'help' }
   | { readonly action: 'version' }
-  | { readonly action: 'status' | OrderName; readonly admin: string }
+  | { readonly action: 'status' | 'top' | OrderName; readonly admin: string }
   | {
       readonly action: 'serve'
       /** Options as given, to be checked by the schema; those of `config` are not yet in them. */
@@ -44,7 +44,7 @@ export function parseArguments(args: readonly string[]): Command {
   return { action: 'serve', options, config: config === undefined ? undefined : String(config) }
 }
 
-const COMMANDS = ['status', 'reload', 'upgrade', 'stop'] as const
+const COMMANDS = ['status', 'top', 'reload', 'upgrade', 'stop'] as const
 type RemoteCommand = (typeof COMMANDS)[number]
 
 function isCommand(word: string): word is RemoteCommand {

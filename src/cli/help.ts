@@ -23,8 +23,8 @@ export function helpText(): string {
 
 ${bold('Usage')}
   forkthread HANDLER [options]
-  forkthread status|reload|upgrade|stop --admin ADDRESS
-    status    what a running pool is doing
+  forkthread status|top|reload|upgrade|stop --admin ADDRESS
+    status    what a running pool is doing; top shows it anew each second
     reload    new code and new options, process by process; the old ones go on if the first new one fails
     upgrade   a new parent (new node, new forkthread) takes over the listeners
     stop      finish the requests in flight and leave
