@@ -4,6 +4,8 @@ import { basename, dirname, join } from 'node:path'
 
 /** Editors and compilers write a file in several steps, and several files at once. */
 const SETTLE_MS = 100
+/** But a file that is written all the time changes all the same. */
+const LONGEST_SETTLE_MS = 1000
 
 /**
  * Watches files for a change of what is in them. Their folders are watched, since many editors put a new file in
@@ -17,6 +19,7 @@ export class FileWatch {
   /** Files that something has happened to. */
   readonly #touched = new Set<string>()
   #settling: NodeJS.Timeout | undefined
+  #firstTouch = 0
 
   /** `changed` is called once for all files that change together, with one of them. */
   constructor(changed: (file: string) => void) {
@@ -53,9 +56,12 @@ export class FileWatch {
   }
 
   #touch(file: string): void {
+    const now = performance.now()
+    if (this.#touched.size === 0) this.#firstTouch = now
     this.#touched.add(file)
     clearTimeout(this.#settling)
-    this.#settling = setTimeout(() => this.#compare(), SETTLE_MS)
+    const longestMs = this.#firstTouch + LONGEST_SETTLE_MS - now
+    this.#settling = setTimeout(() => this.#compare(), Math.min(SETTLE_MS, longestMs))
   }
 
   #compare(): void {
