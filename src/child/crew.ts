@@ -1,5 +1,6 @@
 import { fail, type SerializedError, serializeError } from '../errors.js'
 import type { HandlerKind, Range, StartChild } from '../messages.js'
+import { RestartDelay } from '../restart-delay.js'
 import { LockOwner } from '../sync/child-memory.js'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
@@ -7,14 +8,6 @@ import { MAX_THREADS } from '../sync/limits.js'
 import { emptyRow, type Scoreboard } from '../sync/scoreboard.js'
 import { decideThreads } from './decide-threads.js'
 import { WorkerThread } from './worker-thread.js'
-
-/** A thread that can't start, or dies at once, is started again ever later. */
-const SHORTEST_RESTART_MS = 100
-const LONGEST_RESTART_MS = 10_000
-/** One that was ready has served something, and may again. */
-const LONGEST_RESTART_OF_READY_MS = 1000
-/** A thread that has lived this long was not a failed start. */
-const SETTLED_MS = 10_000
 
 export interface CrewEvents {
   readonly report: (error: SerializedError) => void
@@ -33,11 +26,10 @@ export class Crew {
   readonly #threads = new Map<number, WorkerThread>()
   #limits: Range
   #spares: Range
-  #restartMs = SHORTEST_RESTART_MS
-  /** Before it fires no thread is started, because one has died. */
-  #delay: NodeJS.Timeout | undefined
-  /** One after the other. */
-  #failedStarts = 0
+  readonly #delay = new RestartDelay({
+    wait: (ms, reason) => this.#decided(`wait ${ms} ms before the next start`, reason),
+    over: () => this.look(),
+  })
   /** What a thread that is gone had in flight, in words. */
   readonly #lost = new WeakMap<WorkerThread, string>()
   #surplusSince: number | undefined
@@ -118,7 +110,7 @@ export class Crew {
     if (change < 0) {
       this.#surplusSince = undefined
       this.#retireOne(reason)
-    } else if (this.#delay === undefined) {
+    } else if (!this.#delay.isWaiting) {
       const started = Math.min(change, this.#room)
       if (started === 0) return
       this.#lastRound = started
@@ -144,6 +136,7 @@ export class Crew {
   /** Ends all leases: threads finish what they have, and what is still queued. Resolves when all are over. */
   async endAll(): Promise<void> {
     this.#isEnding = true
+    this.#delay.stop()
     const all = [...this.#threads.values()]
     for (const thread of all) thread.end(true)
     await Promise.allSettled(all.map(({ over }) => over))
@@ -178,14 +171,13 @@ export class Crew {
     thread.ready.then(
       () => {
         clearTimeout(late)
-        this.#failedStarts = 0
+        this.#delay.startSucceeded()
         this.#keep(thread)
       },
       (error: unknown) => {
         clearTimeout(late)
         this.#events.report(serializeError(error))
-        const failed = ++this.#failedStarts
-        this.#delayStarts(`${failed} ${failed === 1 ? 'start' : 'starts'} in a row failed`)
+        if (!this.#isEnding) this.#delay.startFailed()
       },
     )
     return thread
@@ -200,22 +192,8 @@ export class Crew {
       const lived = `after ${(livedMs / 1000).toFixed(1)} s, with ${this.#lost.get(thread)}`
       const died = fail('FT_ERR_THREAD_DIED', [process.pid, thread.id, lived, why(error)], error)
       this.#events.report(serializeError(died))
-      const longestMs = livedMs > SETTLED_MS ? SHORTEST_RESTART_MS : LONGEST_RESTART_OF_READY_MS
-      this.#restartMs = Math.min(this.#restartMs, longestMs)
-      this.#delayStarts(`thread ${thread.id} died`)
+      if (!this.#isEnding) this.#delay.died(`thread ${thread.id}`, livedMs)
     })
-  }
-
-  /** What dies while a start waits already makes it wait no longer: many that die together do so for one reason. */
-  #delayStarts(reason: string): void {
-    if (this.#isEnding || this.#delay !== undefined) return
-    const delayMs = this.#restartMs
-    this.#decided(`wait ${delayMs} ms before the next start`, reason)
-    this.#delay = setTimeout(() => {
-      this.#delay = undefined
-      this.look()
-    }, delayMs)
-    this.#restartMs = Math.min(delayMs * 2, LONGEST_RESTART_MS)
   }
 
   #startThread(): WorkerThread {
@@ -278,7 +256,7 @@ export class Crew {
 
   /** One thread at a time goes for its age in requests or the size of its heap; its successor is ready first. */
   #recycleOne(): void {
-    if (this.#recycled !== undefined || this.#delay !== undefined || this.#room === 0) return
+    if (this.#recycled !== undefined || this.#delay.isWaiting || this.#room === 0) return
     const { slot, recycle } = this.#start
     for (const thread of this.#threads.values()) {
       if (thread.state !== 'ready') continue

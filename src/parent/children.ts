@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { fail } from '../errors.js'
 import type { HandlerKind, Range } from '../messages.js'
+import { RestartDelay } from '../restart-delay.js'
 import { count } from '../sync/bits.js'
 import { MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
@@ -15,14 +16,6 @@ import { StuckWatch } from './stuck-watch.js'
 
 /** How often the parent looks at the size of the pool when nothing makes it look earlier. */
 const LOOK_EVERY_MS = 1000
-
-/** A child that dies at once is replaced ever later, so that a broken handler makes no fork storm. */
-const SHORTEST_RESTART_MS = 100
-const LONGEST_RESTART_MS = 10_000
-/** One that was ready has served something, and may again: the pool must not be without children for long. */
-const LONGEST_RESTART_OF_READY_MS = 1000
-/** A child that has lived this long was not a failed start. */
-const SETTLED_MS = 10_000
 
 export interface ChildrenEvents {
   ready: [ForkedChild]
@@ -76,11 +69,10 @@ export class Children extends EventEmitter<ChildrenEvents> {
   #generation: Generation
   #sizes: Sizes
   #looks: NodeJS.Timeout | undefined
-  #restartMs = SHORTEST_RESTART_MS
-  /** Before it fires no child is started, because one has died. */
-  #delay: NodeJS.Timeout | undefined
-  /** One after the other. */
-  #failedStarts = 0
+  readonly #delay = new RestartDelay({
+    wait: (ms, reason) => this.emit('decision', `wait ${ms} ms before the next start`, reason),
+    over: () => this.look(),
+  })
   #surplusSince: number | undefined
   #lastRound = 0
   #backloggedLooks = 0
@@ -195,7 +187,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   async leave(emptyBacklog: boolean): Promise<void> {
     this.#isLeaving = true
     clearInterval(this.#looks)
-    clearTimeout(this.#delay)
+    this.#delay.stop()
     const gone = this.all.map(untilGone)
     for (const child of this.all) {
       // One that has not served yet has nothing to finish.
@@ -247,7 +239,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     })
     this.#lastRound = 0
     if (decision?.action === 'start') {
-      if (this.#delay !== undefined) return
+      if (this.#delay.isWaiting) return
       const granted = this.#startLimit.grant(decision.count, now)
       this.#lastRound = granted
       if (granted > 0) this.emit('decision', `start ${plural(granted, 'process')}`, decision.reason)
@@ -304,7 +296,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       child.once('ready', (kind) => {
         clearTimeout(late)
         isReady = true
-        this.#failedStarts = 0
+        this.#delay.startSucceeded()
         this.emit('ready', child)
         resolve(kind)
       })
@@ -315,12 +307,9 @@ export class Children extends EventEmitter<ChildrenEvents> {
         if (!isReady) return reject(failure ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
         if (hasLeft(child, exit)) return this.look()
         const reason = this.#condemned.get(child) ?? failure
-        if (!this.#isLeaving)
-          this.emit('report', fail('FT_ERR_CHILD_DIED', [child.pid, death], reason))
-        const isSettled = Date.now() - child.startedAt > SETTLED_MS
-        const longestMs = isSettled ? SHORTEST_RESTART_MS : LONGEST_RESTART_OF_READY_MS
-        this.#restartMs = Math.min(this.#restartMs, longestMs)
-        this.#delayStarts(`child ${child.pid} died`)
+        if (this.#isLeaving) return
+        this.emit('report', fail('FT_ERR_CHILD_DIED', [child.pid, death], reason))
+        this.#delay.died(`child ${child.pid}`, Date.now() - child.startedAt)
       })
     })
   }
@@ -335,21 +324,9 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 
   #startFailed(error: Error): void {
-    if (!this.#isLeaving) this.emit('report', error)
-    const failed = ++this.#failedStarts
-    this.#delayStarts(`${failed} ${failed === 1 ? 'start' : 'starts'} in a row failed`)
-  }
-
-  /** What dies while a start waits already makes it wait no longer: many that die together do so for one reason. */
-  #delayStarts(reason: string): void {
-    if (this.#isLeaving || this.#delay !== undefined) return
-    const delayMs = this.#restartMs
-    this.emit('decision', `wait ${delayMs} ms before the next start`, reason)
-    this.#delay = setTimeout(() => {
-      this.#delay = undefined
-      this.look()
-    }, delayMs)
-    this.#restartMs = Math.min(delayMs * 2, LONGEST_RESTART_MS)
+    if (this.#isLeaving) return
+    this.emit('report', error)
+    this.#delay.startFailed()
   }
 
   #retire(child: ForkedChild, reason: string): void {
@@ -372,7 +349,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
 
   /** One child at a time goes for its age or the size of its memory; its successor is ready first. */
   #recycleOne(): void {
-    if (this.#delay !== undefined) return
+    if (this.#delay.isWaiting) return
     const { recycle } = this.#generation
     const found = findRecyclable(this.all, recycle, Date.now())
     if (found === undefined) return
