@@ -16,7 +16,7 @@ const messages = {
   FT_ERR_CONFIG: (path: string, why: string) =>
     `The configuration file ${path} can't be used: ${why}. It must be a module whose default export is an object of options.`,
   FT_ERR_ADDRESS: (given: unknown) =>
-    `listen: ${show(given)} is not an address; allowed are PORT, HOST:PORT, [V6]:PORT and unix:PATH, with a port from 0 (any free one) to 65535.`,
+    `listen: ${show(given)} is not an address; allowed are PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd and systemd:NAME, with a port from 0 (any free one) to 65535 and N from 3.`,
   FT_ERR_HOST_NOT_FOUND: (host: string) =>
     `listen: the host name ${show(host)} does not resolve; give a name of this machine, or one of its IP addresses.`,
   FT_ERR_ADDRESS_IN_USE: (address: string) =>
@@ -27,6 +27,17 @@ const messages = {
     `${address} is not an address of this machine; give one that an interface here has, or listen on a port alone.`,
   FT_ERR_ADDRESS_INHERITED: (address: string, why: string) =>
     `${address} can't be served: ${why}; give a listening stream socket (TCP or unix) that this process has inherited.`,
+  FT_ERR_SYSTEMD_SOCKETS: (address: string, why: string) =>
+    `listen: ${address} was given, but systemd has not passed such sockets to this process: ${why}; start it by a .socket unit whose service runs it directly, without a shell or npm between.`,
+  FT_ERR_SOCKET_RIGHTS: (path: string, why: string) =>
+    `unix:${path} can't get the asked-for owner or mode: ${why}; socketUser needs root, socketGroup root or a group of this user.`,
+  FT_ERR_ACCOUNT: (option: string, given: string | number, why: string) =>
+    `${option}: ${show(given)} was given, but ${why}.`,
+  FT_ERR_PRIVILEGES: (user: string, why: string) => `No process can run as ${user}: ${why}.`,
+  FT_ERR_PID_FILE: (path: string, why: string) =>
+    `pidFile: ${path} can't be used: ${why}; choose a path that this user may write, where nothing else stands.`,
+  FT_ERR_PID_FILE_HELD: (path: string, holder: string) =>
+    `pidFile: ${path} is held by ${holder}, which runs; stop it, or choose another path.`,
   FT_ERR_SOCKET_PATH: (path: string, why: string) =>
     `unix:${path} can't be bound: ${why}; choose a path of at most 107 bytes in an existing folder, where no other file stands.`,
   FT_ERR_ADMIN: (address: string, why: string) =>

@@ -21,6 +21,16 @@ export interface ClientTimeouts {
   readonly requestTimeout: number
 }
 
+/** As whom a child runs; the parent has looked the numbers up. */
+export interface Identity {
+  /** For messages. */
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+  /** Supplementary groups. */
+  readonly groups: readonly number[]
+}
+
 /** A report about something that went wrong and was survived. */
 export interface Report {
   readonly type: 'report'
@@ -34,6 +44,9 @@ export interface StartChild {
   readonly slot: number
   readonly generation: number
   readonly handler: string
+  /** Whom to become before anything else; without it the child stays what the parent is. */
+  readonly identity?: Identity
+  readonly umask?: number
   readonly threads: Range
   /** How many to begin with, within `threads`. */
   readonly firstThreads: number

@@ -60,6 +60,30 @@ function range(limit: number) {
 const rangeInWords = (limit: number): string =>
   `a whole number from 1 to ${limit}, or MIN:MAX, or { min, max }, with min not above max`
 
+/** As `chmod` takes it: a number, or its octal digits as text. */
+function octal(limit: number) {
+  return z.union([
+    z.int().min(0).max(limit),
+    z
+      .string()
+      .regex(/^(0o)?[0-7]{1,4}$/)
+      .transform((text) => Number.parseInt(text.replace('0o', ''), 8))
+      .pipe(z.int().max(limit)),
+  ])
+}
+
+const account = z.union([
+  z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 2),
+  z.string().regex(/^[^\s:]+$/),
+])
+const ACCOUNT = 'a name or a number from 0 to 4294967294'
+
+/** With systemd one address may be several listeners, which count each. */
+export const MOST_LISTENERS = 64
+
 const address = z.union([z.int().min(0).max(65_535), z.string().min(1)])
 
 export const schema = z.strictObject({
@@ -69,11 +93,11 @@ export const schema = z.strictObject({
   }),
   listen: option(
     z
-      .union([address.transform((one) => [one]), z.array(address).min(1).max(64)])
+      .union([address.transform((one) => [one]), z.array(address).min(1).max(MOST_LISTENERS)])
       .default(['127.0.0.1:8080']),
     {
+      allowed: `an address or a list of up to ${MOST_LISTENERS}: PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd or systemd:NAME`,
       fixed: true,
-      allowed: 'an address or a list of up to 64: PORT, HOST:PORT, [V6]:PORT or unix:PATH',
       meaning: 'where to listen; a PORT alone is on every interface (default 127.0.0.1:8080)',
       placeholder: 'ADDRESS',
       repeatable: true,
@@ -206,9 +230,64 @@ export const schema = z.strictObject({
     allowed: 'true or false',
     meaning: 'an IPv6 listener leaves IPv4 clients out',
   }),
+  reusePort: option(z.boolean().default(false), {
+    allowed: 'true or false',
+    meaning:
+      'SO_REUSEPORT: other sockets of this user may have the same port, and the kernel spreads connections over all',
+    fixed: true,
+  }),
   deferAccept: option(z.boolean().optional(), {
     allowed: 'true or false',
     meaning: 'Linux: accept a connection when its first bytes are there (default: on for HTTP)',
+  }),
+  socketMode: option(octal(0o777).optional(), {
+    allowed: "a number from 0 to 0o777, or its octal digits as text, such as '0660'",
+    meaning:
+      'rights of unix paths (default: 0777 without the umask); to connect takes the right to write',
+    placeholder: 'MODE',
+    fixed: true,
+  }),
+  socketUser: option(account.optional(), {
+    allowed: ACCOUNT,
+    meaning: 'owner of unix paths (default: who starts the pool)',
+    placeholder: 'USER',
+    fixed: true,
+  }),
+  socketGroup: option(account.optional(), {
+    allowed: ACCOUNT,
+    meaning: 'group of unix paths (default: that of who starts the pool)',
+    placeholder: 'GROUP',
+    fixed: true,
+  }),
+  user: option(account.optional(), {
+    allowed: ACCOUNT,
+    meaning: 'root only: as whom the children run; the parent stays root',
+    placeholder: 'USER',
+    fixed: true,
+  }),
+  group: option(account.optional(), {
+    allowed: `${ACCOUNT}, together with user`,
+    meaning: "their group, beside the user's supplementary ones (default: the user's first one)",
+    placeholder: 'GROUP',
+    fixed: true,
+  }),
+  umask: option(octal(0o777).optional(), {
+    allowed: "a number from 0 to 0o777, or its octal digits as text, such as '027'",
+    meaning: 'umask of the children, of unix paths and of the pid file (default: as it is)',
+    placeholder: 'MASK',
+    fixed: true,
+  }),
+  pidFile: option(z.string().min(1).optional(), {
+    allowed: 'a path',
+    meaning: 'a file that holds the pid of the parent while the pool serves',
+    placeholder: 'PATH',
+    fixed: true,
+  }),
+  systemdNotify: option(z.boolean().default(true), {
+    allowed: 'true or false',
+    meaning:
+      'tell systemd when the pool is ready and stops, and feed its watchdog (if it asks for that)',
+    fixed: true,
   }),
   execArgv: option(z.array(z.string()).optional(), {
     allowed: 'a list of strings',
@@ -274,6 +353,8 @@ export function parseOptions(given: unknown): Settings {
   const result = schema.safeParse(given)
   if (!result.success) throw explain(given, result.error)
   const settings = result.data
+  if (settings.group !== undefined && settings.user === undefined)
+    throw refusal('group', settings.group)
   return {
     ...settings,
     headersTimeout: headersTimeoutOf(given, settings),

@@ -31,6 +31,20 @@ test('a unix path is made absolute, and may hold colons and spaces', () => {
   assert.equal(parseAddress('unix:/run/a b:80'), { kind: 'unix', path: '/run/a b:80' })
 })
 
+test('an abstract name begins with @; a path that does so needs a folder', () => {
+  assert.equal(parseAddress('unix:@app'), { kind: 'abstract', name: 'app' })
+  assert.equal(parseAddress('unix:@a/b:c'), { kind: 'abstract', name: 'a/b:c' })
+  assert.equal(parseAddress('unix:./@app'), { kind: 'unix', path: resolve('@app') })
+})
+
+test('sockets from outside have a number, or a name that systemd knows', () => {
+  assert.equal(parseAddress('fd:3'), { kind: 'fd', fd: 3 })
+  assert.equal(parseAddress('fd:10'), { kind: 'fd', fd: 10 })
+  assert.equal(parseAddress('systemd'), { kind: 'systemd', name: undefined })
+  assert.equal(parseAddress('systemd:web'), { kind: 'systemd', name: 'web' })
+  assert.equal(parseAddress('systemd:80'), { kind: 'systemd', name: '80' })
+})
+
 function refusal(given: string | number): ForkthreadError {
   try {
     parseAddress(given)
@@ -65,12 +79,23 @@ for (const given of [
   'host/path:80',
   'unix:',
   'unix:/run/a\0b',
+  'unix:@',
+  'unix:@a\0b',
+  'fd:',
+  'fd:0',
+  'fd:2',
+  'fd:-1',
+  'fd:03',
+  'fd:x',
+  'systemd:',
+  'systemd:a:b',
+  'systemd:a\nb',
 ]) {
   test(`${JSON.stringify(given)} is refused, and the error shows it`, () => {
     const error = refusal(given)
     assert.is(error.code, 'FT_ERR_ADDRESS')
     assert.match(error.message, typeof given === 'string' ? /^listen: '/ : `listen: ${given} `)
-    assert.match(error.message, 'PORT, HOST:PORT, [V6]:PORT and unix:PATH')
+    assert.match(error.message, 'PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd')
   })
 }
 

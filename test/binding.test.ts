@@ -218,6 +218,59 @@ test('a port in use is an error, and what was bound before it is given back', as
   await failure(port, 'FT_ERR_ADDRESS_IN_USE')
 })
 
+test('with reusePort two pools share a port, and one without it stays out', async () => {
+  await using first = await openPool('127.0.0.1:0', { reusePort: true })
+  const address = `127.0.0.1:${portOf(first.address)}`
+  await using second = await openPool(address, { reusePort: true })
+  assert.is(second.address, first.address)
+  await answers(first.address)
+  await failure(address, 'FT_ERR_ADDRESS_IN_USE')
+})
+
+test('a second pool with the same pid file does not start, nor does it bind anything', async () => {
+  using folder = tempFolder()
+  const pidFile = folder.file('pid')
+  const path = folder.file('app.sock')
+  const args = [echo, '--processes', '1', '--threads', '1', '--pid-file', pidFile]
+  await using program = startCli([...args, '--listen', '127.0.0.1:0'])
+  await program.ready()
+  assert.is(readFileSync(pidFile, 'utf8'), `${program.pid}\n`)
+  const second = await runCli([...args, '--listen', `unix:${path}`])
+  assert.is(second.code, 1)
+  assert.match(second.stderr, `${pidFile} is held by process ${program.pid}, which runs`)
+  assert.equal(readdirSync(folder.path), ['pid'])
+  // Stale: what was killed has left it behind.
+  program.sendToGroup('SIGKILL')
+  await program.gone()
+  assert.equal(readdirSync(folder.path), ['pid'])
+  await using next = startCli([...args, '--listen', '127.0.0.1:0'])
+  await next.ready()
+  assert.is(readFileSync(pidFile, 'utf8'), `${next.pid}\n`)
+  next.send('SIGTERM')
+  await next.exit()
+  assert.equal(readdirSync(folder.path), [])
+})
+
+test('a start that fails leaves no pid file', async () => {
+  using folder = tempFolder()
+  const failing = { handler: fixture('throws-at-import'), pidFile: folder.file('pid') }
+  await openPool('127.0.0.1:0', failing).then(
+    () => assert.unreachable(),
+    () => undefined,
+  )
+  assert.equal(readdirSync(folder.path), [])
+})
+
+test('what a parent has left open for every program does not reach its children', async () => {
+  if (process.platform !== 'linux') return
+  const args = [echo, '--listen', '127.0.0.1:0', '--processes', '1', '--threads', '1']
+  await using program = startCli(args, { execArgv: ['--import', fixture('leaks-descriptor')] })
+  await program.ready()
+  const isLeaked = (pid: number) => descriptors(pid).some(({ target }) => target === '/dev/zero')
+  assert.ok(isLeaked(program.pid))
+  assert.equal(program.children().map(isLeaked), [false])
+})
+
 test('one address given twice is in use', async () => {
   using folder = tempFolder()
   const path = folder.file('app.sock')

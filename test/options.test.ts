@@ -29,6 +29,9 @@ const milliseconds = [-1, 0.5, 2 ** 31, Number.POSITIVE_INFINITY, '5', '5s', tru
 const counts = [-1, 0.5, Number.POSITIVE_INFINITY, '5', true, null]
 const booleans = [0, 1, 'true', 'yes', null]
 
+const octals = [-1, 0.5, 0o1000, '8', '1000', '0x7', '', 'rw', true, null]
+const accounts = [-1, 0.5, 2 ** 32, '', 'a b', 'a:b', true, null]
+
 /** For each option what it must not take. A new option has to be added here. */
 const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   handler: ['', 5, null, undefined, {}, new URL('http://example.com/app.js'), 'file:///a%2fb.js'],
@@ -55,7 +58,16 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   watch: booleans,
   backlog: [0, -1, 1.5, 65_536, '5', null],
   ipv6Only: booleans,
+  reusePort: booleans,
   deferAccept: booleans,
+  socketMode: octals,
+  socketUser: accounts,
+  socketGroup: accounts,
+  user: accounts,
+  group: [...accounts, 'staff', 0],
+  umask: octals,
+  pidFile: ['', 5, true, null],
+  systemdNotify: booleans,
   execArgv: ['--import=tsx', [1], {}, null],
   env: ['A=1', { A: 1 }, { '': 'x' }, ['A=1'], null],
   resourceLimits: [1, { maxOldGenerationSizeMb: 0 }, { stackSizeMb: '4' }, { heap: 5 }, null],
@@ -113,6 +125,22 @@ test('a range is a number, MIN:MAX or an object', () => {
   assert.equal(range('1:4'), { min: 1, max: 4 })
   assert.equal(range('4:4'), { min: 4, max: 4 })
   assert.equal(range({ min: 1, max: 4 }), { min: 1, max: 4 })
+})
+
+test('modes are numbers, or octal digits as text', () => {
+  const modes = (given: object) => {
+    const { socketMode, umask } = parseOptions({ handler, ...given })
+    return [socketMode, umask]
+  }
+  assert.equal(modes({ socketMode: 0o660, umask: 0o27 }), [0o660, 0o27])
+  assert.equal(modes({ socketMode: '0660', umask: '027' }), [0o660, 0o27])
+  assert.equal(modes({ socketMode: '0o660', umask: '0' }), [0o660, 0])
+})
+
+test('a group goes with a user', () => {
+  const { user, group } = parseOptions({ handler, user: 'nobody', group: 0 })
+  assert.equal([user, group], ['nobody', 0])
+  assert.match(refusal({ handler, group: 5 }).message, /^group: 5 was given.*together with user/)
 })
 
 test('one address is a list of one', () => {

@@ -1,6 +1,6 @@
 import { openSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type SerializedError, serializeError } from '../errors.js'
+import { fail, type SerializedError, serializeError } from '../errors.js'
 import type { ChildMessage, ResizeChild, StartChild } from '../messages.js'
 import { createChildMemory } from '../sync/child-memory.js'
 import { createMechanism, type MechanismTerms } from '../sync/create-mechanism.js'
@@ -66,7 +66,12 @@ export class Child {
 
   /** Removes what a parent that died has left on disk; a living one does it itself. */
   removeLeftovers(): void {
-    if (!process.connected) rmSync(this.#start.lockFolder, { recursive: true, force: true })
+    if (process.connected) return
+    try {
+      rmSync(this.#start.lockFolder, { recursive: true, force: true })
+    } catch {
+      // This user may not write in the folder for temporary files, and the parent could. Nothing better is left to do.
+    }
   }
 
   resize({ threads, spares }: ResizeChild): void {
@@ -137,9 +142,19 @@ function mechanismTerms(start: StartChild): MechanismTerms {
   if (acceptMutex === 'none')
     return { kind: 'exclusive', listeners, epoll: Epoll.create().fd, passOn }
   // Opened here, not inherited: a lock belongs to the open file description.
-  const files = lockFiles.map((path) => openSync(path, 'r+'))
+  const files = lockFiles.map(openLockFile)
   const mutex = { mechanism: acceptMutex, files, permits: acceptPermits, first: slot }
   return { kind: 'mutex', listeners, mutex }
+}
+
+function openLockFile(path: string): number {
+  try {
+    return openSync(path, 'r+')
+  } catch (error) {
+    const { code = '?' } = error as NodeJS.ErrnoException
+    const context = `${path}, as uid ${process.getuid?.()}; TMPDIR names the folder for temporary files`
+    throw fail('FT_ERR_SYSTEM', ['open', code, context], error)
+  }
 }
 
 /** What worker threads print goes through this thread's streams; `_exit` would cut it off. */

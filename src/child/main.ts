@@ -1,6 +1,8 @@
-import type { ChildMessage, ParentMessage } from '../messages.js'
+import { serializeError } from '../errors.js'
+import type { ChildMessage, ParentMessage, StartChild } from '../messages.js'
 import { exitImmediately } from '../sys/exit.js'
 import { Child } from './child.js'
+import { checkReadable, dropPrivileges } from './drop-privileges.js'
 
 // The main thread of a child: starts threads, obeys the parent. No code of the user runs here.
 
@@ -34,11 +36,29 @@ const leave = async (emptyBacklog: boolean): Promise<void> => {
   exitImmediately(0)
 }
 
+/** What the worker threads load of ours. */
+const leaseFile = new URL('../worker/lease.js', import.meta.url)
+
+/** Who it is comes first: all that this child opens, starts and loads is of the right user. */
+const start = (message: StartChild): void => {
+  if (child !== undefined) return
+  drainTimeout = message.drainTimeout
+  try {
+    if (message.umask !== undefined) process.umask(message.umask)
+    if (message.identity !== undefined) {
+      dropPrivileges(message.identity)
+      checkReadable(message.identity, [leaseFile, new URL(message.handler)])
+    }
+    child = new Child(message, (out) => void send(out))
+  } catch (error) {
+    void send({ type: 'failed', error: serializeError(error) }).then(() => exitImmediately(1))
+  }
+}
+
 process.on('message', (message: ParentMessage) => {
   switch (message.type) {
     case 'start':
-      drainTimeout = message.drainTimeout
-      child ??= new Child(message, (out) => void send(out))
+      start(message)
       return
     case 'drain':
       void leave(message.emptyBacklog)

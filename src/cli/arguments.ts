@@ -106,6 +106,11 @@ function toValue(name: OptionName, value: unknown): unknown {
   switch (name) {
     case 'listen':
       return (value as string[]).map((text) => numberOrText(text))
+    case 'umask':
+    case 'socketMode':
+    case 'pidFile':
+      // 027 is octal, and a file may be called 1.
+      return value
     case 'env':
       return Object.fromEntries((value as string[]).map(split))
     case 'resourceLimits':

@@ -39,6 +39,7 @@ ${lines.join('\n')}
 
 ${bold('Addresses')}
   8080   127.0.0.1:8080   [::1]:8080   localhost:8080   unix:/run/app.sock
+  unix:@app   fd:3   systemd   systemd:web
 
 ${bold('Signals')}
   INT, TERM   finish the requests in flight and leave; a second one ends at once

@@ -16,14 +16,14 @@ const FEW_PROCESSES = 8
  * @throws FT_ERR_OPTION for `none` where the kernel has no exclusive wake-up, for `fcntl` where its locks belong to the
  *   process and not to the open file description
  */
-export function chooseMechanism(settings: Settings): 'flock' | 'fcntl' | 'none' {
-  const { acceptMutex, acceptPermits, listen, processes } = settings
+export function chooseMechanism(settings: Settings, listeners: number): 'flock' | 'fcntl' | 'none' {
+  const { acceptMutex, acceptPermits, processes } = settings
   const isMissing =
     (acceptMutex === 'none' && !hasEpoll) || (acceptMutex === 'fcntl' && !hasOfdLocks)
   if (isMissing)
     throw fail('FT_ERR_OPTION', ['acceptMutex', acceptMutex, metaOf('acceptMutex').allowed])
   if (acceptMutex !== 'auto') return acceptMutex
   // Whoever asks for permits wants the semaphore.
-  const isNeedless = listen.length === 1 && processes.max <= FEW_PROCESSES && acceptPermits === 1
+  const isNeedless = listeners === 1 && processes.max <= FEW_PROCESSES && acceptPermits === 1
   return hasEpoll && isNeedless ? 'none' : 'flock'
 }

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { deserializeError } from '../errors.js'
 import type { ChildMessage, HandlerKind, ParentMessage, Range, StartChild } from '../messages.js'
 import type { ChildState } from '../stats.js'
+import { closeAllOnExec } from '../sys/descriptor.js'
+import { withoutSystemd } from './systemd-environment.js'
 
 const childFile = fileURLToPath(new URL('../child/main.js', import.meta.url))
 
@@ -60,10 +62,12 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     this.generation = terms.generation
     const { listeners, scoreboard, passOn } = inheritance
     const inherited = [...listeners, scoreboard, ...(passOn === undefined ? [] : [passOn])]
+    closeAllOnExec()
     this.#process = fork(childFile, [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...inherited],
       // No code of the user runs in the child's main thread, so flags such as --inspect have no business there.
       execArgv: [],
+      env: childEnvironment(terms.identity !== undefined),
     })
     this.#process.on('message', (message: ChildMessage) => {
       try {
@@ -179,5 +183,16 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   #gone(exit: Exit): void {
     this.#state = 'gone'
     this.emit('exit', exit)
+  }
+}
+
+/**
+ * libuv would do file operations through io_uring, if the user asks for that or Node is older than 20.11.1, and such a ring keeps
+ * the rights of the moment in which it was made (CVE-2024-22017).
+ */
+function childEnvironment(dropsPrivileges: boolean): NodeJS.ProcessEnv {
+  return {
+    ...withoutSystemd(process.env),
+    ...(dropsPrivileges ? { UV_USE_IO_URING: '0' } : {}),
   }
 }

@@ -15,14 +15,16 @@ export interface Generation {
 export function createGeneration(
   number: number,
   settings: Settings,
-  { mechanism, lockFolder }: Resources,
+  { identity, mechanism, lockFolder }: Resources,
 ): Generation {
   const { handler, drainTimeout, startTimeout, execArgv, env, resourceLimits } = settings
-  const { keepAliveTimeout, headersTimeout, requestTimeout } = settings
+  const { umask, keepAliveTimeout, headersTimeout, requestTimeout } = settings
   return {
     number,
     terms: {
       handler,
+      ...(identity === undefined ? {} : { identity }),
+      ...(umask === undefined ? {} : { umask }),
       timeouts: { keepAliveTimeout, headersTimeout, requestTimeout },
       recycle: { requests: settings.recycleRequests, heap: settings.recycleHeap },
       blockedTimeout: settings.blockedTimeout,

@@ -2,6 +2,7 @@ import { closeSync, lstatSync, type Stats, unlinkSync } from 'node:fs'
 import type { Address } from '../address.js'
 import { fail } from '../errors.js'
 import type { HandlerKind } from '../messages.js'
+import { constants } from '../sys/constants.js'
 import { setCloseOnExec, setNonBlocking } from '../sys/descriptor.js'
 import { systemErrorName } from '../sys/libc.js'
 import { addressText, type SocketAddress } from '../sys/sockaddr.js'
@@ -10,20 +11,24 @@ import {
   boundAddress,
   changeBacklog,
   deferAccept,
+  type ListenOptions,
   openListener,
   whyNotListening,
 } from '../sys/socket.js'
 import { ignoreNewConnections } from '../sys/syn-filter.js'
 import { resolveHost } from './resolve-host.js'
 import { claimUnixPath } from './unix-path.js'
+import { setUnixRights, type UnixRights } from './unix-rights.js'
 
 /** A client that stays silent for longer is handed to a thread all the same. */
 const DEFER_ACCEPT_SECONDS = 1
 
-export interface ListenerOptions {
-  readonly backlog: number
-  readonly ipv6Only: boolean
+export interface ListenerOptions extends ListenOptions {
+  readonly unixRights: UnixRights
 }
+
+/** An address to be bound here, and not one of a socket from outside. */
+export type OwnAddress = Extract<Address, { kind: 'tcp' | 'unix' | 'abstract' }>
 
 export interface AdoptOptions {
   /** How the user calls it, for errors: `fd:3`, `systemd`. */
@@ -98,17 +103,12 @@ export class Listener {
   /**
    * Binds and listens.
    * @throws FT_ERR_ADDRESS_IN_USE, FT_ERR_ADDRESS_DENIED, FT_ERR_ADDRESS_NOT_LOCAL, FT_ERR_HOST_NOT_FOUND,
-   *   FT_ERR_SOCKET_PATH, or FT_ERR_SYSTEM for what the system says beside those; nothing stays bound then
+   *   FT_ERR_SOCKET_PATH, FT_ERR_SOCKET_RIGHTS, or FT_ERR_SYSTEM for what the system says beside those; nothing stays bound then
    */
-  static async open(address: Address, options: ListenerOptions): Promise<Listener> {
+  static async open(address: OwnAddress, options: ListenerOptions): Promise<Listener> {
     const origin = originOf(address)
     try {
-      const fd =
-        address.kind === 'unix'
-          ? await claimUnixPath(address.path, () =>
-              openListener({ family: 'unix', path: address.path }, options),
-            )
-          : await openTcp(address.host, address.port, options)
+      const fd = await open(address, options)
       return Listener.#wrap(fd, { origin, backlog: options.backlog, owner: 'pool' })
     } catch (error) {
       throw explain(error, origin)
@@ -156,10 +156,6 @@ export class Listener {
     this.removePath()
   }
 
-  get isOurs(): boolean {
-    return this.#owner !== 'outside'
-  }
-
   /** The predecessor that it was taken over from leaves. */
   claim(): void {
     if (this.#owner !== 'predecessor') return
@@ -186,6 +182,40 @@ export class Listener {
   }
 }
 
+async function open(address: OwnAddress, options: ListenerOptions): Promise<number> {
+  switch (address.kind) {
+    case 'unix': {
+      const { path } = address
+      const onBound = (): void => setRightsOrRemove(path, options.unixRights)
+      return await claimUnixPath(path, () =>
+        openListener({ family: 'unix', path }, options, onBound),
+      )
+    }
+    case 'abstract':
+      return openAbstract(address.name, options)
+    case 'tcp':
+      return await openTcp(address.host, address.port, options)
+  }
+}
+
+/** The path is bound already, so it is ours to remove if this fails. */
+function setRightsOrRemove(path: string, rights: UnixRights): void {
+  try {
+    setUnixRights(path, rights)
+  } catch (error) {
+    unlinkSync(path)
+    throw error
+  }
+}
+
+function openAbstract(name: string, options: ListenerOptions): number {
+  const refuse = (why: string): Error => fail('FT_ERR_SOCKET_PATH', [`@${name}`, why])
+  if (process.platform !== 'linux') throw refuse('names that begin with @ exist on Linux only')
+  const bytes = Buffer.byteLength(name)
+  if (bytes >= constants.unixPathSize) throw refuse(`it has ${bytes} bytes behind the @`)
+  return openListener({ family: 'abstract', name }, options)
+}
+
 async function openTcp(
   host: string | undefined,
   port: number,
@@ -206,8 +236,9 @@ async function openTcp(
 }
 
 /** An address as errors call it, however it was written. */
-export function originOf(address: Address): string {
+export function originOf(address: OwnAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`
+  if (address.kind === 'abstract') return `unix:@${address.name}`
   if (address.host === undefined) return `port ${address.port}`
   return address.host.includes(':')
     ? `[${address.host}]:${address.port}`

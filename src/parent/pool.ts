@@ -22,6 +22,7 @@ import { ReloadQueue } from './reload-queue.js'
 import { acquireResources, type Resources, releaseResources } from './resources.js'
 import { collectStats } from './stats.js'
 import { startSuccessor, type UpgradeOptions } from './successor.js'
+import { SystemdNotify } from './systemd-notify.js'
 
 export interface ChildInfo {
   readonly pid: number
@@ -90,6 +91,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
   readonly #admin: ReturnType<OpenAdmin> | undefined
   readonly #files: FileWatch | undefined
+  readonly #systemd: SystemdNotify
   #closed: Promise<void> | undefined
   #upgrade: Promise<number> | undefined
   /** Another parent has the listeners now. */
@@ -107,6 +109,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#resources = resources
     const { listeners, scoreboard, scoreboardFd, passOn } = resources
     const { processes, threads, spares } = settings
+    const manager = settings.systemdNotify ? process.env : {}
+    this.#systemd = new SystemdNotify(manager, process.pid, (error) => this.#report(error))
     this.#reloads = new ReloadQueue((changes) => this.#reload(changes))
     this.#children = new Children(
       {
@@ -199,7 +203,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     signal?.addEventListener('abort', abort, { once: true })
     pool.#forgetSignal = () => signal?.removeEventListener('abort', abort)
     try {
-      await pool.#start()
+      await pool.#start(predecessor)
       signal?.throwIfAborted()
     } catch (error) {
       await pool.#abandon()
@@ -310,20 +314,42 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     await this.close()
   }
 
-  async #start(): Promise<void> {
+  async #start(predecessor: Predecessor | undefined): Promise<void> {
     this.#kind = await this.#children.open()
     this.#deferAccept()
     // An abort during the start has moved on to closing.
     if (this.#state !== 'starting') return
+    // Last, so that whoever reads the pid file may use the pool at once. After an upgrade all of it is the old parent's until that leaves.
+    if (predecessor === undefined) this.#resources.pidFile?.write()
+    else predecessor.onLeave(() => this.#inherit())
     this.#move('serving')
-    // After an upgrade they were the old parent's until now.
-    for (const listener of this.#resources.listeners) listener.claim()
-    this.#resources.admin?.claim()
+    this.#sayReady()
+    this.#systemd.startWatchdog((intervalMs) => this.#isAble(intervalMs))
     // After `createPool` has resolved, so that somebody may listen.
     setImmediate(() => {
       for (const { pid, generation } of this.#children.all) this.emit('child', { pid, generation })
       this.emit('listening', this.addresses)
     })
+  }
+
+  /** The old parent leaves, or has died. */
+  #inherit(): void {
+    if (this.#state === 'closed') return
+    const { listeners, admin, pidFile } = this.#resources
+    for (const listener of listeners) listener.claim()
+    admin?.claim()
+    try {
+      pidFile?.write()
+    } catch (error) {
+      this.#report(error as Error)
+    }
+  }
+
+  #sayReady(): void {
+    const { number } = this.#children.generation
+    const generation = number === 0 ? '' : ` (generation ${number})`
+    const status = `Serving on ${this.addresses.join(', ')}${generation}`
+    this.#systemd.notify({ ready: true, status })
   }
 
   /** Where the client speaks first, a thread that takes a connection finds its request there. */
@@ -334,11 +360,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   async #hand(options: UpgradeOptions): Promise<number> {
     if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['upgrade()'])
-    const { listeners, admin, passOn } = this.#resources
+    const { listeners, admin, passOn, pidFile } = this.#resources
     const { startTimeout, canaryTime } = this.#settings
     const all = [...listeners, ...(admin === undefined ? [] : [admin])]
-    const pid = await startSuccessor({ listeners: all, passOn }, options, startTimeout, canaryTime)
+    const inheritance = { listeners: all, passOn, pidFile: pidFile?.path }
+    const pid = await startSuccessor(inheritance, options, startTimeout, canaryTime)
     for (const listener of all) listener.leave()
+    pidFile?.leave()
+    this.#systemd.notify({ mainPid: pid })
     this.#isHandedOver = true
     void this.close()
     return pid
@@ -375,6 +404,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       last = progress
       this.emit('reload', progress)
     }
+    this.#systemd.notify({ reloading: true, status: 'Reloading' })
     try {
       const given = { ...((await this.#given.reloadOptions?.()) ?? this.#given), ...changes }
       const settings = parseReload(this.#settings, plain(given))
@@ -394,6 +424,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     } catch (error) {
       tell({ ...last, phase: 'failed', step: (error as Error).message })
       throw error
+    } finally {
+      // Ready again also when it failed: the old generation serves. But not when the pool stops meanwhile.
+      if (this.#state === 'serving') this.#sayReady()
     }
   }
 
@@ -407,9 +440,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const { preStopDelay } = this.#settings
-    if (this.#state === 'serving' && preStopDelay > 0 && !this.#isHandedOver) {
-      this.#move('draining')
-      await sleep(preStopDelay, undefined, { signal: this.#hurry.signal }).catch(() => undefined)
+    if (this.#state === 'serving' && !this.#isHandedOver) {
+      this.#systemd.notify({ stopping: true, status: 'Finishing the requests in flight' })
+      if (preStopDelay > 0) {
+        this.#move('draining')
+        await sleep(preStopDelay, undefined, { signal: this.#hurry.signal }).catch(() => undefined)
+      }
     }
     this.#move('closing')
     // First here, then in each child that has emptied the backlog: the last to close makes the kernel refuse.
@@ -433,6 +469,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#move('closed')
     this.#forgetSignal()
     this.#files?.close()
+    this.#systemd.close()
     this.#admin?.close()
     this.#resources.admin?.removePath()
     releaseResources(this.#resources)
@@ -445,12 +482,28 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     if (this.#state !== 'closing')
       for (const listener of this.#resources.listeners) listener.close()
     this.#resources.lockFolder.remove()
+    this.#resources.pidFile?.release()
   }
 
   #notReady(): string | undefined {
     if (this.#state !== 'serving') return `the pool is ${this.#state}`
     const isAnyReady = this.#children.all.some(({ state }) => state === 'ready')
     return isAnyReady ? undefined : 'no process is ready'
+  }
+
+  /**
+   * For the watchdog of systemd, whose remedy is to restart the service: so it is asked for what the pool can't mend by itself.
+   * One process that is ready and has answered within the interval is enough, since the others are replaced meanwhile; an
+   * old generation counts, whose replacement fails. With none, nobody accepts: all of them are stopped or swapped out, or each dies
+   * before it is ready. Threads that are busy or blocked are no reason (`blockedTimeout` deals with those). And if the
+   * parent itself hangs, nobody gets as far as asking. While the pool closes it only has to end, which `drainTimeout` sees to.
+   */
+  #isAble(intervalMs: number): boolean {
+    if (this.#state === 'closing') return true
+    const ready = this.#children.all.filter(({ state }) => state === 'ready')
+    const isAble = ready.some(({ silentMs }) => silentMs < intervalMs)
+    for (const child of ready) child.ask()
+    return isAble
   }
 
   #report(error: Error): void {

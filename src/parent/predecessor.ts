@@ -11,14 +11,11 @@ const descriptor = z.int().min(3)
 const handedOver = z.object({
   /** A socket pair: the new parent says how its start went. */
   channel: descriptor,
-  listeners: z.array(
-    z.object({
-      fd: descriptor,
-      origin: z.string(),
-      /** Made by a parent of ours, not by systemd or the like. */
-      isOurs: z.boolean(),
-    }),
-  ),
+  listeners: z.array(z.object({ fd: descriptor, origin: z.string() })),
+  /** Of the old parent. */
+  pid: z.int(),
+  /** Its path, if the old parent has one. */
+  pidFile: z.string().optional(),
   /** Shared by the children of both, so that no wake-up gets lost between them. */
   passOn: descriptor.optional(),
 })
@@ -36,11 +33,15 @@ export const startReport = z.union([
 
 /** The parent whose listeners this one takes over: the new side of an upgrade. */
 export class Predecessor {
+  readonly pid: number
+  readonly pidFile: string | undefined
   readonly #listeners: HandedOver['listeners']
   readonly #channel: Socket
   #passOn: number | undefined
 
-  private constructor({ channel, listeners, passOn }: HandedOver) {
+  private constructor({ channel, listeners, passOn, pid, pidFile }: HandedOver) {
+    this.pid = pid
+    this.pidFile = pidFile
     this.#listeners = [...listeners]
     this.#passOn = passOn
     // They came without this flag, and the children have theirs by other numbers.
@@ -51,6 +52,8 @@ export class Predecessor {
     // The old parent may have died. Then there is nobody to tell, and all the more reason to go on.
     this.#channel.on('error', () => undefined)
     this.#channel.unref()
+    // Only a socket that is read from notices its end.
+    this.#channel.resume()
   }
 
   /** Once in the life of a process; the first pool takes over. Nothing that this process starts is to find the variable. */
@@ -61,10 +64,14 @@ export class Predecessor {
     return new Predecessor(handedOver.parse(JSON.parse(text)))
   }
 
-  /** The next listener that the old parent had at this address; it is the caller's now. */
-  takeListener(origin: string): HandedOver['listeners'][number] | undefined {
-    const index = this.#listeners.findIndex((listener) => listener.origin === origin)
-    return index < 0 ? undefined : this.#listeners.splice(index, 1)[0]
+  /** Up to `most` of the listeners that the old parent called so; they are the caller's now. */
+  takeListeners(
+    isWanted: (origin: string) => boolean,
+    most = Number.POSITIVE_INFINITY,
+  ): HandedOver['listeners'] {
+    const taken = this.#listeners.filter(({ origin }) => isWanted(origin)).slice(0, most)
+    for (const listener of taken) this.#listeners.splice(this.#listeners.indexOf(listener), 1)
+    return taken
   }
 
   takePassOn(): number | undefined {
@@ -80,9 +87,15 @@ export class Predecessor {
     if (passOn !== undefined) closeDescriptor(passOn)
   }
 
-  /** The start has succeeded: the old parent begins to leave. */
+  /** The start has succeeded: the old parent watches for a moment, and begins to leave. */
   tellReady(): void {
     this.#tell({ type: 'ready' })
+  }
+
+  /** Calls `act` when the old parent begins to leave (or has died). If it decides to go on instead, it ends this process. */
+  onLeave(act: () => void): void {
+    if (this.#channel.closed) act()
+    else this.#channel.once('close', act)
   }
 
   /** The start has failed: the old parent goes on, and knows why. */
@@ -91,6 +104,6 @@ export class Predecessor {
   }
 
   #tell(report: object): void {
-    this.#channel.end(`${JSON.stringify(report)}\n`)
+    this.#channel.write(`${JSON.stringify(report)}\n`)
   }
 }

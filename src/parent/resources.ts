@@ -1,13 +1,18 @@
 import { closeSync } from 'node:fs'
-import { type Address, parseAddress } from '../address.js'
+import { resolve } from 'node:path'
+import { parseAddress } from '../address.js'
 import { fail } from '../errors.js'
+import type { Identity } from '../messages.js'
 import { metaOf, type Settings } from '../options.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
 import { openEventDescriptor } from '../sys/event-descriptor.js'
 import { createSharedMemory, mapSharedMemory } from '../sys/memory.js'
 import { chooseMechanism } from './choose-mechanism.js'
-import { Listener, type ListenerOptions, originOf } from './listener.js'
+import { childIdentity } from './identity.js'
+import type { Listener } from './listener.js'
 import { LockFolder } from './lock-folder.js'
+import { openListener, openListeners } from './open-listeners.js'
+import { PidFile } from './pid-file.js'
 import type { Predecessor } from './predecessor.js'
 
 /** Everything that a pool holds beside its children, and must give back at the end. */
@@ -19,6 +24,9 @@ export interface Resources {
   readonly scoreboard: Scoreboard
   /** Bound for the admin address, if there is one. */
   readonly admin: Listener | undefined
+  /** As whom the children run, if not as the parent does. */
+  readonly identity: Identity | undefined
+  readonly pidFile: PidFile | undefined
   /** The pass-on descriptor, where there is no accept mutex. */
   readonly passOn: number | undefined
 }
@@ -35,17 +43,19 @@ export async function acquireResources(
   const undo: (() => void)[] = []
   try {
     const addresses = settings.listen.map(parseAddress)
-    const mechanism = chooseMechanism(settings)
+    const identity = childIdentity(settings)
+    const pidFile = claimPidFile(settings, predecessor)
+    if (pidFile !== undefined) undo.push(() => pidFile.release())
     const listeners: Listener[] = []
-    for (const address of addresses) {
-      const listener = await openListener(address, settings, predecessor)
-      undo.push(() => listener.close())
-      listeners.push(listener)
-    }
+    undo.push(() => {
+      for (const listener of listeners) listener.close()
+    })
+    await openListeners(addresses, settings, predecessor, listeners)
+    const mechanism = chooseMechanism(settings, listeners.length)
     const admin =
       settings.admin === undefined ? undefined : await openAdmin(settings.admin, predecessor)
     if (admin !== undefined) undo.push(() => admin.close())
-    const lockFolder = new LockFolder(mechanism, settings.acceptPermits)
+    const lockFolder = new LockFolder(mechanism, settings.acceptPermits, identity)
     undo.push(() => lockFolder.remove())
     const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
     undo.push(() => closeSync(scoreboardFd))
@@ -54,7 +64,10 @@ export async function acquireResources(
     const passOn =
       mechanism === 'none' ? (predecessor?.takePassOn() ?? openEventDescriptor()) : undefined
     predecessor?.closeRest()
-    return { listeners, admin, mechanism, lockFolder, scoreboardFd, scoreboard, passOn }
+    return {
+      ...{ listeners, admin, identity, pidFile },
+      ...{ mechanism, lockFolder, scoreboardFd, scoreboard, passOn },
+    }
   } catch (error) {
     for (const step of undo.reverse()) step()
     predecessor?.closeRest()
@@ -62,21 +75,18 @@ export async function acquireResources(
   }
 }
 
-async function openListener(
-  address: Address,
-  options: ListenerOptions,
+function claimPidFile(
+  { pidFile, umask = 0 }: Settings,
   predecessor: Predecessor | undefined,
-): Promise<Listener> {
-  const origin = originOf(address)
-  const taken = predecessor?.takeListener(origin)
-  if (taken === undefined) return await Listener.open(address, options)
-  const { fd, isOurs } = taken
-  const owner = isOurs ? 'predecessor' : 'outside'
-  return Listener.adopt(fd, { origin, backlog: options.backlog, owner })
+): PidFile | undefined {
+  if (pidFile === undefined) return undefined
+  if (predecessor !== undefined && predecessor.pidFile === resolve(pidFile))
+    return PidFile.takeOver(pidFile, umask, predecessor.pid)
+  return PidFile.claim(pidFile, umask)
 }
 
 const ADMIN_BACKLOG = 16
-const OWNER_ONLY = 0o177
+const OWNER_ONLY = 0o600
 
 /**
  * The admin address tells much and will do more, so it is for this machine only: loopback, or a unix path that only its
@@ -88,21 +98,25 @@ async function openAdmin(
   predecessor: Predecessor | undefined,
 ): Promise<Listener> {
   const address = parseAddress(typeof given === 'number' ? `127.0.0.1:${given}` : given)
-  if (address.kind === 'tcp' && !LOOPBACK.test(address.host ?? ''))
-    throw fail('FT_ERR_OPTION', ['admin', given, metaOf('admin').allowed])
-  const before = process.umask(OWNER_ONLY)
-  try {
-    return await openListener(address, { backlog: ADMIN_BACKLOG, ipv6Only: false }, predecessor)
-  } finally {
-    process.umask(before)
+  const isAllowed =
+    address.kind === 'unix' || (address.kind === 'tcp' && LOOPBACK.test(address.host ?? ''))
+  if (!isAllowed) throw fail('FT_ERR_OPTION', ['admin', given, metaOf('admin').allowed])
+  const options = {
+    backlog: ADMIN_BACKLOG,
+    ipv6Only: false,
+    reusePort: false,
+    unixRights: { mode: OWNER_ONLY },
   }
+  return await openListener(address, options, predecessor)
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 
 /** Gives everything back but the listeners, which are closed at the beginning of the end. */
-export function releaseResources({ lockFolder, scoreboardFd, passOn }: Resources): void {
+export function releaseResources(resources: Resources): void {
+  const { lockFolder, pidFile, scoreboardFd, passOn } = resources
   closeSync(scoreboardFd)
   if (passOn !== undefined) closeSync(passOn)
   lockFolder.remove()
+  pidFile?.release()
 }

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { deserializeError, fail, type SerializedError } from '../errors.js'
 import type { Listener } from './listener.js'
 import { type HandedOver, startReport, UPGRADE_VARIABLE } from './predecessor.js'
+import { forSuccessor } from './systemd-environment.js'
 
 /** Beyond the patience that the new parent has with its own children. */
 const PATIENCE_MS = 10_000
@@ -23,6 +24,8 @@ export interface UpgradeOptions {
 export interface Inheritance {
   readonly listeners: readonly Listener[]
   readonly passOn: number | undefined
+  /** The path of this parent's pid file. */
+  readonly pidFile: string | undefined
 }
 
 /**
@@ -59,7 +62,10 @@ export async function startSuccessor(
   }
 }
 
-function spawnParent({ listeners, passOn }: Inheritance, options: UpgradeOptions): ChildProcess {
+function spawnParent(
+  { listeners, passOn, pidFile }: Inheritance,
+  options: UpgradeOptions,
+): ChildProcess {
   const {
     execPath = nodePath(),
     execArgv = process.execArgv,
@@ -68,17 +74,15 @@ function spawnParent({ listeners, passOn }: Inheritance, options: UpgradeOptions
   const first = CHANNEL + 1
   const handedOver: HandedOver = {
     channel: CHANNEL,
-    listeners: listeners.map(({ origin, isOurs }, index) => ({
-      fd: first + index,
-      origin,
-      isOurs,
-    })),
+    listeners: listeners.map(({ origin }, index) => ({ fd: first + index, origin })),
+    pid: process.pid,
+    ...(pidFile === undefined ? {} : { pidFile }),
     ...(passOn === undefined ? {} : { passOn: first + listeners.length }),
   }
   const descriptors = [...listeners.map(({ fd }) => fd), ...(passOn === undefined ? [] : [passOn])]
   return spawn(execPath, [...execArgv, ...argv], {
     cwd: startWay ?? startFolder,
-    env: { ...process.env, [UPGRADE_VARIABLE]: JSON.stringify(handedOver) },
+    env: { ...forSuccessor(process.env), [UPGRADE_VARIABLE]: JSON.stringify(handedOver) },
     stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...descriptors],
   })
 }
@@ -109,16 +113,16 @@ async function untilReady(started: ChildProcess, patienceMs: number): Promise<vo
     channel.setEncoding('utf8')
     channel.on('data', (more: string) => {
       text += more
-    })
-    channel.on('error', () => undefined)
-    channel.on('end', () => {
-      settled()
+      // The channel stays open until this parent begins to leave.
+      if (!text.endsWith('\n')) return
       const report = readReport(text)
       if (report === undefined) return
+      settled()
       if (report.type === 'ready') return resolve()
       const error = deserializeError(report.error as SerializedError)
       reject(fail('FT_ERR_UPGRADE', [`the new parent says: ${error.message}`], error))
     })
+    channel.on('error', () => undefined)
   })
 }
 

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { check, declare } from './libc.js'
 
 const fcntl = declare<[number, number, string, number]>('int fcntl(int fd, int command, ...)')
@@ -8,6 +9,7 @@ const F_SETFD = 2
 const F_GETFL = 3
 const F_SETFL = 4
 const FD_CLOEXEC = 1
+const STANDARD_ERROR = 2
 const O_NONBLOCK = process.platform === 'darwin' ? 0x4 : 0o4000
 
 export function setNonBlocking(fd: number): void {
@@ -17,6 +19,17 @@ export function setNonBlocking(fd: number): void {
 
 export function setCloseOnExec(fd: number): void {
   check(fcntl(fd, F_SETFD, 'int', FD_CLOEXEC), 'fcntl', `descriptor ${fd}`)
+}
+
+/**
+ * Keeps every descriptor that this process has now, beyond the standard streams, from programs that it starts without naming
+ * the descriptor. Node marks its own, and of those that it has inherited the ones before the first gap
+ * (`uv_disable_stdio_inheritance`); what a shell or a service manager has left open behind that would go on to everybody.
+ */
+export function closeAllOnExec(): void {
+  // A listing holds the descriptor of the folder that was read, too, which is closed by now.
+  for (const name of readdirSync(process.platform === 'linux' ? '/proc/self/fd' : '/dev/fd'))
+    if (Number(name) > STANDARD_ERROR) fcntl(Number(name), F_SETFD, 'int', FD_CLOEXEC)
 }
 
 /** A pipe, closed on exec on both ends. */

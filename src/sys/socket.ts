@@ -58,22 +58,33 @@ export interface ListenOptions {
   readonly backlog: number
   /** IPv6 only: leave IPv4 out. */
   readonly ipv6Only: boolean
+  /** Other sockets of the same user may be bound to the same port; the kernel spreads connections over all of them. */
+  readonly reusePort: boolean
 }
 
 /**
- * Binds a stream socket and makes it listen. Throws FT_ERR_SYSTEM, whose cause names the system's error
- * (`EADDRINUSE`, `EACCES`, …); nothing stays open then.
+ * Binds a stream socket and makes it listen; `onBound` runs between the two, while nobody can connect yet. Throws
+ * FT_ERR_SYSTEM, whose cause names the system's error (`EADDRINUSE`, `EACCES`, …), or what `onBound` threw; nothing stays
+ * open then.
  */
-export function openListener(address: SocketAddress, options: ListenOptions): number {
+export function openListener(
+  address: SocketAddress,
+  options: ListenOptions,
+  onBound: () => void = () => undefined,
+): number {
   const fd = openStreamSocket(address.family)
   try {
-    if (address.family === 4 || address.family === 6)
+    if (address.family === 4 || address.family === 6) {
       setOption(fd, constants.SOL_SOCKET, constants.SO_REUSEADDR, 1, 'SO_REUSEADDR')
+      if (options.reusePort)
+        setOption(fd, constants.SOL_SOCKET, constants.SO_REUSEPORT, 1, 'SO_REUSEPORT')
+    }
     if (address.family === 6)
       setOption(fd, IPPROTO_IPV6, constants.IPV6_V6ONLY, options.ipv6Only ? 1 : 0, 'IPV6_V6ONLY')
     const bytes = encodeAddress(address)
     const context = addressText(address)
     check(bind(fd, bytes, bytes.length), 'bind', context)
+    onBound()
     check(listen(fd, options.backlog), 'listen', context)
     return fd
   } catch (error) {

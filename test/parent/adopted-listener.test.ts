@@ -8,7 +8,7 @@ import type { SocketAddress } from '#dist/sys/sockaddr.js'
 import { openListener, openStreamSocket, tryConnect } from '#dist/sys/socket.js'
 import { tempFolder } from '../support/temp-folder.js'
 
-const plain = { backlog: 8, ipv6Only: false }
+const plain = { backlog: 8, ipv6Only: false, reusePort: false }
 const localhost = { family: 4, host: '127.0.0.1', port: 0 } as const
 const onLinux = process.platform === 'linux' ? test : test.skip
 

@@ -20,6 +20,10 @@ export interface StartOptions {
   readonly cwd?: string
   /** Arguments for node itself. */
   readonly execArgv?: readonly string[]
+  /** A command and its arguments that become the program by exec, with the same pid. */
+  readonly launcher?: readonly string[]
+  /** Descriptors that the program shall have from 3 on. */
+  readonly inherited?: readonly number[]
 }
 
 /** Starts `forkthread ARGS`. Wait for `ready()` before using it, and `close()` it (or say `await using`). */
@@ -63,12 +67,15 @@ export class Program {
 
   constructor(script: string, args: readonly string[], options: StartOptions) {
     this.#args = args
-    this.#process = spawn(process.execPath, [...(options.execArgv ?? []), script, ...args], {
+    const { execArgv = [], inherited = [], launcher = [] } = options
+    const node = [process.execPath, ...execArgv, script, ...args]
+    const [command = process.execPath, ...commandArgs] = [...launcher, ...node]
+    this.#process = spawn(command, commandArgs, {
       cwd: options.cwd ?? packageRoot,
       detached: true,
       env: { ...process.env, ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+      stdio: ['ignore', 'pipe', 'pipe', ...inherited],
+    }) as ChildProcessByStdio<null, Readable, Readable>
     const { pid } = this.#process
     if (pid === undefined) throw new Error(`could not start ${process.execPath} ${script}`)
     this.pid = pid
