@@ -367,6 +367,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const pid = await startSuccessor(inheritance, options, startTimeout, canaryTime)
     for (const listener of all) listener.leave()
     pidFile?.leave()
+    // The new parent answers at the same address.
+    this.#admin?.close()
     this.#systemd.notify({ mainPid: pid })
     this.#isHandedOver = true
     void this.close()
