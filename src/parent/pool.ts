@@ -365,6 +365,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const all = [...listeners, ...(admin === undefined ? [] : [admin])]
     const inheritance = { listeners: all, passOn, pidFile: pidFile?.path }
     const pid = await startSuccessor(inheritance, options, startTimeout, canaryTime)
+    // Somebody has stopped this pool meanwhile, and means the new one as well.
+    if (!this.#isServing) {
+      process.kill(pid, 'SIGTERM')
+      throw fail('FT_ERR_CLOSED', ['upgrade()'])
+    }
     for (const listener of all) listener.leave()
     pidFile?.leave()
     // The new parent answers at the same address.
@@ -485,6 +490,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       for (const listener of this.#resources.listeners) listener.close()
     this.#resources.lockFolder.remove()
     this.#resources.pidFile?.release()
+  }
+
+  get #isServing(): boolean {
+    return this.#state === 'serving'
   }
 
   #notReady(): string | undefined {
