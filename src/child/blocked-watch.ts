@@ -80,7 +80,11 @@ async function stackOf(threadId: number): Promise<readonly string[]> {
   session.connect()
   try {
     return await new Promise<readonly string[]>((resolve) => {
-      const limit = setTimeout(() => resolve([]), STACK_LIMIT_MS)
+      // On a busy machine the pause may come later than anybody waits for it: it must not come at all then.
+      const limit = setTimeout(() => {
+        tell('Debugger.disable')
+        resolve([])
+      }, STACK_LIMIT_MS)
       let sessionId: string | undefined
       const urls = new Map<string, string>()
       const tell = (method: string): void => {
