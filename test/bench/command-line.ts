@@ -1,56 +1,117 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { loadNames, quickLoads } from './loads/all.js'
+import { peerNames } from './peers/all.js'
+import { type PoolSetup, parsePool } from './peers/pool.js'
 
-export const usage = `usage: node build/test/bench/http.js [--quick] [--only NAME]... [--seconds S] [--rounds N] [--json FILE]
-  --quick       a look in two minutes: fewer and shorter rounds
-  --only NAME   only this server or this load; may be given several times
-  --seconds S   length of one measurement, whole seconds
-  --rounds N    how often each measurement is repeated
-  --json FILE   also write every measurement and the machine's description`
+/** What can be measured beside loads. */
+export const sections = ['ready', 'growth'] as const
+export type Section = (typeof sections)[number]
+
+export const usage = `usage: npm run bench -- [--quick] [--only NAME,…] [--peers NAME,…] [--pool SIZE]… [--watt]
+                        [--rounds N] [--seconds S] [--out FOLDER]
+  --quick         a look within two minutes: fewer loads, fewer and shorter rounds
+  --only NAMES    only these loads or sections (default: all, with --quick some)
+                  loads: ${loadNames.slice(0, 8).join(', ')},
+                         ${loadNames.slice(8).join(', ')}
+                  sections: ready (how long threads and processes take to start),
+                            growth (cost against threads, processes, listeners, connections)
+  --peers NAMES   only these peers, or none (default: all that are installed)
+                  ${peerNames.join(', ')}
+  --pool SIZE     the pool, PROCESSESxTHREADS (default 2x2), with options of forkthread if you like:
+                  --pool '2x2 --accept-mutex flock'; may be given several times, the first is the size of the peers
+  --watt          fetch Watt from the npm registry into a temporary folder (150 MB) and measure it, too
+  --rounds N      how often each measurement is repeated (default 5, with --quick 2)
+  --seconds S     length of one measurement (default 1.5, with --quick 0.5; wrk measures whole seconds)
+  --out FOLDER    for results.json, results.md and the plots (default bench-results)
+  --help          this text`
 
 export interface BenchOptions {
-  readonly only: readonly string[]
-  readonly seconds: number
+  readonly quick: boolean
+  readonly loads: readonly string[]
+  readonly sections: readonly Section[]
+  readonly peers: readonly string[]
+  readonly pools: readonly [PoolSetup, ...PoolSetup[]]
+  readonly watt: boolean
   readonly rounds: number
+  readonly seconds: number
   readonly warmUpSeconds: number
-  readonly json: string | undefined
+  readonly out: string
 }
 
-const thorough = { seconds: 1, rounds: 20, warmUpSeconds: 2 }
-const quick = { seconds: 1, rounds: 4, warmUpSeconds: 1 }
+const thorough = { rounds: 5, seconds: 1.5, warmUpSeconds: 1 }
+const quick = { rounds: 2, seconds: 0.5, warmUpSeconds: 0.2 }
 
-/** Throws an Error that says what was wrong; `names` are the servers and loads there are. */
-export function parseCommandLine(args: readonly string[], names: readonly string[]): BenchOptions {
+/**
+ * Undefined when help is wanted.
+ *
+ * @throws Error that says what was wrong
+ */
+export function parseCommandLine(args: readonly string[]): BenchOptions | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
       quick: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true, default: [] },
-      seconds: { type: 'string' },
+      peers: { type: 'string', multiple: true, default: [] },
+      pool: { type: 'string', multiple: true, default: ['2x2'] },
+      watt: { type: 'boolean', default: false },
       rounds: { type: 'string' },
-      json: { type: 'string' },
+      seconds: { type: 'string' },
+      out: { type: 'string', default: 'bench-results' },
+      help: { type: 'boolean', default: false },
     },
   })
-  const unknown = values.only.find((name) => !names.includes(name))
-  if (unknown !== undefined) {
-    throw new Error(
-      `--only ${unknown}: there is no such server or load; one of ${names.join(', ')}`,
-    )
-  }
+  if (values.help) return undefined
   const preset = values.quick ? quick : thorough
+  const only = names('--only', values.only, [...loadNames, ...sections])
+  const all = only.length === 0
+  const peers = names('--peers', values.peers, [...peerNames, 'none'])
+  const [pool = parsePool('2x2'), ...furtherPools] = values.pool.map(parsePool)
   return {
-    only: values.only,
-    seconds: wholeNumber('--seconds', values.seconds) ?? preset.seconds,
+    quick: values.quick,
+    loads: all
+      ? [...(values.quick ? quickLoads : loadNames)]
+      : only.filter((name) => loadNames.includes(name)),
+    sections: sections.filter((name) => all || only.includes(name)),
+    peers: peers.length === 0 ? peerNames : peers.filter((name) => name !== 'none'),
+    pools: [pool, ...furtherPools],
+    watt: values.watt,
     rounds: wholeNumber('--rounds', values.rounds) ?? preset.rounds,
+    seconds: positiveNumber('--seconds', values.seconds) ?? preset.seconds,
     warmUpSeconds: preset.warmUpSeconds,
-    json: values.json,
+    out: resolve(values.out),
   }
 }
 
-/** Undefined when not given. Throws an Error that says what is wanted. */
+/** Several options, each with names that commas divide. */
+function names(option: string, given: readonly string[], known: readonly string[]): string[] {
+  const all = given.flatMap((text) => text.split(',')).filter((name) => name !== '')
+  const unknown = all.find((name) => !known.includes(name))
+  if (unknown !== undefined) {
+    throw new Error(`${option} ${unknown}: there is none of that name; one of ${known.join(', ')}`)
+  }
+  return all
+}
+
+/**
+ * Undefined when not given.
+ *
+ * @throws Error that says what is wanted
+ */
 export function wholeNumber(option: string, given: string | undefined): number | undefined {
   if (given === undefined) return undefined
   if (!/^[1-9]\d*$/.test(given)) {
     throw new Error(`${option} ${given}: a whole number from 1 on is wanted`)
   }
   return Number(given)
+}
+
+function positiveNumber(option: string, given: string | undefined): number | undefined {
+  if (given === undefined) return undefined
+  const value = Number(given)
+  if (!(value > 0 && value <= 60)) {
+    throw new Error(`${option} ${given}: seconds are wanted, up to 60`)
+  }
+  return value
 }

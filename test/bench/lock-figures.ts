@@ -1,16 +1,5 @@
+import { align, type Cells } from './report/table.js'
 import { quantile } from './statistics.js'
-
-export type Cells = readonly string[]
-
-/** Pads every column to its widest cell; the first column to the left, figures to the right. */
-export function align(rows: readonly Cells[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  )
-  const cell = (text: string, n: number): string =>
-    n === 0 ? text.padEnd(widths[n] ?? 0) : text.padStart(widths[n] ?? 0)
-  return rows.map((row) => row.map(cell).join('  ')).join('\n')
-}
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5)
 

@@ -8,7 +8,8 @@ import { promisify } from 'node:util'
 import { type FileLock, Flock, hasOfdLocks, OfdLock } from '#dist/sys/file-lock.js'
 import { createSharedMemory } from '#dist/sys/memory.js'
 import { packageRoot } from '../support/paths.js'
-import { type Cells, figure, median, nsPerCall, type Section } from './lock-figures.js'
+import { figure, median, nsPerCall, type Section } from './lock-figures.js'
+import type { Cells } from './report/table.js'
 import { quantile } from './statistics.js'
 
 const run = promisify(execFile)

@@ -1,30 +1,31 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { cliPath } from '../support/paths.js'
+import { tempFolder } from '../support/temp-folder.js'
 import { figure, type Section } from './lock-figures.js'
+import { fixture } from './peers/paths.js'
+import type { Server } from './peers/server.js'
 import { RunningServer } from './running-server.js'
-import type { Server } from './servers.js'
 import { quantile } from './statistics.js'
 
-const fixture = (name: string): string =>
-  fileURLToPath(new URL(`./fixtures/${name}.js`, import.meta.url))
+/** All that this bench asks of a server is to be started. */
+const clockServer = (name: string, threads: number, args: readonly string[]): Server => ({
+  name,
+  threads,
+  configuration: `node ${args.join(' ')}`,
+  works: [],
+  transports: ['tcp'],
+  launch: () => ({ command: process.execPath, args, ready: { lines: 1 } }),
+})
 
 const pool = (processes: number, threads: number): Server => {
   const size = ['--processes', String(processes), '--threads', String(threads)]
-  return {
-    name: `forkthread-${processes}x${threads}`,
-    eventLoops: processes * threads,
-    args: [cliPath, fixture('clock'), '--listen', '127.0.0.1:0', ...size],
-  }
+  const args = [cliPath, fixture('clock'), '--listen', '127.0.0.1:0', ...size]
+  return clockServer(`forkthread-${processes}x${threads}`, processes * threads, args)
 }
 
-const single: Server = { name: 'node-http', eventLoops: 1, args: [fixture('clock-server'), '0'] }
-const roundRobin: Server = {
-  name: 'cluster-rr-2',
-  eventLoops: 2,
-  args: [fixture('clock-server'), '2'],
-}
+const single = clockServer('node-http', 1, [fixture('clock-server'), '0'])
+const roundRobin = clockServer('cluster-rr-2', 2, [fixture('clock-server'), '2'])
 const pools = [pool(1, 2), pool(2, 1)]
 
 /** Between two connections: long enough for every thread to be idle and asleep again. */
@@ -35,16 +36,21 @@ const WARM_UP = 200
 export async function measureHandOff(isQuick: boolean): Promise<Section> {
   const servers = [single, roundRobin, ...pools]
   const times = isQuick ? 300 : 2_000
+  using folder = tempFolder()
   const running: RunningServer[] = []
   const us = new Map(servers.map(({ name }) => [name, [] as number[]]))
   try {
-    for (const server of servers) running.push(await RunningServer.start(server))
+    for (const server of servers) {
+      running.push(
+        await RunningServer.start(server, folder.path, (text) => process.stderr.write(text)),
+      )
+    }
     for (let n = -WARM_UP; n < times; n++) {
       // Turn by turn, so that a change of the machine's pace hits all; and each follows each other one.
       for (let turn = 0; turn < running.length; turn++) {
         const target = running[(turn + n + WARM_UP) % running.length]
         if (target === undefined) continue
-        const latencyUs = await measureOne(target.port)
+        const latencyUs = await measureOne(portOf(target))
         if (n >= 0) us.get(target.server.name)?.push(latencyUs)
         await sleep(PAUSE_MS)
       }
@@ -88,6 +94,11 @@ export async function measureHandOff(isQuick: boolean): Promise<Section> {
       },
     ]),
   }
+}
+
+const portOf = ({ server, addresses: [address] }: RunningServer): number => {
+  if (address === undefined || !('port' in address)) throw new Error(`${server.name} has no port`)
+  return address.port
 }
 
 /** One connection, one request. Returns the µs until the handler began. */

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { Mutex } from '#dist/sync/mutex.js'
 import { countOf, type LockThread, phase } from './fixtures/lock-thread.js'
-import { type Cells, figure, median, nsPerCall, type Section } from './lock-figures.js'
+import { figure, median, nsPerCall, type Section } from './lock-figures.js'
+import type { Cells } from './report/table.js'
 
 const threadFile = new URL('./fixtures/lock-thread.js', import.meta.url)
 

@@ -1,36 +1,45 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { findCommand } from '../peers/find-command.js'
 import type { Load, LoadResult } from './load.js'
 
 const run = promisify(execFile)
 
 /** As fast as the server answers, over 32 connections that stay open. */
-export const keepAlive: Load = wrk('keep-alive', [])
+export const keepAlive: Load = wrk('keep-alive', true, [])
 
 /** As fast as the server answers, a new connection for every request. */
-export const close: Load = wrk('close', ['-H', 'Connection: close'])
+export const close: Load = wrk('close', false, ['-H', 'Connection: close'])
 
 /** Why wrk can't be used and what to do; undefined when it can. */
 export function missingWrk(): string | undefined {
-  if (has('wrk')) return undefined
-  // Not used instead: ab speaks HTTP/1.0 and hey takes a core for itself, so their figures would look
+  // Others are no substitute: ab speaks HTTP/1.0 and hey takes a core for itself, so their figures would look
   // like wrk's and not be comparable with them.
-  const others = ['ab', 'hey'].filter(has)
-  const found = others.length > 0 ? `${others.join(' and ')} found, but not used: ` : ''
-  return `wrk is not installed (${found}only its figures can be compared between runs). Install it: apt-get install wrk`
+  return findCommand('wrk') === undefined
+    ? 'wrk is not installed (apt-get install wrk): nothing is saturated'
+    : undefined
 }
 
-const has = (command: string): boolean => spawnSync(command, ['-v']).error === undefined
-
 // One thread: with the server on the same few cores, more threads of wrk only take more from it.
-function wrk(name: string, extra: readonly string[]): Load {
+function wrk(name: string, keepsConnections: boolean, extra: readonly string[]): Load {
   const args = ['-t1', '-c32', ...extra]
   return {
     name,
-    description: `wrk ${args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg)).join(' ')}`,
-    async run(port, seconds, signal) {
-      const url = `http://127.0.0.1:${port}/`
-      const { stdout } = await run('wrk', [...args, `-d${seconds}s`, url], { signal })
+    description: `saturation: wrk ${args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg)).join(' ')}`,
+    transport: 'tcp',
+    work: 'hello',
+    fillsThreads: false,
+    keepsConnections,
+    async drive([address], { seconds, signal, meter }) {
+      if (address === undefined || !('port' in address)) throw new Error('wrk needs a port')
+      const url = `http://127.0.0.1:${address.port}/`
+      meter.begin()
+      const { stdout } = await run(
+        'wrk',
+        [...args, `-d${Math.max(1, Math.floor(seconds))}s`, url],
+        { signal },
+      )
+      await meter.end()
       return parse(stdout)
     },
   }

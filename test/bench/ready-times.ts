@@ -1,0 +1,32 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { type Kind, kinds } from './fixtures/ready-times.js'
+import { fixture } from './peers/paths.js'
+import { type Spread, spread } from './statistics.js'
+
+const run = promisify(execFile)
+const TIMES = 3
+
+export interface ReadyTime {
+  readonly what: string
+  readonly ms: Spread
+}
+
+/** How long one more thread or process takes until it serves, in turns; what others in the field take beside it. */
+export async function measureReadyTimes(
+  rounds: number,
+  report: (line: string) => void,
+  signal: AbortSignal,
+): Promise<ReadyTime[]> {
+  const all = Object.keys(kinds) as Kind[]
+  const ms = new Map(all.map((kind) => [kind, [] as number[]]))
+  for (let round = 0; round < rounds; round += 1) {
+    for (const kind of all) {
+      report(`round ${round + 1}/${rounds}  ready times  ${kind}`)
+      const args = [fixture('ready-times'), kind, String(TIMES)]
+      const { stdout } = await run(process.execPath, args, { signal })
+      ms.get(kind)?.push(...(JSON.parse(stdout) as number[]))
+    }
+  }
+  return all.map((kind) => ({ what: kinds[kind], ms: spread(ms.get(kind) ?? []) }))
+}

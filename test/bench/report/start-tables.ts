@@ -1,0 +1,20 @@
+import type { ReadyTime } from '../ready-times.js'
+import type { StartRow } from '../summary.js'
+import { range } from './cells.js'
+import type { Table } from './table.js'
+
+export const startTable = (rows: readonly StartRow[]): Table => ({
+  title: 'start and memory',
+  notes: [
+    'From the start of the process until the whole server is ready; proportional memory (PSS) of its processes before the first request.',
+  ],
+  head: ['server', 'ready ms', 'memory MiB'],
+  rows: rows.map(({ server, readyMs, pssMib }) => [server, range(readyMs, 0), range(pssMib, 0)]),
+})
+
+export const readyTable = (times: readonly ReadyTime[]): Table => ({
+  title: 'ready time of one more',
+  notes: ['Until it serves, in a pool that has nothing else to do.'],
+  head: ['what', 'ms'],
+  rows: times.map(({ what, ms }) => [what, range(ms, 0)]),
+})
