@@ -62,6 +62,8 @@ const messages = {
     `Thread ${thread} of child ${pid} died ${lived}: ${why}`,
   FT_ERR_THREAD_BLOCKED: (ms: number, request: string) =>
     `Its event loop has not turned for ${ms} ms (blockedTimeout)${request === '' ? '' : `; the last thing it began was ${request}`}.`,
+  FT_ERR_PARKER_DIED: (pid: number, why: string) =>
+    `The thread of child ${pid} that looks after parked connections died, and is started again; they wait meanwhile: ${why}`,
   FT_ERR_DRAIN_TIMEOUT: (what: string, ms: number) =>
     `${what} had not finished its requests after drainTimeout (${ms} ms) and was cut off.`,
   FT_ERR_RELOAD: (why: string) =>

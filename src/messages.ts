@@ -1,11 +1,16 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { SerializedError } from './errors.js'
 import type { MechanismTerms } from './sync/create-mechanism.js'
+import type { MailboxTerms } from './sync/mailbox.js'
+import type { ParkingTerms } from './sync/parking.js'
 
 /**
  * What the rooms say to each other: parent and child over Node's IPC channel (JSON), a child's main thread and its
  * other threads over message ports (structured clone).
  */
+
+/** What becomes of an idle keep-alive connection: handed back, kept by its thread, or whichever pays. */
+export type KeepAlive = 'auto' | 'park' | 'pin'
 
 export type HandlerKind = 'http' | 'raw'
 
@@ -63,6 +68,9 @@ export interface StartChild {
   /** Inherited descriptors. */
   readonly listeners: readonly number[]
   readonly scoreboard: number
+  /** Without a mailbox it is `pin`. */
+  readonly keepAlive: KeepAlive
+  readonly mailbox?: MailboxTerms
   /** With `none`, the pass-on descriptor is inherited, too; else the lock files are to be opened. */
   readonly acceptMutex: 'flock' | 'fcntl' | 'none'
   readonly passOn: number
@@ -80,6 +88,8 @@ export interface DrainChild {
   readonly type: 'drain'
   /** The whole pool stops: what waits in the backlog now is served, too, since nobody else will. */
   readonly emptyBacklog: boolean
+  /** All children of this parent leave: nobody else serves what waits in their mailbox. */
+  readonly emptyMailbox: boolean
 }
 
 /** New limits. */
@@ -165,6 +175,9 @@ export interface Lease {
   readonly watch: boolean
   readonly memory: SharedArrayBuffer
   readonly mechanism: MechanismTerms
+  readonly keepAlive: KeepAlive
+  readonly mailbox: MailboxTerms | undefined
+  readonly parking: ParkingTerms | undefined
   readonly scoreboard: number
   readonly port: MessagePort
 }
@@ -183,7 +196,12 @@ export interface ThreadFailed {
   readonly error: SerializedError
 }
 
-export type WorkerMessage = ThreadReady | ThreadFailed | FilesLoaded | Report
+/** The thread would park connections, and there is no parker yet. */
+export interface ThreadWantsParker {
+  readonly type: 'parker'
+}
+
+export type WorkerMessage = ThreadWantsParker | ThreadReady | ThreadFailed | FilesLoaded | Report
 
 /** The thread shall finish what it has and return its lease. */
 export interface EndLease {
@@ -199,6 +217,20 @@ export interface ListenerStart {
   readonly slot: number
   readonly wakeDescriptor: number
   readonly mechanism: MechanismTerms
+  readonly mailbox: MailboxTerms | undefined
+  readonly memory: SharedArrayBuffer
+  readonly scoreboard: number
+}
+
+// ── child's main thread ↔ parker ───────────────────────────────────────────────────────────────────
+
+/** `workerData` of the parker. */
+export interface ParkerStart {
+  readonly slot: number
+  readonly mechanism: MechanismTerms
+  readonly mailbox: MailboxTerms
+  readonly parking: ParkingTerms
+  readonly keepAliveTimeout: number
   readonly memory: SharedArrayBuffer
   readonly scoreboard: number
 }

@@ -157,6 +157,13 @@ export const schema = z.strictObject({
     meaning: 'processes that may accept at the same time, with an accept mutex (default: 1)',
     placeholder: 'N',
   }),
+  keepAlive: option(z.enum(['auto', 'park', 'pin']).default('auto'), {
+    allowed: "'auto', 'pin' or, on Linux, 'park'",
+    meaning:
+      'an idle keep-alive connection stays with its thread (pin), is handed back for any thread (park), or handed back where handlers block (auto, default)',
+    placeholder: 'auto|park|pin',
+    fixed: true,
+  }),
   keepAliveTimeout: option(milliseconds.default(5000), {
     allowed: MS,
     meaning: 'ms that an idle keep-alive connection stays open (default: 5000)',

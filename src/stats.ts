@@ -44,6 +44,8 @@ export interface ProcessStats {
   readonly startedAt: number
   readonly cpuMs: number
   readonly rssBytes: number
+  /** Idle keep-alive connections that belong to no thread; at most a second old. */
+  readonly parked: number
   readonly threads: readonly ThreadStats[]
 }
 

@@ -47,6 +47,7 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   recycleRss: counts,
   acceptMutex: ['', 'on', 'FLOCK', true, null],
   acceptPermits: [0, -1, 1.5, 1e9, '1', null],
+  keepAlive: ['', 'on', 'PARK', true, null],
   keepAliveTimeout: milliseconds,
   headersTimeout: milliseconds,
   requestTimeout: milliseconds,

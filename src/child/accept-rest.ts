@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LockOwner } from '../sync/child-memory.js'
 import type { HandOff } from '../sync/hand-off.js'
+import type { Mailbox } from '../sync/mailbox.js'
 import { acceptConnection } from '../sys/socket.js'
 
 /** Handshakes that had begun when the parent shut the listeners end within one round trip of their clients. */
@@ -24,4 +25,13 @@ async function acceptWaiting(listeners: readonly number[], handOff: HandOff): Pr
       await handOff.offerLater(LockOwner.control, fd)
     }
   }
+}
+
+/**
+ * Takes what waits in the mailbox, for a child with no successor that shares it. Each child looks after its own parker has
+ * stopped, so nothing is put in behind the last look (see `HandOff.shed` for what a worker thread puts in).
+ */
+export async function serveMailbox(mailbox: Mailbox, handOff: HandOff): Promise<void> {
+  for (let entry = mailbox.take(); entry >= 0; entry = mailbox.take())
+    await handOff.offerLater(LockOwner.control, entry)
 }

@@ -2,18 +2,23 @@ import { openSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fail, type SerializedError, serializeError } from '../errors.js'
 import type { ChildMessage, ResizeChild, StartChild } from '../messages.js'
+import { Acceptor } from '../sync/acceptor.js'
 import { createChildMemory } from '../sync/child-memory.js'
 import { createMechanism, type MechanismTerms } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
+import { Mailbox } from '../sync/mailbox.js'
+import { Parking, type ParkingTerms } from '../sync/parking.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { Epoll } from '../sys/epoll.js'
+import { openEventDescriptor } from '../sys/event-descriptor.js'
 import { exitImmediately } from '../sys/exit.js'
 import { mapSharedMemory } from '../sys/memory.js'
-import { acceptRest } from './accept-rest.js'
+import { acceptRest, serveMailbox } from './accept-rest.js'
 import { BlockedWatch } from './blocked-watch.js'
 import { Crew } from './crew.js'
 import { ListenerThread } from './listener-thread.js'
+import { ParkerThread } from './parker-thread.js'
 
 /** How often a child looks at its size and its threads when nothing makes it look earlier. */
 const LOOK_EVERY_MS = 1000
@@ -29,6 +34,8 @@ export class Child {
   readonly #handOff: HandOff
   readonly #crew: Crew
   readonly #listener: ListenerThread
+  readonly #mailbox: Mailbox | undefined
+  readonly #parker: ParkerThread | undefined
   readonly #blocked: BlockedWatch
   readonly #send: (message: ChildMessage) => void
   readonly #looks: NodeJS.Timeout[] = []
@@ -42,13 +49,21 @@ export class Child {
     this.#scoreboard = scoreboard
     const memory = createChildMemory()
     const mechanism = mechanismTerms(start)
-    const handOff = new HandOff(memory, scoreboard, start.slot, createMechanism(mechanism, memory))
+    const mailbox = start.mailbox === undefined ? undefined : new Mailbox(start.mailbox, scoreboard)
+    this.#mailbox = mailbox
+    const acceptor = new Acceptor(start.listeners, mailbox, memory)
+    const ours = createMechanism(mechanism, memory, acceptor)
+    const handOff = new HandOff(memory, scoreboard, start.slot, ours, mailbox)
     this.#handOff = handOff
     const report = (error: SerializedError): void => send({ type: 'report', error })
-    this.#crew = new Crew(start, mechanism, memory, handOff, scoreboard, {
+    const parking = parkingTerms(start)
+    this.#parker = parkerThread(start, mechanism, parking, memory, handOff, report)
+    this.#crew = new Crew(start, mechanism, parking, memory, handOff, scoreboard, {
       report,
       decision: (action, reason) => send({ type: 'decision', action, reason }),
       loaded: (files) => send({ type: 'loaded', files }),
+      wantsParker: () => this.#parker?.start(),
+      gone: () => this.#parker?.searchParked(),
     })
     const { slot, blockedTimeout } = start
     this.#blocked = new BlockedWatch(slot, blockedTimeout, this.#crew, handOff, scoreboard)
@@ -59,8 +74,8 @@ export class Child {
   }
 
   /** Stops accepting, finishes what there is; with `emptyBacklog` also what waits in the kernel by now. */
-  async drain(emptyBacklog: boolean): Promise<void> {
-    this.#drained ??= this.#drainOnce(emptyBacklog)
+  async drain(emptyBacklog: boolean, emptyMailbox: boolean): Promise<void> {
+    this.#drained ??= this.#drainOnce(emptyBacklog, emptyMailbox)
     await this.#drained
   }
 
@@ -78,11 +93,14 @@ export class Child {
     this.#crew.resize(threads, spares)
   }
 
-  async #drainOnce(emptyBacklog: boolean): Promise<void> {
+  async #drainOnce(emptyBacklog: boolean, emptyMailbox: boolean): Promise<void> {
     for (const look of this.#looks) clearInterval(look)
     this.#scoreboard.setField(this.#start.slot, 'serving', 0)
     await this.#listener.stop()
+    await this.#parker?.stop()
     if (emptyBacklog) await acceptRest(this.#start.listeners, this.#handOff)
+    if (emptyMailbox && this.#mailbox !== undefined)
+      await serveMailbox(this.#mailbox, this.#handOff)
     // The last process to close them makes the kernel refuse connections.
     for (const listener of this.#start.listeners) closeDescriptor(listener)
     await this.#crew.endAll()
@@ -155,6 +173,26 @@ function openLockFile(path: string): number {
     const context = `${path}, as uid ${process.getuid?.()}; TMPDIR names the folder for temporary files`
     throw fail('FT_ERR_SYSTEM', ['open', code, context], error)
   }
+}
+
+/** Opens what the threads of this child share to park connections. */
+function parkingTerms({ mailbox }: StartChild): ParkingTerms | undefined {
+  if (mailbox === undefined) return undefined
+  return { epoll: Epoll.create().fd, wake: openEventDescriptor() }
+}
+
+function parkerThread(
+  { slot, mailbox, timeouts: { keepAliveTimeout }, scoreboard }: StartChild,
+  mechanism: MechanismTerms,
+  parking: ParkingTerms | undefined,
+  memory: SharedArrayBuffer,
+  handOff: HandOff,
+  report: (error: SerializedError) => void,
+): ParkerThread | undefined {
+  if (mailbox === undefined || parking === undefined) return undefined
+  const start = { slot, mechanism, mailbox, parking, keepAliveTimeout, memory, scoreboard }
+  const parked = new Parking(memory, new Epoll(parking.epoll), parking.wake)
+  return new ParkerThread(start, parked, handOff, report)
 }
 
 /** What worker threads print goes through this thread's streams; `_exit` would cut it off. */

@@ -1,24 +1,26 @@
-import { fail, type SerializedError, serializeError } from '../errors.js'
+import { fail, serializeError } from '../errors.js'
 import type { HandlerKind, Range, StartChild } from '../messages.js'
 import { RestartDelay } from '../restart-delay.js'
 import { LockOwner } from '../sync/child-memory.js'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { MAX_THREADS } from '../sync/limits.js'
+import type { ParkingTerms } from '../sync/parking.js'
 import { emptyRow, type Scoreboard } from '../sync/scoreboard.js'
 import { decideThreads } from './decide-threads.js'
-import { WorkerThread } from './worker-thread.js'
+import { type ThreadEvents, WorkerThread } from './worker-thread.js'
 
-export interface CrewEvents {
-  readonly report: (error: SerializedError) => void
+export interface CrewEvents extends ThreadEvents {
   readonly decision: (action: string, reason: string) => void
-  readonly loaded: (files: readonly string[]) => void
+  /** The thread is over, and what it had in hand is on its way to the others. */
+  readonly gone: () => void
 }
 
 /** The worker threads of this child: as many as the spares ask for, within the limits, and each that dies replaced. */
 export class Crew {
   readonly #start: StartChild
   readonly #mechanism: MechanismTerms
+  readonly #parking: ParkingTerms | undefined
   readonly #memory: SharedArrayBuffer
   readonly #handOff: HandOff
   readonly #scoreboard: Scoreboard
@@ -40,6 +42,7 @@ export class Crew {
   constructor(
     start: StartChild,
     mechanism: MechanismTerms,
+    parking: ParkingTerms | undefined,
     memory: SharedArrayBuffer,
     handOff: HandOff,
     scoreboard: Scoreboard,
@@ -47,6 +50,7 @@ export class Crew {
   ) {
     this.#start = start
     this.#mechanism = mechanism
+    this.#parking = parking
     this.#memory = memory
     this.#handOff = handOff
     this.#scoreboard = scoreboard
@@ -197,7 +201,8 @@ export class Crew {
   }
 
   #startThread(): WorkerThread {
-    const { slot, generation, handler, timeouts, watch, scoreboard } = this.#start
+    const { slot, generation, handler, timeouts, watch, keepAlive, mailbox, scoreboard } =
+      this.#start
     const thread = this.#freeId()
     this.#scoreboard.writeRow(slot, thread, emptyRow('S'))
     // Not that of the thread that was in this place before.
@@ -211,6 +216,9 @@ export class Crew {
       watch,
       memory: this.#memory,
       mechanism: this.#mechanism,
+      keepAlive,
+      mailbox,
+      parking: this.#parking,
       scoreboard,
     }
     const { execArgv, env, resourceLimits } = this.#start
@@ -221,6 +229,7 @@ export class Crew {
       if (this.#recycled === started) this.#recycled = undefined
       // What it had in hand goes to the others a moment later; nobody waits for that.
       void this.#handOff.recover(LockOwner.control, thread)
+      this.#events.gone()
       this.#lost.set(started, this.#inFlightOf(thread))
       this.#scoreboard.retireRow(slot, thread)
     }

@@ -38,6 +38,7 @@ export class ListenerThread {
       slot: start.slot,
       wakeDescriptor: readEnd,
       mechanism,
+      mailbox: start.mailbox,
       memory,
       scoreboard: start.scoreboard,
     }

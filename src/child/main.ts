@@ -28,10 +28,10 @@ const giveUp = (): void => {
   exitImmediately(1)
 }
 
-const leave = async (emptyBacklog: boolean): Promise<void> => {
+const leave = async (emptyBacklog: boolean, emptyMailbox: boolean): Promise<void> => {
   // Normally the parent's patience ends first, but it may be gone.
   if (drainTimeout > 0) setTimeout(giveUp, drainTimeout + PARENT_FIRST_MS)
-  await child?.drain(emptyBacklog)
+  await child?.drain(emptyBacklog, emptyMailbox)
   await send({ type: 'drained' })
   exitImmediately(0)
 }
@@ -61,7 +61,7 @@ process.on('message', (message: ParentMessage) => {
       start(message)
       return
     case 'drain':
-      void leave(message.emptyBacklog)
+      void leave(message.emptyBacklog, message.emptyMailbox)
       return
     case 'resize':
       child?.resize(message)
@@ -71,9 +71,9 @@ process.on('message', (message: ParentMessage) => {
   }
 })
 // The parent is gone, and so will be all its children: finish and leave.
-process.on('disconnect', () => void leave(true))
+process.on('disconnect', () => void leave(true, true))
 // Sent to this child alone, it means the same; the parent replaces the child if the pool goes on.
 process.on('SIGTERM', () => {
   void send({ type: 'leaving' })
-  void leave(false)
+  void leave(false, false)
 })

@@ -20,6 +20,8 @@ export interface ThreadEvents {
   readonly report: (error: SerializedError) => void
   /** The handler has loaded these files. */
   readonly loaded: (files: readonly string[]) => void
+  /** It would park connections, if there were a parker. */
+  readonly wantsParker: () => void
 }
 
 /**
@@ -54,6 +56,7 @@ export class WorkerThread {
       port1.on('message', (message: WorkerMessage) => {
         if (message.type === 'report') return events.report(message.error)
         if (message.type === 'loaded') return events.loaded(message.files)
+        if (message.type === 'parker') return events.wantsParker()
         if (message.type === 'failed') {
           this.#diedOf ??= deserializeError(message.error)
           return

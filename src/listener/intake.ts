@@ -1,5 +1,6 @@
 import type { Acceptor } from '../sync/acceptor.js'
 import { LockOwner } from '../sync/child-memory.js'
+import { descriptorOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { ListenerState, type Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
@@ -36,6 +37,8 @@ export class Intake {
   readonly #options: IntakeOptions
   readonly #wake: PollSet
   readonly #accepted: number[] = []
+  /** Of those, how many are new and not from the mailbox. */
+  #fresh = 0
   #stepBackMs = SHORTEST_STEP_BACK_MS
   #backoffMs = SHORTEST_BACKOFF_MS
 
@@ -73,7 +76,10 @@ export class Intake {
   accept(): number {
     this.enter(ListenerState.accepting)
     const { acceptor } = this.#options
-    const { broken, shortage } = acceptor.accept(this.room, (fd) => this.#accepted.push(fd))
+    const { broken, shortage } = acceptor.accept(this.room, (entry, isNew) => {
+      this.#accepted.push(entry)
+      if (isNew) this.#fresh++
+    })
     if (broken > 0) this.#count('acceptErrors', broken)
     return shortage
   }
@@ -81,11 +87,12 @@ export class Intake {
   /** The threads get what was accepted. */
   handOver(): void {
     if (this.#accepted.length === 0) return
-    this.#count('accepted', this.#accepted.length)
+    if (this.#fresh > 0) this.#count('accepted', this.#fresh)
+    this.#fresh = 0
     const queued = this.#options.handOff.offer(LockOwner.listener, this.#accepted)
     // Can't be full: at most one descriptor per idle thread is queued here. A closed connection is still better than a
     // leaked one.
-    for (const fd of this.#accepted.slice(queued)) closeDescriptor(fd)
+    for (const entry of this.#accepted.slice(queued)) closeDescriptor(descriptorOf(entry))
     this.#accepted.length = 0
     this.#stepBackMs = SHORTEST_STEP_BACK_MS
     this.#backoffMs = SHORTEST_BACKOFF_MS

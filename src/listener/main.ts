@@ -4,6 +4,7 @@ import type { ListenerStart, Report } from '../messages.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createExclusiveMechanism, createMutexMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
+import { Mailbox } from '../sync/mailbox.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
 import { Epoll } from '../sys/epoll.js'
 import { errnoName } from '../sys/libc.js'
@@ -18,7 +19,8 @@ const start = workerData as ListenerStart
 const { slot, memory, wakeDescriptor } = start
 const terms = start.mechanism
 const scoreboard = new Scoreboard(mapSharedMemory(start.scoreboard, SCOREBOARD_BYTES))
-const acceptor = new Acceptor(terms.listeners, memory)
+const mailbox = start.mailbox === undefined ? undefined : new Mailbox(start.mailbox, scoreboard)
+const acceptor = new Acceptor(terms.listeners, mailbox, memory)
 
 const onShortage = (errorNumber: number): void => {
   const context = 'connections wait in the backlog until it is over'
@@ -29,12 +31,12 @@ const intakeOf = (handOff: HandOff): Intake =>
   new Intake({ slot, wakeDescriptor, acceptor, handOff, scoreboard, onShortage })
 
 if (terms.kind === 'mutex') {
-  const mechanism = createMutexMechanism(terms, memory)
+  const mechanism = createMutexMechanism(terms, memory, acceptor)
   const handOff = new HandOff(memory, scoreboard, slot, mechanism)
-  const poll = new PollSet([...terms.listeners, wakeDescriptor])
+  const poll = new PollSet([...acceptor.watched, wakeDescriptor])
   runMutexLoop(intakeOf(handOff), handOff, mechanism, poll)
 } else {
-  const mechanism = createExclusiveMechanism(terms, memory)
+  const mechanism = createExclusiveMechanism(terms, memory, acceptor)
   const handOff = new HandOff(memory, scoreboard, slot, mechanism)
   const epoll = new Epoll(terms.epoll)
   epoll.add(wakeDescriptor, false)

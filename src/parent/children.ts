@@ -32,7 +32,7 @@ export interface ChildrenEvents {
 export interface ChildrenOptions {
   readonly inheritance: Inheritance
   readonly scoreboard: Scoreboard
-  /** Connections that wait in all backlogs. */
+  /** Connections that wait in all backlogs, and parked ones that wait for a thread. */
   readonly backlog: () => number
 }
 
@@ -192,7 +192,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     for (const child of this.all) {
       // One that has not served yet has nothing to finish.
       if (child.state === 'starting') child.kill()
-      else child.drain(emptyBacklog)
+      else child.drain(emptyBacklog, true)
     }
     const late = setTimeout(() => this.kill(), this.#generation.drainTimeout)
     await Promise.all(gone)
@@ -333,7 +333,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     // It may have died, or been retired for something else, while its successor started.
     if (child.state !== 'ready') return
     this.emit('decision', `retire child ${child.pid}`, reason)
-    child.drain(false)
+    child.drain(false, false)
     const { drainTimeout } = this.#generation
     const late = setTimeout(() => {
       this.#condemn(child, fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${child.pid}`, drainTimeout]))
@@ -370,7 +370,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       const { slot, state, startedAt } = child
       if (state !== 'ready' || this.#replaced.has(child)) continue
       let inFlight = 0
-      let connections = 0
+      let connections = this.#scoreboard.field(slot, 'parked')
       for (let thread = 0; thread < MAX_THREADS; thread++) {
         const row = this.#scoreboard.readRow(slot, thread)
         inFlight += row.inFlight

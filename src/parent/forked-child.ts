@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { deserializeError } from '../errors.js'
 import type { ChildMessage, HandlerKind, ParentMessage, Range, StartChild } from '../messages.js'
 import type { ChildState } from '../stats.js'
+import type { MailboxTerms } from '../sync/mailbox.js'
 import { closeAllOnExec } from '../sys/descriptor.js'
 import { withoutSystemd } from './systemd-environment.js'
 
@@ -38,10 +39,15 @@ export interface Inheritance {
   readonly scoreboard: number
   /** Only where there is no accept mutex. */
   readonly passOn: number | undefined
+  /** Only where connections may be parked. */
+  readonly mailbox: MailboxTerms | undefined
 }
 
 /** What it needs to be told; the numbers of inherited descriptors are filled in here. */
-export type StartTerms = Omit<StartChild, 'type' | 'listeners' | 'scoreboard' | 'passOn'>
+export type StartTerms = Omit<
+  StartChild,
+  'type' | 'listeners' | 'scoreboard' | 'passOn' | 'mailbox'
+>
 
 /**
  * One child process, from its fork to its exit: starting → ready → draining → gone, each step optional but the
@@ -60,8 +66,20 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     super()
     this.slot = terms.slot
     this.generation = terms.generation
-    const { listeners, scoreboard, passOn } = inheritance
-    const inherited = [...listeners, scoreboard, ...(passOn === undefined ? [] : [passOn])]
+    const { listeners, scoreboard, passOn, mailbox } = inheritance
+    const inherited = [...listeners, scoreboard]
+    // The number that a descriptor of the parent will have in the child.
+    const inherit = (fd: number): number => FIRST_INHERITED + inherited.push(fd) - 1
+    const passOnThere = passOn === undefined ? -1 : inherit(passOn)
+    const mailboxThere =
+      mailbox === undefined
+        ? {}
+        : {
+            mailbox: {
+              sendEnd: inherit(mailbox.sendEnd),
+              receiveEnd: inherit(mailbox.receiveEnd),
+            },
+          }
     closeAllOnExec()
     this.#process = fork(childFile, [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...inherited],
@@ -89,7 +107,8 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       ...terms,
       listeners: listeners.map((_, index) => FIRST_INHERITED + index),
       scoreboard: FIRST_INHERITED + listeners.length,
-      passOn: FIRST_INHERITED + listeners.length + 1,
+      passOn: passOnThere,
+      ...mailboxThere,
     })
   }
 
@@ -123,12 +142,12 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     this.#send({ type: 'resize', threads, spares })
   }
 
-  /** Asks the child to finish and leave. With `emptyBacklog` it serves what waits in the kernel by now, too. */
-  drain(emptyBacklog: boolean): void {
+  /** Asks the child to finish and leave. With `emptyBacklog` it serves what waits in the kernel by now, too, with `emptyMailbox` what waits in the mailbox. */
+  drain(emptyBacklog: boolean, emptyMailbox: boolean): void {
     if (this.#state === 'gone') return
     this.#state = 'draining'
     this.#isLeaving = true
-    this.#send({ type: 'drain', emptyBacklog })
+    this.#send({ type: 'drain', emptyBacklog, emptyMailbox })
   }
 
   /** Ends the child at once. */

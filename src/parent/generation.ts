@@ -25,6 +25,7 @@ export function createGeneration(
       handler,
       ...(identity === undefined ? {} : { identity }),
       ...(umask === undefined ? {} : { umask }),
+      keepAlive: settings.keepAlive,
       timeouts: { keepAliveTimeout, headersTimeout, requestTimeout },
       recycle: { requests: settings.recycleRequests, heap: settings.recycleHeap },
       blockedTimeout: settings.blockedTimeout,

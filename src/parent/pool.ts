@@ -12,6 +12,7 @@ import {
   type Settings,
 } from '../options.js'
 import type { Decision, OpenAdmin, ReloadProgress, Stats } from '../stats.js'
+import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
 import { Children, type Sizes } from './children.js'
 import { FileWatch } from './file-watch.js'
@@ -118,9 +119,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
           listeners: listeners.map(({ fd }) => fd),
           scoreboard: scoreboardFd,
           passOn,
+          mailbox: resources.mailbox,
         },
         scoreboard,
-        backlog: () => listeners.reduce((sum, listener) => sum + listener.backlog.length, 0),
+        backlog: () =>
+          listeners.reduce((sum, listener) => sum + listener.backlog.length, mailed(resources)),
       },
       createGeneration(0, settings, resources),
       { processes, threads, spares },
@@ -527,6 +530,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       throw new Error(`unreachable: a pool can't go from ${this.#state} to ${next}`)
     this.#state = next
   }
+}
+
+/** Connections that wait in the mailbox for a thread. */
+function mailed({ mailbox }: Resources): number {
+  return mailbox === undefined ? 0 : countWaiting(mailbox.receiveEnd)
 }
 
 /** The options of the schema. */

@@ -4,13 +4,16 @@ import { parseAddress } from '../address.js'
 import { fail } from '../errors.js'
 import type { Identity } from '../messages.js'
 import { metaOf, type Settings } from '../options.js'
+import type { MailboxTerms } from '../sync/mailbox.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { openDescriptorSockets } from '../sys/descriptor-socket.js'
 import { openEventDescriptor } from '../sys/event-descriptor.js'
 import { createSharedMemory, mapSharedMemory } from '../sys/memory.js'
 import { chooseMechanism } from './choose-mechanism.js'
 import { childIdentity } from './identity.js'
 import type { Listener } from './listener.js'
 import { LockFolder } from './lock-folder.js'
+import { mayPark } from './may-park.js'
 import { openListener, openListeners } from './open-listeners.js'
 import { PidFile } from './pid-file.js'
 import type { Predecessor } from './predecessor.js'
@@ -29,6 +32,8 @@ export interface Resources {
   readonly pidFile: PidFile | undefined
   /** The pass-on descriptor, where there is no accept mutex. */
   readonly passOn: number | undefined
+  /** Where connections may be parked. */
+  readonly mailbox: MailboxTerms | undefined
 }
 
 /**
@@ -43,6 +48,7 @@ export async function acquireResources(
   const undo: (() => void)[] = []
   try {
     const addresses = settings.listen.map(parseAddress)
+    const canPark = mayPark(settings)
     const identity = childIdentity(settings)
     const pidFile = claimPidFile(settings, predecessor)
     if (pidFile !== undefined) undo.push(() => pidFile.release())
@@ -63,10 +69,12 @@ export async function acquireResources(
     scoreboard.format()
     const passOn =
       mechanism === 'none' ? (predecessor?.takePassOn() ?? openEventDescriptor()) : undefined
+    if (passOn !== undefined) undo.push(() => closeSync(passOn))
+    const mailbox = canPark ? openDescriptorSockets() : undefined
     predecessor?.closeRest()
     return {
       ...{ listeners, admin, identity, pidFile },
-      ...{ mechanism, lockFolder, scoreboardFd, scoreboard, passOn },
+      ...{ mechanism, lockFolder, scoreboardFd, scoreboard, passOn, mailbox },
     }
   } catch (error) {
     for (const step of undo.reverse()) step()
@@ -114,9 +122,13 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 
 /** Gives everything back but the listeners, which are closed at the beginning of the end. */
 export function releaseResources(resources: Resources): void {
-  const { lockFolder, pidFile, scoreboardFd, passOn } = resources
+  const { lockFolder, pidFile, scoreboardFd, passOn, mailbox } = resources
   closeSync(scoreboardFd)
   if (passOn !== undefined) closeSync(passOn)
+  if (mailbox !== undefined) {
+    closeSync(mailbox.sendEnd)
+    closeSync(mailbox.receiveEnd)
+  }
   lockFolder.remove()
   pidFile?.release()
 }

@@ -41,7 +41,7 @@ export function collectStats(source: StatsSource): Stats {
       else if (idleWord & bit(id)) threads.idle++
       else threads.busy++
     }
-    processes.push(processStats(child, rows))
+    processes.push(processStats(child, rows, scoreboard.field(child.slot, 'parked')))
   }
   return {
     pid: process.pid,
@@ -66,13 +66,18 @@ export function collectStats(source: StatsSource): Stats {
   }
 }
 
-function processStats(child: ForkedChild, threads: readonly ThreadStats[]): ProcessStats {
+function processStats(
+  child: ForkedChild,
+  threads: readonly ThreadStats[],
+  parked: number,
+): ProcessStats {
   return {
     pid: child.pid,
     generation: child.generation,
     state: child.state === 'gone' ? 'draining' : child.state,
     startedAt: child.startedAt,
     ...processUsage(child.pid),
+    parked,
     threads,
   }
 }

@@ -3,6 +3,7 @@ import { errno } from '../sys/libc.js'
 import { PollSet } from '../sys/poll.js'
 import { acceptConnection } from '../sys/socket.js'
 import { Word } from './child-memory.js'
+import type { Mailbox } from './mailbox.js'
 
 /**
  * What `accept` may say of a single connection, or of none: the next one may be fine. (accept(2): Linux
@@ -22,16 +23,28 @@ export interface AcceptTurn {
   readonly shortage: number
 }
 
-/** Accepts from several listeners in turn, so that no busy port starves another. */
+/**
+ * Accepts from several listeners in turn, so that no busy port starves another. The mailbox is one of them: what is in it has
+ * been accepted before, but waits for a thread as a new connection does.
+ */
 export class Acceptor {
   readonly #listeners: readonly number[]
+  readonly #mailbox: Mailbox | undefined
+  /** The listeners, then the mailbox. */
+  readonly watched: readonly number[]
   readonly #words: Int32Array
   readonly #poll: PollSet
 
-  constructor(listeners: readonly number[], memory: SharedArrayBuffer) {
+  constructor(
+    listeners: readonly number[],
+    mailbox: Mailbox | undefined,
+    memory: SharedArrayBuffer,
+  ) {
     this.#listeners = listeners
+    this.#mailbox = mailbox
+    this.watched = mailbox === undefined ? listeners : [...listeners, mailbox.receiveEnd]
     this.#words = new Int32Array(memory)
-    this.#poll = new PollSet(listeners)
+    this.#poll = new PollSet(this.watched)
   }
 
   /** Whether a connection waits on any listener. */
@@ -39,30 +52,35 @@ export class Acceptor {
     return this.#poll.wait(0) > 0
   }
 
+  /** `accept` for a thread that has time for one look only: an empty mailbox costs it nothing. */
+  acceptQuickly(room: number, take: TakeEntry): AcceptTurn {
+    return this.accept(room, take, this.#mailbox?.mayHold === true ? this.watched : this.#listeners)
+  }
+
   /**
    * Accepts up to `room` connections without waiting, one from each ready listener before a second from the same,
    * beginning where the last turn ended; each goes to `take`.
    */
-  accept(room: number, take: (fd: number) => void): AcceptTurn {
+  accept(room: number, take: TakeEntry, from: readonly number[] = this.watched): AcceptTurn {
     let accepted = 0
     let broken = 0
-    const listeners = this.#listeners
     // To ask which of several are ready costs less than to try each; of one, the accept itself tells.
-    const isOnly = listeners.length === 1
+    const isOnly = from.length === 1
     while (accepted < room && (isOnly || this.hasWaiting)) {
       const before = accepted + broken
       const start = Atomics.load(this.#words, Word.firstListener)
-      for (let turn = 0; turn < listeners.length && accepted < room; turn++) {
-        const index = (start + turn) % listeners.length
+      for (let turn = 0; turn < from.length && accepted < room; turn++) {
+        const index = (start + turn) % from.length
         if (!isOnly && !this.#poll.isReady(index)) continue
-        const fd = acceptConnection(listeners[index] ?? -1)
-        if (fd >= 0) {
-          take(fd)
+        const isMail = index === this.#listeners.length
+        const entry = isMail ? this.#takeMail() : acceptConnection(from[index] ?? -1)
+        if (entry >= 0) {
+          take(entry, !isMail)
           accepted++
-          Atomics.store(this.#words, Word.firstListener, (index + 1) % listeners.length)
+          Atomics.store(this.#words, Word.firstListener, (index + 1) % from.length)
           continue
         }
-        const reason = errno()
+        const reason = isMail ? (this.#mailbox?.lastError ?? 0) : errno()
         if (!passing.has(reason)) return { accepted, broken, shortage: reason }
         // Another child was faster, or nothing was there; else this one connection is gone.
         if (reason !== EAGAIN) broken++
@@ -71,4 +89,11 @@ export class Acceptor {
     }
     return { accepted, broken, shortage: 0 }
   }
+
+  #takeMail(): number {
+    return this.#mailbox?.take() ?? -1
+  }
 }
+
+/** `isNew` is false for a connection out of the mailbox. */
+export type TakeEntry = (entry: number, isNew: boolean) => void

@@ -17,12 +17,17 @@ import { MAX_THREADS } from './limits.js'
  *           22  first listener        which listener is asked first, so that no port starves
  *           23  pressure              event count: grows when the last idle thread has become busy
  *           24  pressure wanted       1 while the child's main thread wants to be told of that
- *           32  ring[256]             the queued descriptors
+ *           25  parker runs           1 when connections may be parked: the parker has begun to watch
+ *           26  clock stopped         1 while the parker sleeps without a time-out, for nothing is parked
+ *           27  parked end            one more than the highest descriptor that was ever parked
+ *           28  search again          1: the parker shall watch everything that is noted as parked
+ *           32  ring[256]             the queued entries, see FdQueue
  *          288  thread 0              16 words each: one cache line
- *          304  thread 1 …
+ *          304  thread 1 …            the one behind the last is the parker's
+ *          816  parked[262144]        per descriptor: since when it is parked, ms (31 bits); 0: it is not
  *
  *     thread  +0  wake                event count: grows when the thread shall look at the queue
- *             +1  in hand             descriptor + 1 taken from the queue and not yet wrapped
+ *             +1  in hand             entry + 1 taken from the queue and not yet wrapped, or taken out of the parked ones
  *             +2  asked at            ms (31 bits) when it was asked whether its loop turns; 0: no question open
  */
 
@@ -42,11 +47,19 @@ export const Word = {
   firstListener: 22,
   pressure: 23,
   pressureWanted: 24,
+  parkerRuns: 25,
+  clockStopped: 26,
+  parkedEnd: 27,
+  searchAgain: 28,
   ring: 32,
 } as const
 
 const THREADS = Word.ring + RING_SIZE
 const THREAD_WORDS = 16
+const PARKED = THREADS + (MAX_THREADS + 1) * THREAD_WORDS
+
+/** Descriptors from here on are not parked. The table takes memory only as far as it is used. */
+export const PARKED_PLACES = 2 ** 18
 
 export const ThreadWord = { wake: 0, inHand: 1, askedAt: 2 } as const
 
@@ -58,13 +71,22 @@ export function threadWord(
   return THREADS + thread * THREAD_WORDS + word
 }
 
-/** As owner of the queue mutex, thread `n` is number n + 1, and the others follow. */
+/** Where it is noted since when a descriptor is parked. */
+export function parkedWord(fd: number): number {
+  return PARKED + fd
+}
+
+/** The parker has the words of one more thread, since it may have a descriptor in hand, too. */
+export const PARKER_THREAD = MAX_THREADS
+
+/** As owner of the queue mutex, thread `n` is number n + 1 (so is the parker), and the others follow. */
 export const LockOwner = {
   worker: (thread: number): number => thread + 1,
-  listener: MAX_THREADS + 1,
-  control: MAX_THREADS + 2,
+  parker: PARKER_THREAD + 1,
+  listener: PARKER_THREAD + 2,
+  control: PARKER_THREAD + 3,
 } as const
 
 export function createChildMemory(): SharedArrayBuffer {
-  return new SharedArrayBuffer((THREADS + MAX_THREADS * THREAD_WORDS) * 4)
+  return new SharedArrayBuffer((PARKED + PARKED_PLACES) * 4)
 }

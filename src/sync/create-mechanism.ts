@@ -1,6 +1,6 @@
 import { Epoll } from '../sys/epoll.js'
 import { AcceptMutex, type AcceptMutexTerms } from './accept-mutex.js'
-import { Acceptor } from './acceptor.js'
+import type { Acceptor } from './acceptor.js'
 import { ExclusiveMechanism } from './exclusive-mechanism.js'
 import type { Mechanism } from './mechanism.js'
 import { MutexMechanism } from './mutex-mechanism.js'
@@ -20,25 +20,28 @@ export type MechanismTerms =
       readonly passOn: number
     }
 
-export function createMechanism(terms: MechanismTerms, memory: SharedArrayBuffer): Mechanism {
+export function createMechanism(
+  terms: MechanismTerms,
+  memory: SharedArrayBuffer,
+  acceptor: Acceptor,
+): Mechanism {
   return terms.kind === 'mutex'
-    ? createMutexMechanism(terms, memory)
-    : createExclusiveMechanism(terms, memory)
+    ? createMutexMechanism(terms, memory, acceptor)
+    : createExclusiveMechanism(terms, memory, acceptor)
 }
 
 export function createMutexMechanism(
   terms: MechanismTerms & { kind: 'mutex' },
   memory: SharedArrayBuffer,
+  acceptor: Acceptor,
 ): MutexMechanism {
-  const acceptor = new Acceptor(terms.listeners, memory)
   return new MutexMechanism(memory, new AcceptMutex(terms.mutex), acceptor)
 }
 
 export function createExclusiveMechanism(
   terms: MechanismTerms & { kind: 'exclusive' },
   memory: SharedArrayBuffer,
+  acceptor: Acceptor,
 ): ExclusiveMechanism {
-  const acceptor = new Acceptor(terms.listeners, memory)
-  const watched = [...terms.listeners, terms.passOn]
-  return new ExclusiveMechanism(memory, new Epoll(terms.epoll), watched, acceptor)
+  return new ExclusiveMechanism(memory, new Epoll(terms.epoll), terms.passOn, acceptor)
 }

@@ -1,5 +1,5 @@
 import type { Epoll } from '../sys/epoll.js'
-import type { Acceptor } from './acceptor.js'
+import type { Acceptor, TakeEntry } from './acceptor.js'
 import { Word } from './child-memory.js'
 import type { Mechanism } from './mechanism.js'
 
@@ -20,16 +20,10 @@ export class ExclusiveMechanism implements Mechanism {
   readonly #watched: readonly number[]
   readonly #acceptor: Acceptor
 
-  /** `watched` are the listeners and the pass-on descriptor. */
-  constructor(
-    memory: SharedArrayBuffer,
-    epoll: Epoll,
-    watched: readonly number[],
-    acceptor: Acceptor,
-  ) {
+  constructor(memory: SharedArrayBuffer, epoll: Epoll, passOn: number, acceptor: Acceptor) {
     this.#words = new Int32Array(memory)
     this.#epoll = epoll
-    this.#watched = watched
+    this.#watched = [...acceptor.watched, passOn]
     this.#acceptor = acceptor
   }
 
@@ -60,8 +54,8 @@ export class ExclusiveMechanism implements Mechanism {
     if (Atomics.load(this.#words, Word.listenerAsleep) === 0) this.arm()
   }
 
-  selfServe(_self: number, room: number, take: (fd: number) => void): number {
-    return this.#acceptor.accept(room, take).accepted
+  selfServe(_self: number, room: number, take: TakeEntry): number {
+    return this.#acceptor.acceptQuickly(room, take).accepted
   }
 
   recover(_dead: number): void {

@@ -1,5 +1,13 @@
-import { LockOwner, RING_SIZE, ThreadWord, threadWord, Word } from './child-memory.js'
-import { MAX_THREADS } from './limits.js'
+import { closeDescriptor } from '../sys/descriptor.js'
+import {
+  LockOwner,
+  PARKER_THREAD,
+  RING_SIZE,
+  ThreadWord,
+  threadWord,
+  Word,
+} from './child-memory.js'
+import { descriptorOf } from './entry.js'
 import { Mutex } from './mutex.js'
 
 /**
@@ -18,6 +26,8 @@ import { Mutex } from './mutex.js'
  *
  *     push   note, lock, write the entry, move the tail, erase the note, unlock
  *     take         lock, note, move the head, unlock, … unhand: erase the note
+ *
+ * What is queued is an *entry*: a descriptor, perhaps with a mark beside it (see `entry.ts`).
  *
  * The note alone does not tell where a dead thread stood: there may be a note and an entry at the same time. But
  * then that thread holds the mutex, and what it left in the ring nobody else can have taken; see `recover`.
@@ -93,8 +103,21 @@ export class FdQueue {
     Atomics.store(this.#words, threadWord(thread, ThreadWord.inHand), 0)
   }
 
+  /** Notes an entry that the thread has got from elsewhere as in hand, with the same meaning. */
+  hold(thread: number, entry: number): void {
+    this.#note(LockOwner.worker(thread), entry)
+  }
+
   /**
-   * After worker thread `dead` has ended: frees its lock, and returns the descriptor that it had in hand, -1 if
+   * From here on what is in hand may be in the mailbox as well, as a descriptor that no death can take from it. Should this
+   * thread die, its own one is only to be closed.
+   */
+  holdMailed(thread: number, entry: number): void {
+    Atomics.store(this.#words, threadWord(thread, ThreadWord.inHand), -(entry + 1))
+  }
+
+  /**
+   * After worker thread (or parker) `dead` has ended: frees its lock, and returns the descriptor that it had in hand, -1 if
    * there was none. The caller owns that descriptor now.
    *
    * A descriptor that is in hand and in the ring is still (or already) queued, if the dead thread holds the mutex. If it
@@ -104,11 +127,13 @@ export class FdQueue {
   recover(dead: number): number {
     const self = LockOwner.worker(dead)
     const note = threadWord(dead, ThreadWord.inHand)
-    const fd = Atomics.load(this.#words, note) - 1
+    const noted = Atomics.load(this.#words, note)
+    if (noted < 0) closeDescriptor(descriptorOf(-noted - 1))
+    const fd = noted - 1
     const isQueued = fd >= 0 && this.#mutex.isHeldBy(self) && this.#contains(fd)
     Atomics.store(this.#words, note, 0)
     this.#mutex.recover(self)
-    return isQueued ? -1 : fd
+    return isQueued || fd < 0 ? -1 : fd
   }
 
   /** The rest of a push; releases the mutex. */
@@ -125,10 +150,10 @@ export class FdQueue {
     return !isFull
   }
 
-  /** What a worker thread has in hand; the death of any other thread ends the child. */
+  /** What a worker thread or the parker has in hand; the death of any other thread ends the child. */
   #note(self: number, fd: number): void {
     const thread = self - LockOwner.worker(0)
-    if (thread < MAX_THREADS)
+    if (thread <= PARKER_THREAD)
       Atomics.store(this.#words, threadWord(thread, ThreadWord.inHand), fd + 1)
   }
 

@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { bit, count, nextSetBit } from './bits.js'
-import { LockOwner, ThreadWord, threadWord, Word } from './child-memory.js'
+import { LockOwner, PARKER_THREAD, ThreadWord, threadWord, Word } from './child-memory.js'
+import { descriptorOf } from './entry.js'
 import { EventCount } from './event-count.js'
 import { FdQueue } from './fd-queue.js'
 import { MAX_THREADS } from './limits.js'
+import type { Mailbox } from './mailbox.js'
 import type { Mechanism } from './mechanism.js'
 import type { Scoreboard } from './scoreboard.js'
+import { elapsedMs, shortClock } from './short-clock.js'
 
 /** How long to leave a full queue to the threads before trying again. */
 const FULL_MS = 2
@@ -43,6 +46,7 @@ export class HandOff {
   readonly #shared: Int32Array
   readonly #idleIndex: number
   readonly #mechanism: Mechanism
+  readonly #mailbox: Mailbox | undefined
   readonly #capacity: EventCount
   /** One per thread. */
   readonly #wakes: readonly EventCount[]
@@ -53,6 +57,7 @@ export class HandOff {
     scoreboard: Scoreboard,
     slot: number,
     mechanism: Mechanism,
+    mailbox?: Mailbox,
   ) {
     this.#words = new Int32Array(memory)
     this.#slot = slot
@@ -60,6 +65,7 @@ export class HandOff {
     this.#shared = scoreboard.words
     this.#idleIndex = scoreboard.idleIndex(slot)
     this.#mechanism = mechanism
+    this.#mailbox = mailbox
     this.queue = new FdQueue(this.#words)
     this.#capacity = new EventCount(this.#words, Word.capacity)
     this.#wakes = Array.from(
@@ -136,6 +142,41 @@ export class HandOff {
     return fd
   }
 
+  /**
+   * The thread is about to run a handler that may block it for long, and nobody idles here: what is still queued goes into
+   * the mailbox, from where any thread of the pool may take it. Two can have counted on one idle thread (the listener
+   * thread and the parker, or one of them and a request on a connection that this thread has), and without this the
+   * second one's connection would wait here although another process has idle threads.
+   */
+  shed(thread: number): void {
+    const mailbox = this.#mailbox
+    if (mailbox === undefined || this.isStopping) return
+    while (this.queue.length > 0 && this.idleBits === 0) {
+      const entry = this.queue.take(thread)
+      if (entry < 0) return
+      this.queue.holdMailed(thread, entry)
+      if (!mailbox.put(entry)) {
+        // Full: so many wait that one queue more does not matter. (The push writes the note anew.)
+        if (!this.queue.push(LockOwner.worker(thread), entry)) closeDescriptor(descriptorOf(entry))
+        return
+      }
+      // Erased before the descriptor is closed: its number may mean something else right after.
+      this.queue.unhand(thread)
+      closeDescriptor(descriptorOf(entry))
+      if (this.isStopping) this.#takeBack(thread, mailbox)
+    }
+  }
+
+  /**
+   * The child stops, and may have looked into the mailbox for the last time before something was put in. A worker thread
+   * looks into the queue once more when it ends.
+   */
+  #takeBack(thread: number, mailbox: Mailbox): void {
+    const entry = mailbox.take()
+    if (entry >= 0 && !this.queue.push(LockOwner.worker(thread), entry))
+      closeDescriptor(descriptorOf(entry))
+  }
+
   /** The thread will take nothing more: it drains, or has died. */
   withdraw(thread: number): void {
     this.becomeBusy(thread)
@@ -158,7 +199,7 @@ export class HandOff {
   /** How long ago the child's main thread asked for a sign of life, -1 if it has not. */
   answerTurn(thread: number): number {
     const askedAt = Atomics.exchange(this.#words, threadWord(thread, ThreadWord.askedAt), 0)
-    return askedAt === 0 ? -1 : since(askedAt)
+    return askedAt === 0 ? -1 : elapsedMs(askedAt)
   }
 
   // ── listener thread ──────────────────────────────────────────────────────────────────────────────
@@ -228,10 +269,10 @@ export class HandOff {
   askForTurn(thread: number): number {
     const index = threadWord(thread, ThreadWord.askedAt)
     const askedAt = Atomics.load(this.#words, index)
-    if (askedAt !== 0) return since(askedAt)
+    if (askedAt !== 0) return elapsedMs(askedAt)
     // An idle thread whose loop is stuck outside a request shows by what it leaves in the queue.
     if (this.idleBits & bit(thread) && this.queue.length === 0) return 0
-    Atomics.store(this.#words, index, clock())
+    Atomics.store(this.#words, index, shortClock())
     this.wake(thread)
     return 0
   }
@@ -258,6 +299,16 @@ export class HandOff {
     if (this.queue.length > 0) this.wakeOne()
     this.#announceCapacity()
     if (fd >= 0) await this.offerLater(self, fd)
+  }
+
+  /**
+   * After the parker has ended: what it had in hand is queued, unless it is still (or again) parked, and a wake-up that it
+   * may have kept is given again.
+   */
+  async recoverParker(self: number, isParked: (fd: number) => boolean): Promise<void> {
+    const entry = this.queue.recover(PARKER_THREAD)
+    if (this.queue.length > 0) this.wakeOne()
+    if (entry >= 0 && !isParked(descriptorOf(entry))) await this.offerLater(self, entry)
   }
 
   // ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -315,12 +366,14 @@ export class HandOff {
     const isAlone =
       room > 1 && this.idleBits === 0 && this.#scoreboard.idleElsewhere(this.#slot) === 0
     const self = LockOwner.worker(thread)
-    const accepted = this.#mechanism.selfServe(self, isAlone ? room : 1, (fd) => {
+    let fresh = 0
+    const accepted = this.#mechanism.selfServe(self, isAlone ? room : 1, (entry, isNew) => {
+      if (isNew) fresh++
       // The ring has room for all that idle threads take at once, and none is idle; still better closed than leaked.
-      if (!this.queue.push(self, fd)) closeDescriptor(fd)
+      if (!this.queue.push(self, entry)) closeDescriptor(descriptorOf(entry))
     })
     if (accepted === 0) return -1
-    this.#scoreboard.addToField(this.#slot, 'accepted', accepted)
+    if (fresh > 0) this.#scoreboard.addToField(this.#slot, 'accepted', fresh)
     const fd = this.queue.take(thread)
     // As after any take: a thread that became idle before the push has seen an empty queue, and the listener thread may have
     // gone to sleep while this descriptor was queued.
@@ -339,15 +392,4 @@ export class HandOff {
     if (this.idleCount <= queued && !mayQueueForOpen) return
     this.#mechanism.wakeListener()
   }
-}
-
-const CLOCK_BITS = 0x7fffffff
-
-/** Milliseconds in 31 bits, never 0. */
-function clock(): number {
-  return (Date.now() & CLOCK_BITS) | 1
-}
-
-function since(then: number): number {
-  return (clock() - then) & CLOCK_BITS
 }

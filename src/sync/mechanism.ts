@@ -1,3 +1,5 @@
+import type { TakeEntry } from './acceptor.js'
+
 /**
  * How the children agree on who accepts: with the accept mutex (`MutexMechanism`), or by the kernel's exclusive wake-up
  * (`ExclusiveMechanism`). This is what worker threads and the child's main thread use of it; the listener thread
@@ -13,7 +15,7 @@ export interface Mechanism {
    * To wake another thread costs ten times an `accept`. So under load, when connections wait already, threads
    * serve themselves and the listener thread sleeps.
    */
-  selfServe(self: number, room: number, take: (fd: number) => void): number
+  selfServe(self: number, room: number, take: TakeEntry): number
   /** After thread `dead` has ended for certain: frees what it held. */
   recover(dead: number): void
 }

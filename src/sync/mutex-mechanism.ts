@@ -1,5 +1,5 @@
 import type { AcceptMutex } from './accept-mutex.js'
-import type { Acceptor } from './acceptor.js'
+import type { Acceptor, TakeEntry } from './acceptor.js'
 import { Word } from './child-memory.js'
 import { EventCount } from './event-count.js'
 import type { Mechanism } from './mechanism.js'
@@ -40,12 +40,12 @@ export class MutexMechanism implements Mechanism {
     this.#capacity.advance()
   }
 
-  selfServe(self: number, room: number, take: (fd: number) => void): number {
+  selfServe(self: number, room: number, take: TakeEntry): number {
     if (!this.#turn.tryLock(self)) return 0
     try {
       if (!this.#mutex.tryAcquire()) return 0
       try {
-        return this.#acceptor.accept(room, take).accepted
+        return this.#acceptor.acceptQuickly(room, take).accepted
       } finally {
         this.#mutex.release()
       }

@@ -10,6 +10,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *     byte 8448     process slot 1   …
  *
  *     header        +0 magic  +4 layout version  +8 process slots in use (highest index + 1)
+ *                   +12 mailed        entries in the mailbox at most, see Mailbox      (all)
  *     process slot  +0 idle word      one bit per thread, set and cleared by that thread alone
  *                   +4 serving        1 while the child accepts                        (child)
  *                   +8 listener state what the listener thread does, see ListenerState (listener thread)
@@ -18,6 +19,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *                   +20 mutex waits   times the accept mutex was not free at once      (listener thread)
  *                   +24 accept errors errors other than "nothing there"                (listener thread)
  *                   +28 thread deaths threads that ended without returning their lease (child)
+ *                   +32 parked        connections parked at the last look, a second ago   (parker)
  *                   +64 retired       accepted, requests, errors of threads that ended (child, 64-bit floats)
  *     thread slot   +0 sequence       odd while the thread writes its row              (the thread)
  *                   +4 state          a ThreadState                                    (the thread, child)
@@ -48,9 +50,12 @@ const PROCESS_BYTES = PROCESS_HEADER_BYTES + MAX_THREADS * THREAD_BYTES
 export const SCOREBOARD_BYTES = HEADER_BYTES + MAX_PROCESSES * PROCESS_BYTES
 
 const MAGIC = 0x666b7468
-const LAYOUT_VERSION = 1
+const LAYOUT_VERSION = 2
 
-const Header = { magic: 0, version: 1, slotsInUse: 2 } as const
+const Header = { magic: 0, version: 1, slotsInUse: 2, mailed: 3 } as const
+
+/** The place of the count of mailed entries. */
+export const MAILED = Header.mailed
 
 export const ProcessField = {
   idleWord: 0,
@@ -61,6 +66,7 @@ export const ProcessField = {
   mutexWaits: 5,
   acceptErrors: 6,
   threadDeaths: 7,
+  parked: 8,
 } as const
 
 /** Place of the first 64-bit float in a process slot. */

@@ -6,6 +6,7 @@ const pipe = declare<[Int32Array]>('int pipe(void *fds)')
 const close = declare<[number]>('int close(int fd)')
 
 const F_SETFD = 2
+const F_DUPFD_CLOEXEC = process.platform === 'darwin' ? 67 : 1030
 const F_GETFL = 3
 const F_SETFL = 4
 const FD_CLOEXEC = 1
@@ -19,6 +20,11 @@ export function setNonBlocking(fd: number): void {
 
 export function setCloseOnExec(fd: number): void {
   check(fcntl(fd, F_SETFD, 'int', FD_CLOEXEC), 'fcntl', `descriptor ${fd}`)
+}
+
+/** Another descriptor of the same open file, closed on exec; -1 if there is none to be had, with the reason in `errno()`. */
+export function duplicate(fd: number): number {
+  return fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0)
 }
 
 /**

@@ -14,7 +14,14 @@ const { EBADF, EEXIST, EINTR, ENOENT } = osConstants.errno
 const EPOLL_CLOEXEC = 0o2000000
 const EPOLL_CTL_ADD = 1
 const EPOLL_CTL_DEL = 2
+const EPOLL_CTL_MOD = 3
 const EPOLLIN = 1
+const EPOLLERR = 8
+const EPOLLHUP = 0x10
+/** The other side has shut down its half. */
+const EPOLLRDHUP = 0x2000
+/** After one event the descriptor is watched no longer, though still known, until it is armed again. */
+const EPOLLONESHOT = 2 ** 30
 /** Of all epoll instances that watch the descriptor so, one is woken, not every one (Linux 4.5). */
 const EPOLLEXCLUSIVE = 2 ** 28
 
@@ -51,6 +58,18 @@ export class Epoll {
     if (reason !== EEXIST && reason !== EBADF) check(-1, 'epoll_ctl', `add ${fd}`)
   }
 
+  /**
+   * Watches a descriptor for one event: input, or the end of the connection. One that is known already is armed again.
+   * False if that can't be (the user watches too many already, or there is no memory).
+   */
+  addOnce(fd: number): boolean {
+    this.#eventView.setUint32(0, EPOLLIN + EPOLLRDHUP + EPOLLONESHOT, true)
+    this.#eventView.setUint32(DATA_OFFSET, fd, true)
+    if ((epoll_ctl?.(this.fd, EPOLL_CTL_ADD, fd, this.#event) ?? -1) >= 0) return true
+    if (errno() !== EEXIST) return false
+    return (epoll_ctl?.(this.fd, EPOLL_CTL_MOD, fd, this.#event) ?? -1) >= 0
+  }
+
   /** Watches a descriptor no longer. */
   remove(fd: number): void {
     if ((epoll_ctl?.(this.fd, EPOLL_CTL_DEL, fd, this.#event) ?? -1) >= 0) return
@@ -68,5 +87,11 @@ export class Epoll {
     return Array.from({ length: count }, (_, index) =>
       this.#view.getUint32(index * EVENT_BYTES + DATA_OFFSET, true),
     )
+  }
+
+  /** Whether the descriptor at this place of the last answer has come to an end, at least on the other side. */
+  hasEnded(index: number): boolean {
+    const events = this.#view.getUint32(index * EVENT_BYTES, true)
+    return (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0
   }
 }

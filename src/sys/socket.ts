@@ -28,6 +28,9 @@ const getsockopt = declare<[number, number, number, Uint8Array, Uint32Array]>(
 const getsockname = declare<[number, Uint8Array, Uint32Array]>(
   'int getsockname(int fd, void *address, void *length)',
 )
+const recv = declare<[number, Uint8Array, number, number]>(
+  'long recv(int fd, void *buffer, size_t length, int flags)',
+)
 const accept4 = declareOptional<[number, null, null, number]>(
   'int accept4(int fd, void *address, void *length, int flags)',
 )
@@ -161,6 +164,17 @@ export function acceptConnection(listener: number): number {
   }
   return fd
 }
+
+/** What the next read of a connection would find, without reading it. */
+export function peekConnection(fd: number): 'nothing' | 'bytes' | 'end' {
+  const count = recv(fd, oneByte, 1, MSG_PEEK | MSG_DONTWAIT)
+  if (count > 0) return 'bytes'
+  return count < 0 && errno() === osConstants.errno.EAGAIN ? 'nothing' : 'end'
+}
+
+const oneByte = new Uint8Array(1)
+const MSG_PEEK = 2
+const MSG_DONTWAIT = process.platform === 'darwin' ? 0x80 : 0x40
 
 function setOption(fd: number, level: number, name: number, value: number, label: string): void {
   check(setsockopt(fd, level, name, new Int32Array([value]), 4), 'setsockopt', label)

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { HandOff } from '../sync/hand-off.js'
 import { emptyRow, type Scoreboard, type ThreadRow } from '../sync/scoreboard.js'
+import { addSpan, type BlockedTime, neverBlocked, shouldPark } from './decide-parking.js'
 
 /** A fresh connection that sends nothing for this long does not make its thread busy any longer. */
 const FRESH_MS = 5
@@ -9,6 +10,9 @@ const FRESH_MS = 5
 /** Between two measures of how long a request keeps the event loop busy. */
 const MEASURE_EVERY_MS = 50
 const READ_HEAP_EVERY_MS = 1000
+
+/** A handler that runs for so long without a break is measured by itself; with less, a millisecond more or less matters. */
+const LONG_MS = 2
 
 /** A thread takes several connections at once only if all of them together keep it busy for less than this. */
 const MOST_BATCH_US = 500
@@ -47,6 +51,14 @@ export class Activity {
   #measuredAt = 0
   #heapReadAt = 0
   #requestsSinceMeasure = 0
+  /** Of calls of handlers since the last measure, as far as they were long. */
+  #longUs = 0
+  #longSquaresUs2 = 0
+  /** When the last handler was called, epoch ms; 0 if that one is accounted for. */
+  #calledAt = 0
+  #spanBeganAt = performance.now()
+  #blocked: BlockedTime = neverBlocked
+  #blocks = false
   /** How many connections to take at once when nobody else is idle. */
   #batch = 1
 
@@ -65,8 +77,15 @@ export class Activity {
     this.#publish()
   }
 
+  /** Whether its handlers block this thread for so long that its idle connections are better off elsewhere. */
+  get blocks(): boolean {
+    return this.#blocks
+  }
+
   /** The handler is loaded: the thread may be given work from now on. */
   start(): void {
+    this.#utilization = performance.eventLoopUtilization()
+    this.#spanBeganAt = performance.now()
     this.#settle()
   }
 
@@ -80,10 +99,10 @@ export class Activity {
     }
   }
 
-  /** A connection was taken; `token` stands for it until it ends. */
-  connectionOpened(token: object): void {
+  /** A connection was taken; `token` stands for it until it ends. One that was parked has been counted before. */
+  connectionOpened(token: object, isNew: boolean): void {
     this.#row.connections++
-    this.#row.accepted++
+    if (isNew) this.#row.accepted++
     const now = performance.now()
     this.#fresh.set(token, now)
     this.#row.fresh = this.#fresh.size
@@ -108,15 +127,20 @@ export class Activity {
     this.#forgetFresh(token)
     this.#scoreboard.writeRequest(this.#slot, this.#thread, what)
     const row = this.#row
-    if (row.inFlight++ === 0) row.busySince = Date.now()
+    const now = Date.now()
+    this.#noteCall(now)
+    this.#calledAt = now
+    if (row.inFlight++ === 0) row.busySince = now
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
     else if (this.#standing === 'open') this.#handOff.leaveOpen(this.#thread)
     if (this.#standing !== 'withdrawn') this.#standing = 'busy'
+    if (this.#blocks) this.#handOff.shed(this.#thread)
     this.#publish()
   }
 
   /** The handler has returned, and its response is still to come: it waits for something. */
   requestWaits(): void {
+    this.#noteCall(Date.now())
     this.#settle()
   }
 
@@ -125,6 +149,7 @@ export class Activity {
     row.inFlight--
     row.requests++
     row.lastUsed = Date.now()
+    this.#noteCall(row.lastUsed)
     if (row.inFlight === 0) row.busySince = 0
     this.#requestsSinceMeasure++
     if (row.lastUsed - this.#measuredAt >= MEASURE_EVERY_MS) this.#measure(row.lastUsed)
@@ -154,6 +179,19 @@ export class Activity {
   close(): void {
     clearTimeout(this.#freshTimer)
     this.#freshTimer = undefined
+  }
+
+  /**
+   * The last handler that was called has returned by now. In whole milliseconds, for which the time has to be asked
+   * anyway; what is shorter is in the event loop's share.
+   */
+  #noteCall(now: number): void {
+    if (this.#calledAt === 0) return
+    const ms = now - this.#calledAt
+    this.#calledAt = 0
+    if (ms < LONG_MS) return
+    this.#longUs += ms * 1000
+    this.#longSquaresUs2 += (ms * 1000) ** 2
   }
 
   #settle(): void {
@@ -215,6 +253,18 @@ export class Activity {
     const activeUs = Math.round((active * 1000) / this.#requestsSinceMeasure)
     this.#utilization = utilization
     this.#measuredAt = now
+    const endedAt = performance.now()
+    this.#blocked = addSpan(this.#blocked, {
+      spanUs: (endedAt - this.#spanBeganAt) * 1000,
+      requests: this.#requestsSinceMeasure,
+      longUs: this.#longUs,
+      longSquaresUs2: this.#longSquaresUs2,
+      activeUs: active * 1000,
+    })
+    this.#blocks = shouldPark(this.#blocks, this.#blocked)
+    this.#spanBeganAt = endedAt
+    this.#longUs = 0
+    this.#longSquaresUs2 = 0
     this.#requestsSinceMeasure = 0
     this.#row.activeUs = activeUs
     this.#batch = Math.min(

@@ -1,6 +1,7 @@
-import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { descriptorOf, isResumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
+import { closeDescriptor } from '../sys/descriptor.js'
 import type { Activity } from './activity.js'
 
 /**
@@ -25,24 +26,25 @@ export class Connections {
   }
 
   /**
-   * Wraps a descriptor. Sets what `net.Server` would have set when it accepts: `noDelay`, without which small
+   * Wraps the descriptor of an entry. Sets what `net.Server` would have set when it accepts: `noDelay`, without which small
    * responses wait for the acknowledgement of earlier ones (Nagle), and `allowHalfOpen`.
    * Returns undefined if the descriptor can't be a socket; it is closed then.
    */
-  open(fd: number, allowHalfOpen: boolean): Socket | undefined {
+  open(entry: number, allowHalfOpen: boolean): Socket | undefined {
     this.#handOff.queue.unhand(this.#thread)
+    const fd = descriptorOf(entry)
     let socket: Socket
     try {
       socket = new Socket({ fd, allowHalfOpen })
     } catch {
       // The peer is gone before its connection was wrapped, and the system no longer knows the socket.
-      closeSync(fd)
+      closeDescriptor(fd)
       this.#activity.connectionFailed()
       return undefined
     }
     socket.setNoDelay(true)
     this.#open.add(socket)
-    this.#activity.connectionOpened(socket)
+    this.#activity.connectionOpened(socket, !isResumed(entry))
     socket.on('close', this.#onClosed)
     return socket
   }

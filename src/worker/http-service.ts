@@ -6,6 +6,7 @@ import type { RequestHandler, UpgradeHandler } from '../handler.js'
 import type { ClientTimeouts } from '../messages.js'
 import type { Activity } from './activity.js'
 import type { Connections } from './connections.js'
+import type { IdleConnections } from './idle-connections.js'
 import { isPromise } from './is-promise.js'
 import type { ReportFailure, Service } from './service.js'
 
@@ -23,6 +24,8 @@ export class HttpService implements Service {
   readonly #activity: Activity
   readonly #serveRequest: RequestHandler
   readonly #report: ReportFailure
+  /** None where connections always stay with their thread. */
+  readonly #idle: IdleConnections | undefined
   readonly #inFlight = new Set<ServerResponse>()
   /** Responses that wait for an earlier one of their connection (pipelining). */
   readonly #pipelined = new WeakMap<Socket, Set<ServerResponse>>()
@@ -36,7 +39,9 @@ export class HttpService implements Service {
     connections: Connections,
     activity: Activity,
     report: ReportFailure,
+    idle: IdleConnections | undefined,
   ) {
+    this.#idle = idle
     this.#serveRequest = serveRequest
     this.#connections = connections
     this.#activity = activity
@@ -56,10 +61,12 @@ export class HttpService implements Service {
     this.#server.emit('listening')
   }
 
-  serve(fd: number): void {
+  serve(entry: number): void {
     // HTTP answers a client that has closed its sending side: hence half-open.
-    const socket = this.#connections.open(fd, true)
-    if (socket !== undefined) this.#server.emit('connection', socket)
+    const socket = this.#connections.open(entry, true)
+    if (socket === undefined) return
+    this.#server.emit('connection', socket)
+    this.#idle?.opened(socket)
   }
 
   async drain(): Promise<void> {
@@ -101,6 +108,8 @@ export class HttpService implements Service {
   readonly #onResponseClosed = ((service: HttpService) =>
     function (this: ServerResponse): void {
       service.#inFlight.delete(this)
+      // Before this thread becomes idle and perhaps takes the next connection, whose handler would block this one.
+      if (!service.#isDraining) service.#idle?.responseClosed(this.req)
       service.#activity.requestEnded()
       // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.
       if (this.errored) service.#fail(this, this.errored)
@@ -124,6 +133,7 @@ export class HttpService implements Service {
     response.once('close', () => waiting.delete(response))
     if (known !== undefined) return
     this.#pipelined.set(socket, waiting)
+    this.#idle?.listens(socket, 1)
     socket.once('close', () => {
       for (const left of waiting) left.destroy().emit('close')
     })

@@ -2,13 +2,18 @@ import { type MessagePort, threadId } from 'node:worker_threads'
 import { serializeError } from '../errors.js'
 import type { FetchHandler, RequestHandler } from '../handler.js'
 import type { EndLease, Lease, WorkerMessage } from '../messages.js'
+import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
+import { Mailbox } from '../sync/mailbox.js'
+import { Parking } from '../sync/parking.js'
 import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { Epoll } from '../sys/epoll.js'
 import { mapSharedMemory } from '../sys/memory.js'
 import { Activity } from './activity.js'
 import { Connections } from './connections.js'
 import { HttpService } from './http-service.js'
+import { IdleConnections } from './idle-connections.js'
 import { type LoadedHandler, loadHandler, setUpHandler } from './load-handler.js'
 import { RawService } from './raw-service.js'
 import { createReporter } from './report.js'
@@ -24,9 +29,11 @@ import type { ReportFailure, Service } from './service.js'
 export default async function lease(terms: Lease): Promise<void> {
   const { slot, thread, generation, port } = terms
   const scoreboard = new Scoreboard(mapSharedMemory(terms.scoreboard, SCOREBOARD_BYTES))
-  const mechanism = createMechanism(terms.mechanism, terms.memory)
-  const handOff = new HandOff(terms.memory, scoreboard, slot, mechanism)
-  const activity = new Activity(slot, thread, handOff, scoreboard, (fd) => service.serve(fd))
+  const mailbox = terms.mailbox === undefined ? undefined : new Mailbox(terms.mailbox, scoreboard)
+  const acceptor = new Acceptor(terms.mechanism.listeners, mailbox, terms.memory)
+  const mechanism = createMechanism(terms.mechanism, terms.memory, acceptor)
+  const handOff = new HandOff(terms.memory, scoreboard, slot, mechanism, mailbox)
+  const activity = new Activity(slot, thread, handOff, scoreboard, (entry) => service.serve(entry))
   const leaving = new AbortController()
   const handler = await load()
   const connections = new Connections(thread, handOff, activity)
@@ -95,7 +102,7 @@ async function watchFiles(port: MessagePort): Promise<() => void> {
 
 async function createService(
   handler: LoadedHandler,
-  { timeouts }: Lease,
+  terms: Lease,
   connections: Connections,
   activity: Activity,
   report: ReportFailure,
@@ -103,7 +110,20 @@ async function createService(
   if (handler.kind === 'connection')
     return new RawService(handler.serve, connections, activity, report)
   const serve = handler.kind === 'fetch' ? await adapt(handler.serve) : handler.serve
-  return new HttpService(serve, handler.upgrade, timeouts, connections, activity, report)
+  const idle = idleConnections(terms, connections, activity)
+  const { timeouts } = terms
+  return new HttpService(serve, handler.upgrade, timeouts, connections, activity, report, idle)
+}
+
+function idleConnections(
+  { keepAlive, parking: terms, memory, port }: Lease,
+  connections: Connections,
+  activity: Activity,
+): IdleConnections | undefined {
+  if (keepAlive === 'pin' || terms === undefined) return undefined
+  const parking = new Parking(memory, new Epoll(terms.epoll), terms.wake)
+  const askForParker = (): void => port.postMessage({ type: 'parker' } satisfies WorkerMessage)
+  return new IdleConnections({ keepAlive, parking, activity, connections, askForParker })
 }
 
 /** The adapter is a sixth of what a thread takes to start, so only those who need it load it. */

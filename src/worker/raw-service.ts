@@ -27,8 +27,8 @@ export class RawService implements Service {
     this.#report = report
   }
 
-  serve(fd: number): void {
-    const socket = this.#connections.open(fd, false)
+  serve(entry: number): void {
+    const socket = this.#connections.open(entry, false)
     if (socket === undefined) return
     this.#activity.requestStarted(socket, 'a raw connection')
     socket.once('close', () => this.#activity.requestEnded())

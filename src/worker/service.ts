@@ -1,7 +1,7 @@
 /** Serves connections of one protocol in a worker thread. */
 export interface Service {
-  /** Makes a descriptor a connection. Owns the descriptor from here on, whatever happens. */
-  serve(fd: number): void
+  /** Makes the descriptor of an entry a connection. Owns it from here on, whatever happens. */
+  serve(entry: number): void
   /** Finishes what is in flight, closes what is idle; resolves when no connection is left. */
   drain(): Promise<void>
 }

@@ -1,6 +1,7 @@
 /** The hand-off between the listener thread and the worker threads, one call at a time and interleaved. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { TakeEntry } from '#dist/sync/acceptor.js'
 import { bit } from '#dist/sync/bits.js'
 import {
   createChildMemory,
@@ -36,10 +37,10 @@ class FakeMechanism implements Mechanism {
     Atomics.add(this.#words, Word.capacity, 1)
   }
 
-  selfServe(_self: number, room: number, take: (fd: number) => void): number {
+  selfServe(_self: number, room: number, take: TakeEntry): number {
     this.rooms.push(room)
     const accepted = this.backlog.splice(0, room)
-    for (const fd of accepted) take(fd)
+    for (const fd of accepted) take(fd, true)
     return accepted.length
   }
 

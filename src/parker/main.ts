@@ -1,0 +1,25 @@
+import { workerData } from 'node:worker_threads'
+import type { ParkerStart } from '../messages.js'
+import { Acceptor } from '../sync/acceptor.js'
+import { createMechanism } from '../sync/create-mechanism.js'
+import { HandOff } from '../sync/hand-off.js'
+import { Mailbox } from '../sync/mailbox.js'
+import { Parking } from '../sync/parking.js'
+import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { Epoll } from '../sys/epoll.js'
+import { mapSharedMemory } from '../sys/memory.js'
+import { Parker } from './parker.js'
+
+// The parker of a child. It runs no event loop: it sleeps in epoll.
+const start = workerData as ParkerStart
+const { slot, memory, keepAliveTimeout } = start
+const scoreboard = new Scoreboard(mapSharedMemory(start.scoreboard, SCOREBOARD_BYTES))
+const mailbox = new Mailbox(start.mailbox, scoreboard)
+const acceptor = new Acceptor(start.mechanism.listeners, mailbox, memory)
+const mechanism = createMechanism(start.mechanism, memory, acceptor)
+const handOff = new HandOff(memory, scoreboard, slot, mechanism, mailbox)
+const { wake } = start.parking
+const epoll = new Epoll(start.parking.epoll)
+epoll.add(wake, false)
+const parking = new Parking(memory, epoll, wake)
+new Parker({ slot, wake, keepAliveTimeout, epoll, parking, handOff, mailbox, scoreboard }).run()

@@ -1,0 +1,83 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { KeepAlive } from '../messages.js'
+import type { Parking } from '../sync/parking.js'
+import type { Activity } from './activity.js'
+import { cleanDescriptor, countListeners } from './clean-connection.js'
+
+export interface IdleConnectionsOptions {
+  readonly keepAlive: KeepAlive
+  readonly parking: Parking
+  readonly activity: Activity
+  /** The connections of this thread. */
+  readonly connections: Iterable<Socket>
+  /** Called once, when the first connection could be parked, but nobody looks after parked ones yet. */
+  readonly askForParker: () => void
+}
+
+/** What becomes of the idle keep-alive connections of this thread: they stay, or they are parked for any thread to resume. */
+export class IdleConnections {
+  readonly #options: IdleConnectionsOptions
+  /** Of a connection that nobody has touched but Node and this program. */
+  #usualListeners = 0
+  readonly #unusual = new WeakMap<Socket, number>()
+  #hasAsked = false
+  /** Those that were idle when the thread went over to parking have been parked. */
+  #isSwept = false
+
+  constructor(options: IdleConnectionsOptions) {
+    this.#options = options
+    if (options.keepAlive === 'park') this.#ask()
+  }
+
+  /** A connection was taken and has all its listeners. */
+  opened(socket: Socket): void {
+    if (this.#usualListeners === 0) this.#usualListeners = countListeners(socket)
+  }
+
+  /** This program has added listeners of its own to a socket; they don't keep it from being parked. */
+  listens(socket: Socket, listeners: number): void {
+    this.#unusual.set(socket, (this.#unusual.get(socket) ?? 0) + listeners)
+  }
+
+  /** The response of a request was closed. Parks the connection if it is to be parked and can be. */
+  responseClosed(request: IncomingMessage): void {
+    const { keepAlive, parking, activity } = this.#options
+    if (keepAlive !== 'park' && !activity.blocks) {
+      this.#isSwept = false
+      return
+    }
+    if (!parking.isOpen) {
+      this.#ask()
+      return
+    }
+    if (!this.#isSwept) {
+      this.#isSwept = true
+      setImmediate(this.#sweep)
+    }
+    if (request.complete) this.#park(request.socket)
+  }
+
+  #park(socket: Socket): void {
+    const fd = cleanDescriptor(socket)
+    if (fd < 0) return
+    const usual = this.#usualListeners + (this.#unusual.get(socket) ?? 0)
+    if (countListeners(socket) !== usual) return
+    // Closes this thread's descriptor. The connection lives on in the other one, so nothing is sent.
+    if (this.#options.parking.park(fd)) socket.destroy()
+  }
+
+  /** No parser runs in an immediate, so whatever looks clean is. */
+  readonly #sweep = (): void => {
+    for (const socket of [...this.#options.connections]) {
+      if (!this.#options.parking.isOpen) return
+      this.#park(socket)
+    }
+  }
+
+  #ask(): void {
+    if (this.#hasAsked) return
+    this.#hasAsked = true
+    this.#options.askForParker()
+  }
+}
