@@ -1,0 +1,305 @@
+/** Idle keep-alive connections that are handed back: any thread resumes them, and no byte is lost or out of order. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PoolOptions } from 'forkthread'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import httpFixture from './fixtures/http.js'
+import { get, keepAliveAgent } from './support/http.js'
+import { openDescriptors } from './support/pool-processes.js'
+import { children } from './support/processes.js'
+import { Random } from './support/random.js'
+import { RawClient } from './support/raw-client.js'
+import { type Serving, serve } from './support/serve.js'
+import { until } from './support/until.js'
+
+const LIMIT_MS = 30_000
+const SEED = Number(process.env.FORKTHREAD_SEED ?? Date.now() % 1_000_000)
+
+const ask = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`
+
+const parked = ({ pool }: Serving): number =>
+  pool.stats().processes.reduce((sum, process) => sum + process.parked, 0)
+
+const accepted = ({ pool }: Serving): number => pool.stats().totals.connections
+
+const countDescriptors = (pids: readonly number[]): number =>
+  Object.values(openDescriptors(pids)).reduce((sum, { length }) => sum + length, 0)
+
+/** A pool that has begun to park. */
+async function park(options: Omit<PoolOptions, 'handler'> = {}): Promise<Serving> {
+  const serving = await serve('http', { keepAlive: 'park', ...options })
+  const agent = keepAliveAgent()
+  await until(
+    async () => {
+      await get(`${serving.url}/`, { agent })
+      await sleep(50)
+      return serving.pool.stats().scoreboard.includes('K') === false
+    },
+    LIMIT_MS,
+    'parking',
+  )
+  agent.destroy()
+  return serving
+}
+
+for (const acceptMutex of ['none', 'flock'] as const) {
+  test(`a blocked thread does not hold up its connections (accept mutex ${acceptMutex})`, async () => {
+    await using serving = await park({ processes: 2, threads: 2, acceptMutex })
+    const clients = await Promise.all(
+      Array.from({ length: 8 }, () => RawClient.connect(serving.port)),
+    )
+    try {
+      for (const client of clients) await client.write(ask('/')).until(/hello\n$/)
+      await until(() => parked(serving) === 8, LIMIT_MS, 'all parked')
+      const before = accepted(serving)
+      // Three of the four threads block; all the others' requests have the fourth.
+      const [a, b, c, ...rest] = clients as [RawClient, RawClient, RawClient, ...RawClient[]]
+      for (const client of [a, b, c]) {
+        client.write(ask('/block?ms=3000'))
+        await sleep(50)
+      }
+      for (const client of rest) await client.write(ask('/headers')).until(/"host":"a"\}$/)
+      for (const client of [a, b, c]) assert.not.match(client.received, /\d+:\d+\n$/)
+      const places = new Set<string>()
+      for (const client of [a, b, c]) places.add((await client.until(/\d+:\d+\n$/))[0])
+      assert.is(places.size, 3)
+      // A resumed connection is no new one.
+      assert.is(accepted(serving), before)
+    } finally {
+      for (const client of clients) client[Symbol.dispose]()
+    }
+    await until(() => parked(serving) === 0, LIMIT_MS, 'none parked')
+  })
+}
+
+test('auto pins while handlers are short, and parks when they block', async () => {
+  await using serving = await serve('http', { processes: 1, threads: 2 })
+  using client = await RawClient.connect(serving.port)
+  const isPinned = async (): Promise<boolean> => {
+    await client.write(ask('/')).until(/hello\n$/)
+    await sleep(10)
+    return serving.pool.stats().scoreboard.includes('K')
+  }
+  // The very first requests are slow on a busy machine.
+  await until(isPinned, LIMIT_MS, 'pinned')
+  assert.is(parked(serving), 0)
+  await until(
+    async () => {
+      client.write(ask('/block?ms=20'))
+      await sleep(30)
+      return parked(serving) === 1 || !serving.pool.stats().scoreboard.includes('K')
+    },
+    LIMIT_MS,
+    'parking',
+  )
+})
+
+test('pin keeps a connection with its thread, however long its handlers block', async () => {
+  await using serving = await serve('http', { threads: 2, keepAlive: 'pin' })
+  using client = await RawClient.connect(serving.port)
+  for (let count = 1; count <= 30; count++) {
+    client.write(ask('/block?ms=20'))
+    await until(() => client.received.split('HTTP/1.1').length > count, LIMIT_MS, 'reply')
+  }
+  await sleep(100)
+  assert.match(serving.pool.stats().scoreboard, /K/)
+  assert.is(new Set(client.received.match(/\d+:\d+\n/g)).size, 1)
+})
+
+test('an idle parked connection is closed after keepAliveTimeout', async () => {
+  await using serving = await park({ keepAliveTimeout: 1000 })
+  using client = await RawClient.connect(serving.port)
+  await client.write(ask('/')).until(/hello\n$/)
+  const began = performance.now()
+  await client.end()
+  const lasted = performance.now() - began
+  assert.ok(lasted > 900 && lasted < 5000, `${lasted} ms`)
+})
+
+test('a pool that closes closes what is parked at once, and serves a request that is there', async () => {
+  const serving = await park({ processes: 2, threads: 2 })
+  const idle = await Promise.all(Array.from({ length: 20 }, () => RawClient.connect(serving.port)))
+  for (const client of idle) await client.write(ask('/')).until(/hello\n$/)
+  await until(() => parked(serving) === 20, LIMIT_MS, 'all parked')
+  const blocked = idle.splice(0, 4)
+  for (const client of blocked) client.write(ask('/block?ms=1000'))
+  await sleep(200)
+  // No thread is idle: these wait in the mailbox.
+  const waiting = idle.splice(0, 6)
+  for (const client of waiting) client.write(ask('/headers'))
+  await sleep(100)
+  const closed = serving.pool.close()
+  for (const client of idle) assert.match(await client.end(5_000), /hello\n$/)
+  for (const client of blocked) assert.match(await client.end(), /\d+:\d+\n$/)
+  for (const client of waiting) assert.match(await client.end(), /"host":"a"\}$/)
+  await closed
+})
+
+test('requests that race with the end of the pool are served or never read', async () => {
+  for (let round = 0; round < 5; round++) {
+    const serving = await park({ processes: 2, threads: 2 })
+    const clients = await Promise.all(
+      Array.from({ length: 30 }, () => RawClient.connect(serving.port)),
+    )
+    for (const client of clients) await client.write(ask('/')).until(/hello\n$/)
+    const closed = serving.pool.close()
+    for (const client of clients) {
+      client.write(ask('/headers'))
+      if (Math.random() < 0.3) await sleep(1)
+    }
+    for (const client of clients)
+      assert.match(await client.end(), /^HTTP[^{]*hello\n(HTTP[^{]*\{"host":"a"\})?$/)
+    await closed
+    assert.equal(serving.errors, [])
+  }
+})
+
+test('a process that dies takes only its own parked connections with it', async () => {
+  await using serving = await park({ processes: 2, threads: 1 })
+  const clients = await Promise.all(
+    Array.from({ length: 40 }, () => RawClient.connect(serving.port)),
+  )
+  for (const client of clients) await client.write(ask('/')).until(/hello\n$/)
+  await until(() => parked(serving) === 40, LIMIT_MS, 'all parked')
+  const [first] = serving.pool.stats().processes
+  process.kill(first?.pid ?? 0, 'SIGKILL')
+  await until(() => serving.errors.length > 0, LIMIT_MS, 'the death')
+  await sleep(200)
+  const alive = clients.filter(({ socket }) => !socket.destroyed)
+  assert.is(alive.length, 40 - (first?.parked ?? 0))
+  for (const client of alive) await client.write(ask('/headers')).until(/"host":"a"\}$/)
+  for (const client of clients) client[Symbol.dispose]()
+})
+
+test('no descriptor leaks', async () => {
+  await using serving = await park({ processes: 2, threads: 2 })
+  const pids = children(process.pid)
+  const before = countDescriptors(pids)
+  for (let round = 0; round < 10; round++) {
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, () => RawClient.connect(serving.port)),
+    )
+    for (const client of clients) client.write(ask('/block?ms=2'))
+    for (const client of clients) await client.until(/\d+:\d+\n$/)
+    for (const client of clients) client.write(ask('/'))
+    for (const client of clients) await client.until(/hello\n$/)
+    for (const client of clients) client[Symbol.dispose]()
+  }
+  await until(() => countDescriptors(pids) <= before, LIMIT_MS, 'the descriptors from before')
+})
+
+test('10,000 parked connections', async () => {
+  await using serving = await park({ processes: 2, threads: 2, keepAliveTimeout: 0 })
+  const clients: RawClient[] = []
+  try {
+    for (let batch = 0; batch < 100; batch++) {
+      const some = await Promise.all(
+        Array.from({ length: 100 }, () => RawClient.connect(serving.port)),
+      )
+      clients.push(...some)
+      await Promise.all(some.map((client) => client.write(ask('/')).until(/hello\n$/)))
+    }
+    await until(() => parked(serving) === 10_000, LIMIT_MS, 'all parked')
+    assert.is(serving.pool.stats().scoreboard.includes('K'), false)
+    for (let count = 0; count < 300; count++) {
+      const client = clients[(count * 7919) % clients.length]
+      await client?.write(ask('/headers')).until(/"host":"a"\}$/)
+    }
+  } finally {
+    for (const client of clients) client[Symbol.dispose]()
+  }
+  await until(() => parked(serving) === 0, LIMIT_MS, 'none parked')
+})
+
+/** What a client may say, as pieces that never end a request where the next one begins. */
+function conversation(random: Random): string {
+  const requests = Array.from({ length: random.from(1, 6) }, () =>
+    random.pick([
+      () => ask('/'),
+      () => `\r\n${ask('/headers', 'X-One: 1\r\n')}`,
+      () => ask(`/bytes?count=${random.from(0, 3000)}`),
+      () => ask('/slow?ms=3'),
+      () => ask('/block?ms=2').replace('/block?ms=2', '/two-writes'),
+      () => `HEAD / HTTP/1.1\r\nHost: a\r\n\r\n`,
+      () => `POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world`,
+      () => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345`,
+      () =>
+        `POST /digest HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`,
+      () =>
+        `POST /digest HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n`,
+      () =>
+        `POST /digest HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nabcd`,
+    ])(),
+  )
+  if (random.next() < 0.1)
+    requests.push(random.pick(['NOT HTTP\r\n\r\n', 'GET / HTTP/1.0\r\n\r\n']))
+  else requests.push(ask('/', 'Connection: close\r\n'))
+  return requests.join('')
+}
+
+interface Piece {
+  readonly bytes: string
+  readonly pauseMs: number
+}
+
+function cut(text: string, random: Random): Piece[] {
+  const pieces: Piece[] = []
+  const longest = random.pick([3, 40, 200, 1000])
+  const pauseMs = random.pick([0, 1, 5])
+  // Between two requests more often than anywhere else: there a connection may be parked.
+  const ends = new Set([...text.matchAll(/\r\n\r\n/g)].map(({ index }) => index + 4))
+  for (let at = 0; at < text.length; ) {
+    let end = Math.min(text.length, at + random.from(1, longest))
+    for (const near of ends) if (near > at && near < end && random.next() < 0.6) end = near
+    pieces.push({ bytes: text.slice(at, end), pauseMs: random.next() < 0.5 ? pauseMs : 0 })
+    at = end
+  }
+  return pieces
+}
+
+async function say(port: number, pieces: readonly Piece[], isHalfClosed: boolean): Promise<string> {
+  using client = await RawClient.connect(port)
+  client.socket.setNoDelay(true)
+  for (const { bytes, pauseMs } of pieces) {
+    if (client.socket.destroyed) break
+    client.write(bytes)
+    if (pauseMs > 0) await sleep(pauseMs)
+  }
+  if (isHalfClosed) client.socket.end()
+  return (await client.end()).replaceAll(/Date: .*\r\n/g, '')
+}
+
+test(`any conversation goes as with node:http (FORKTHREAD_SEED=${SEED})`, async () => {
+  const random = new Random(SEED)
+  const oracle = createServer(httpFixture).listen(0, '127.0.0.1')
+  await once(oracle, 'listening')
+  const { port } = oracle.address() as AddressInfo
+  await using serving = await park({ processes: 2, threads: 2 })
+  try {
+    const endsAt = performance.now() + 10_000
+    for (let round = 0; performance.now() < endsAt; round++) {
+      const talks = Array.from({ length: 16 }, () => {
+        const pieces = cut(conversation(random), random)
+        return { pieces, isHalfClosed: random.next() < 0.1 }
+      })
+      await Promise.all(
+        talks.map(async ({ pieces, isHalfClosed }) => {
+          const expected = await say(port, pieces, isHalfClosed)
+          const actual = await say(serving.port, pieces, isHalfClosed)
+          // Who hangs up while requests are under way may miss their replies, from either server.
+          if (isHalfClosed && expected.length !== actual.length) return
+          assert.is(actual, expected, `round ${round}: ${JSON.stringify(pieces)}`)
+        }),
+      )
+    }
+    assert.ok(serving.pool.stats().totals.requests > 100)
+  } finally {
+    oracle.closeAllConnections()
+    oracle.close()
+  }
+})
+
+test.run()
