@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { HandOff } from '../sync/hand-off.js'
 import { emptyRow, type Scoreboard, type ThreadRow } from '../sync/scoreboard.js'
-import { addSpan, type BlockedTime, neverBlocked, shouldPark } from './decide-parking.js'
+import { addSpan, type Blocking, noBlocking, shouldPark } from './decide-parking.js'
 
 /** A fresh connection that sends nothing for this long does not make its thread busy any longer. */
 const FRESH_MS = 5
@@ -57,7 +57,7 @@ export class Activity {
   /** When the last handler was called, epoch ms; 0 if that one is accounted for. */
   #calledAt = 0
   #spanBeganAt = performance.now()
-  #blocked: BlockedTime = neverBlocked
+  #blocking: Blocking = noBlocking
   #blocks = false
   /** How many connections to take at once when nobody else is idle. */
   #batch = 1
@@ -254,14 +254,14 @@ export class Activity {
     this.#utilization = utilization
     this.#measuredAt = now
     const endedAt = performance.now()
-    this.#blocked = addSpan(this.#blocked, {
+    this.#blocking = addSpan(this.#blocking, {
       spanUs: (endedAt - this.#spanBeganAt) * 1000,
       requests: this.#requestsSinceMeasure,
       longUs: this.#longUs,
       longSquaresUs2: this.#longSquaresUs2,
       activeUs: active * 1000,
     })
-    this.#blocks = shouldPark(this.#blocks, this.#blocked)
+    this.#blocks = shouldPark(this.#blocks, this.#blocking)
     this.#spanBeganAt = endedAt
     this.#longUs = 0
     this.#longSquaresUs2 = 0

@@ -1,20 +1,22 @@
 /**
- * How long a request that arrives at any moment would wait, on average, for the code that its thread is running: the mean
- * of what is left of the running piece, idle moments counted with 0. For pieces of length s in a time T that is the sum of
- * s²/2 divided by T (the mean residual life of renewal theory; Kleinrock, Queueing Systems I, 5.2).
+ * What the requests of a thread cost those that come after them, with the past fading out.
  *
- * It is what a connection that stays with its thread risks and a parked one does not.
+ * `squaresUs2` / 2 / `spanUs` is how long a request that arrives at any moment would wait on average for the code that the
+ * thread is running: the mean of what is left of the running piece, idle moments counted with 0. (Pieces of length s in a time T:
+ * the sum of s²/2, divided by T; the mean residual life of renewal theory.) It is what a connection that stays with its
+ * thread risks, and a parked one does not.
  */
-export interface BlockedTime {
-  /** Both with the past fading out. */
+export interface Blocking {
   readonly squaresUs2: number
   readonly spanUs: number
+  readonly activeUs: number
+  readonly requests: number
 }
 
-export const neverBlocked: BlockedTime = { squaresUs2: 0, spanUs: 0 }
+export const noBlocking: Blocking = { squaresUs2: 0, spanUs: 0, activeUs: 0, requests: 0 }
 
 /** What a thread did since it was last asked. */
-export interface BlockedSpan {
+export interface BlockingSpan {
   readonly spanUs: number
   readonly requests: number
   /** Of the handlers that ran long, from their call to their return. */
@@ -28,28 +30,33 @@ export interface BlockedSpan {
 const HALF_LIFE_US = 1_000_000
 
 /**
- * To park and to resume a connection costs about 100 µs of CPU and as much delay (test/bench/keep-alive.ts). From five times
- * as much saved waiting on, a thread parks, and down to two times as much it goes on: the waiting saved is that of the others,
- * and at full load parking itself must not tip a pool over. A handler of 1 ms at half load is at 250 µs; of 5 ms at 1250 µs.
+ * To park and to resume a connection costs 70 to 100 µs of CPU, and delays its next request by about as much. So a thread parks when it
+ * saves a multiple of that in waiting: five times to begin with, two times to go on. (A handler of 1 ms at half load
+ * saves 250 µs, one of 5 ms 1250 µs.)
+ *
+ * And the cost must be small beside the work: long waits of a thread with tiny requests come from a rare long one, or from a
+ * machine whose cores are taken by others, and there parking would cost more than it saves. While a thread parks, its
+ * requests include that cost, hence the lower bound.
  */
-const PARK_ABOVE_US = 500
-const PIN_BELOW_US = 200
+const PARK = { fromWaitUs: 500, fromActiveUs: 200 } as const
+const GO_ON = { fromWaitUs: 200, fromActiveUs: 150 } as const
 
 /** Of everything else (short handlers, continuations after an `await`, parsing) each request had its even share. */
-export function addSpan(past: BlockedTime, span: BlockedSpan): BlockedTime {
+export function addSpan(past: Blocking, span: BlockingSpan): Blocking {
   const rest = Math.max(0, span.activeUs - span.longUs)
   const squares = span.longSquaresUs2 + (span.requests > 0 ? rest ** 2 / span.requests : 0)
   const fade = 2 ** (-span.spanUs / HALF_LIFE_US)
   return {
     squaresUs2: past.squaresUs2 * fade + squares,
     spanUs: past.spanUs * fade + span.spanUs,
+    activeUs: past.activeUs * fade + span.activeUs,
+    requests: past.requests * fade + span.requests,
   }
 }
 
-export function residualUs({ squaresUs2, spanUs }: BlockedTime): number {
-  return spanUs === 0 ? 0 : squaresUs2 / 2 / spanUs
-}
-
-export function shouldPark(isParking: boolean, blocked: BlockedTime): boolean {
-  return residualUs(blocked) > (isParking ? PIN_BELOW_US : PARK_ABOVE_US)
+export function shouldPark(isParking: boolean, blocking: Blocking): boolean {
+  const { squaresUs2, spanUs, activeUs, requests } = blocking
+  if (spanUs === 0 || requests === 0) return false
+  const { fromWaitUs, fromActiveUs } = isParking ? GO_ON : PARK
+  return squaresUs2 / 2 / spanUs >= fromWaitUs && activeUs / requests >= fromActiveUs
 }

@@ -1,0 +1,96 @@
+/** When a thread parks its idle connections: from what its requests cost those behind them. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import {
+  addSpan,
+  type Blocking,
+  type BlockingSpan,
+  noBlocking,
+  shouldPark,
+} from '#dist/worker/decide-parking.js'
+
+const SPAN_US = 50_000
+
+interface Work {
+  /** Of a request. */
+  readonly us: number
+  /** Share of the time. */
+  readonly load: number
+}
+
+/** A span of requests that all take the same; from 2 ms on each is measured by itself. */
+function spanOf({ us, load }: Work): BlockingSpan {
+  const requests = (SPAN_US * load) / us
+  const isLong = us >= 2000
+  return {
+    spanUs: SPAN_US,
+    requests,
+    longUs: isLong ? requests * us : 0,
+    longSquaresUs2: isLong ? requests * us ** 2 : 0,
+    activeUs: requests * us,
+  }
+}
+
+/** Whether the thread parks after some seconds of this work. */
+function settles(work: Work, wasParking = false): boolean {
+  let blocking: Blocking = noBlocking
+  let isParking = wasParking
+  for (let spans = 0; spans < 100; spans++) {
+    blocking = addSpan(blocking, spanOf(work))
+    isParking = shouldPark(isParking, blocking)
+  }
+  return isParking
+}
+
+test('nothing measured, nothing parked', () => {
+  assert.not(shouldPark(false, noBlocking))
+  assert.not(shouldPark(true, noBlocking))
+})
+
+test('short requests stay pinned at any load, also those that parking has made longer', () => {
+  for (const us of [20, 50, 100]) assert.not(settles({ us, load: 1 }))
+  assert.not(settles({ us: 120, load: 1 }, true))
+})
+
+test('long requests are parked from a moderate load on', () => {
+  assert.ok(settles({ us: 20_000, load: 0.1 }))
+  assert.ok(settles({ us: 5000, load: 0.5 }))
+  assert.not(settles({ us: 1000, load: 0.5 }))
+})
+
+test('between the thresholds it stays as it was', () => {
+  const work = { us: 1000, load: 0.6 }
+  assert.not(settles(work, false))
+  assert.ok(settles(work, true))
+})
+
+test('one long request among short ones is enough, if it is not lost among too many', () => {
+  const short = spanOf({ us: 1000, load: 0.5 })
+  const long = { longUs: 100_000, longSquaresUs2: 100_000 ** 2 }
+  const after = addSpan(noBlocking, {
+    ...short,
+    spanUs: SPAN_US + long.longUs,
+    activeUs: short.activeUs + long.longUs,
+    ...long,
+  })
+  assert.ok(shouldPark(false, after))
+  // The same beside so many tiny ones that parking all of them would cost more than it saves.
+  const hellos = spanOf({ us: 20, load: 1 })
+  const rare = addSpan(noBlocking, {
+    ...hellos,
+    spanUs: SPAN_US + long.longUs,
+    activeUs: hellos.activeUs + long.longUs,
+    ...long,
+  })
+  assert.not(shouldPark(false, rare))
+})
+
+test('the past fades', () => {
+  let blocking = addSpan(noBlocking, spanOf({ us: 20_000, load: 1 }))
+  assert.ok(shouldPark(true, blocking))
+  for (let spans = 0; spans < 200; spans++)
+    blocking = addSpan(blocking, spanOf({ us: 20, load: 1 }))
+  assert.not(shouldPark(true, blocking))
+})
+
+test.run()
