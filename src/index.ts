@@ -11,4 +11,11 @@ export type {
 } from './handler.js'
 export type { PoolOptions } from './options.js'
 export type { ChildInfo, ExitInfo, Pool, PoolEvents } from './parent/pool.js'
-export type { Decision, ListenerStats, ProcessStats, Stats, ThreadStats } from './stats.js'
+export type {
+  Decision,
+  ListenerStats,
+  ProcessStats,
+  ReloadProgress,
+  Stats,
+  ThreadStats,
+} from './stats.js'

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -44,8 +43,21 @@ async function defaultExportOf(url: string): Promise<unknown> {
     // As at the start, what the module does to the environment is for the children.
     env: SHARE_ENV,
   })
-  const [options] = await once(reader, 'message')
-  return options
+  try {
+    return await messageOf(reader)
+  } finally {
+    // A timer of the module must not keep it.
+    await reader.terminate()
+  }
+}
+
+/** A thread may end without a word: the module calls `process.exit`, or waits for what never comes. */
+async function messageOf(reader: Worker): Promise<unknown> {
+  return await new Promise((resolve, reject) => {
+    reader.once('message', resolve)
+    reader.once('error', reject)
+    reader.once('exit', (code) => reject(new Error(`it ended its thread with status ${code}`)))
+  })
 }
 
 function kindOf(value: unknown): string {

@@ -12,6 +12,13 @@ const USER_CODE: ReadonlySet<ErrorCode> = new Set([
   'FT_ERR_THREAD_DIED',
 ] as const)
 
+/** What they failed of is an error of ours in turn. */
+const WRAPPERS: ReadonlySet<ErrorCode> = new Set([
+  'FT_ERR_RELOAD',
+  'FT_ERR_RELOAD_HALFWAY',
+  'FT_ERR_UPGRADE',
+] as const)
+
 /** News of the pool go to standard error; standard output holds the ready lines only, for programs to read. */
 export const print = {
   notice(text: string): void {
@@ -35,6 +42,8 @@ export const print = {
 function describe(error: Error): string {
   if (!(error instanceof ForkthreadError)) return error.stack ?? error.message
   const text = `${error.message} [${error.code}]`
+  if (WRAPPERS.has(error.code) && error.cause instanceof ForkthreadError)
+    return `${text}\n${describe(error.cause)}`
   if (!USER_CODE.has(error.code) || !(error.cause instanceof Error)) return text
   const cause = error.cause.stack ?? error.cause.message
   return text.includes(cause) ? text : `${text}\n${cause}`

@@ -95,6 +95,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #systemd: SystemdNotify
   #closed: Promise<void> | undefined
   #upgrade: Promise<number> | undefined
+  /** Ends an upgrade that runs when the pool closes. */
+  readonly #upgradeEnd = new AbortController()
   /** Another parent has the listeners now. */
   #isHandedOver = false
 
@@ -319,9 +321,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
     this.#kind = await this.#children.open()
-    this.#deferAccept()
-    // An abort during the start has moved on to closing.
+    // An abort during the start has moved on to closing, and closed the listeners.
     if (this.#state !== 'starting') return
+    this.#deferAccept()
     // Last, so that whoever reads the pid file may use the pool at once. After an upgrade all of it is the old parent's until that leaves.
     if (predecessor === undefined) this.#resources.pidFile?.write()
     else predecessor.onLeave(() => this.#inherit())
@@ -367,8 +369,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const { startTimeout, canaryTime } = this.#settings
     const all = [...listeners, ...(admin === undefined ? [] : [admin])]
     const inheritance = { listeners: all, passOn, pidFile: pidFile?.path }
-    const pid = await startSuccessor(inheritance, options, startTimeout, canaryTime)
-    // Somebody has stopped this pool meanwhile, and means the new one as well.
+    const { signal } = this.#upgradeEnd
+    const pid = await startSuccessor(inheritance, options, startTimeout, canaryTime, signal)
+    // Somebody has stopped this pool in the last moment, and means the new one as well.
     if (!this.#isServing) {
       process.kill(pid, 'SIGTERM')
       throw fail('FT_ERR_CLOSED', ['upgrade()'])
@@ -422,7 +425,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       const { reloadBatch: batch, watch } = settings
       // Who develops wants to see the change.
       const canaryTime = watch ? 0 : settings.canaryTime
-      const sizes = this.#sizesAfter(settings)
+      const sizes = (): Sizes => this.#sizesAfter(settings)
       const accept = (): void => {
         this.#given = { ...given, reloadOptions: this.#given.reloadOptions }
         this.#settings = settings
@@ -450,6 +453,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const { preStopDelay } = this.#settings
+    // Its listeners are the very same: what closes them here would leave the new parent with sockets that let nobody in.
+    if (!this.#isHandedOver) this.#upgradeEnd.abort(fail('FT_ERR_CLOSED', ['upgrade()']))
     if (this.#state === 'serving' && !this.#isHandedOver) {
       this.#systemd.notify({ stopping: true, status: 'Finishing the requests in flight' })
       if (preStopDelay > 0) {

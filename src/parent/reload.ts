@@ -12,7 +12,8 @@ const RETRY_MS = 1000
 
 export interface ReloadTerms {
   readonly generation: Generation
-  readonly sizes: Sizes
+  /** Asked when they are needed: a resize of the pool may come at any time. */
+  readonly sizes: () => Sizes
   /** Children above the usual number at a time. */
   readonly batch: number
   /** How long the first new child must stay up. */
@@ -32,12 +33,16 @@ export interface ReloadTerms {
  *   later starts fail again and again, FT_ERR_CLOSED when the pool closes meanwhile
  */
 export async function rollOver(children: Children, terms: ReloadTerms): Promise<HandlerKind> {
+  let kind: HandlerKind
   try {
-    return await new RollOver(children, terms).run()
+    kind = await new RollOver(children, terms).run()
   } catch (error) {
     // Then whatever failed did so because everything ends.
     throw children.isLeaving ? fail('FT_ERR_CLOSED', ['reload()'], error) : error
   }
+  // The last old child may have left because the pool closes.
+  if (children.isLeaving) throw fail('FT_ERR_CLOSED', ['reload()'])
+  return kind
 }
 
 class RollOver {
@@ -71,9 +76,10 @@ class RollOver {
     await this.#replace(await this.#nextOld(), async (canary) => {
       this.#tell(`process ${canary.pid} is ready and on trial`)
       await staysUp(canary, this.#terms.canaryTime)
+      const sizes = this.#terms.sizes()
       this.#hasPassed = true
       this.#terms.accept()
-      this.#children.advance(this.#terms.generation, this.#terms.sizes)
+      this.#children.advance(this.#terms.generation, sizes)
       this.#tell(`process ${canary.pid} has stayed up`)
     })
   }
@@ -104,7 +110,8 @@ class RollOver {
     old: ForkedChild | undefined,
     proof?: (successor: ForkedChild) => Promise<void>,
   ): Promise<void> {
-    const { generation, sizes } = this.#terms
+    const { generation } = this.#terms
+    const sizes = this.#hasPassed ? this.#children.sizes : this.#terms.sizes()
     const reason = `reload: generation ${generation.number}`
     const replacement = { generation, sizes, reason, ...(proof === undefined ? {} : { proof }) }
     this.#kind = await this.#children.replace(old, replacement)
@@ -135,7 +142,7 @@ class RollOver {
 
   #isTooMany(): boolean {
     const serving = this.#children.all.filter(({ state }) => state === 'ready')
-    return serving.length > this.#terms.sizes.processes.max
+    return serving.length > this.#children.sizes.processes.max
   }
 
   #halfway(cause: unknown): ForkthreadError {

@@ -37,27 +37,38 @@ const startWay = isSameFolder(process.env.PWD, startFolder) ? process.env.PWD : 
 
 /**
  * Starts a new parent, which inherits the listeners, and waits until it serves and has stayed up for `trialMs`. Resolves with its
- * process id.
- * @throws FT_ERR_UPGRADE, with what the new parent failed of as its cause; it is gone then
+ * process id. When `signal` aborts meanwhile, the new parent is asked to stop: it may serve already.
+ * @throws FT_ERR_UPGRADE, with what the new parent failed of as its cause: it is gone then; the reason of `signal`
  */
 export async function startSuccessor(
   inheritance: Inheritance,
   options: UpgradeOptions,
   startTimeout: number,
   trialMs: number,
+  signal: AbortSignal,
 ): Promise<number> {
+  signal.throwIfAborted()
   // The first process of a container ends it.
   if (process.pid === 1) throw fail('FT_ERR_UPGRADE', ['a parent with pid 1 can have no successor'])
   const started = spawnParent(inheritance, options)
+  const settled = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
+    const options = { once: true, signal: settled.signal }
+    signal.addEventListener('abort', () => reject(signal.reason), options)
+  })
+  const proven = untilReady(started, startTimeout + PATIENCE_MS).then(() =>
+    staysUp(started, trialMs),
+  )
   try {
-    await untilReady(started, startTimeout + PATIENCE_MS)
-    await staysUp(started, trialMs)
+    await Promise.race([proven, aborted])
     started.unref()
     return started.pid ?? 0
   } catch (error) {
-    started.kill('SIGKILL')
+    started.kill(signal.aborted ? 'SIGTERM' : 'SIGKILL')
+    if (signal.aborted) await proven.catch(() => undefined)
     throw error
   } finally {
+    settled.abort()
     started.stdio[CHANNEL]?.destroy()
   }
 }
