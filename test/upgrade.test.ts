@@ -1,0 +1,241 @@
+/** Upgrade: a new parent takes over the very same listeners, or the old one goes on and tells why. */
+import { existsSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Program, runCli, startCli } from './support/cli.js'
+import { get } from './support/http.js'
+import { openDescriptors } from './support/pool-processes.js'
+import { children, isRunning, send } from './support/processes.js'
+import { RawClient } from './support/raw-client.js'
+import { tempFolder } from './support/temp-folder.js'
+import { until } from './support/until.js'
+
+const LIMIT_MS = 30_000
+
+const APP = `import { setTimeout as sleep } from 'node:timers/promises'
+export default async (req, res) => {
+  if (req.url === '/slow') {
+    res.write('begun ')
+    await sleep(3000)
+  }
+  res.end(\`\${process.ppid}\`)
+}
+`
+
+/** A program with a configuration file, a free TCP port, a unix path, and an admin path. */
+function project() {
+  const folder = tempFolder()
+  const write = (name: string, text: string): void => writeFileSync(folder.file(name), text)
+  const unixPath = folder.file('app')
+  const admin = `unix:${folder.file('admin')}`
+  const listen = ['127.0.0.1:0', `unix:${unixPath}`]
+  const configure = (options: object = {}): void => {
+    const all = { handler: './app.mjs', listen, admin, processes: 2, threads: 1, canaryTime: 100 }
+    write('config.mjs', `export default ${JSON.stringify({ ...all, ...options })}\n`)
+  }
+  write('app.mjs', APP)
+  configure()
+  const start = () => startCli(['--config', folder.file('config.mjs')])
+  const upgrade = () => runCli(['upgrade', '--admin', admin])
+  const dispose = () => folder[Symbol.dispose]()
+  return { folder, write, configure, unixPath, admin, start, upgrade, [Symbol.dispose]: dispose }
+}
+
+const parentOf = async (url: string, socketPath?: string): Promise<number> =>
+  Number((await get(url, socketPath === undefined ? {} : { socketPath })).body)
+
+/** Waits for the old parent's end, and answers for the new one from then on. */
+async function successor(program: Program, old: number, url: string): Promise<number> {
+  await until(() => !isRunning(old), LIMIT_MS, 'the end of the old parent')
+  const pid = await parentOf(url)
+  assert.is.not(pid, old)
+  program.adopt(pid)
+  return pid
+}
+
+/** What the parent and its children have open, whatever their pids; the channel of the last upgrade may close a moment later. */
+function family(parent: number): string {
+  const own = openDescriptors([parent])[parent]
+  const all = [own, ...Object.values(openDescriptors(children(parent))).sort()]
+  // Each parent has a lock folder of its own.
+  return JSON.stringify(all).replace(/forkthread-\w+/g, 'forkthread-')
+}
+
+test('ten in a row: same port, same path, as many processes and descriptors as before', async () => {
+  using files = project()
+  await using program = files.start()
+  const [url = ''] = await program.ready(2)
+  let parent = program.pid
+  let expected = ''
+  for (let round = 1; round <= 10; round++) {
+    if (round % 2 === 0) send(parent, 'SIGUSR2')
+    else assert.is((await files.upgrade()).code, 0, program.stderr)
+    parent = await successor(program, parent, url)
+    assert.is(await parentOf('http://unix', files.unixPath), parent)
+    assert.is(children(parent).length, 2)
+    // The first parent was started otherwise, so the second is what the others are compared with.
+    if (round === 2) await until(() => (expected = family(parent)), LIMIT_MS, 'descriptors')
+    if (round > 2)
+      await until(() => family(parent) === expected, 5_000, 'the same descriptors').catch(() =>
+        assert.is(family(parent), expected, `round ${round}`),
+      )
+  }
+  assert.is(program.running().length, 3)
+  assert.not.match(program.stderr, 'FT_ERR')
+  send(parent, 'SIGTERM')
+  await program.gone()
+  assert.not(existsSync(files.unixPath))
+  assert.not(existsSync(files.folder.file('admin')))
+})
+
+test('a request in flight at the old parent finishes, and the unix path can always be connected to', async () => {
+  using files = project()
+  await using program = files.start()
+  const [url = ''] = await program.ready(2)
+  using slow = await RawClient.connect(files.unixPath)
+  slow.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
+  await slow.until(/begun/)
+  let refused = 0
+  const knock = setInterval(() => {
+    const socket = connect(files.unixPath, () => socket.destroy())
+    socket.on('error', () => refused++)
+  }, 5)
+  const { code, stderr } = await files.upgrade()
+  assert.is(code, 0, stderr)
+  assert.match(await slow.end(), new RegExp(`${program.pid}\r\n0\r\n\r\n$`))
+  const parent = await successor(program, program.pid, url)
+  clearInterval(knock)
+  assert.is(refused, 0)
+  assert.is((await program.exit()).code, 0)
+  assert.ok(isRunning(parent))
+})
+
+const failures: readonly {
+  readonly name: string
+  readonly spoil: (files: ReturnType<typeof project>) => void
+  readonly says: RegExp
+}[] = [
+  {
+    name: 'whose handler throws',
+    spoil: (files) => files.write('app.mjs', "throw new Error('a typing error')\n"),
+    says: /The upgrade failed[\s\S]*a typing error[\s\S]*app\.mjs:1/,
+  },
+  {
+    name: 'with a wrong option',
+    spoil: (files) => files.configure({ threads: 0 }),
+    says: /The upgrade failed[\s\S]*threads: 0 was given/,
+  },
+  {
+    name: 'that exits early',
+    spoil: (files) => files.write('config.mjs', 'process.exit(7)\n'),
+    says: /The upgrade failed[\s\S]*exited with status 7/,
+  },
+  {
+    name: 'that is never ready',
+    spoil: (files) => {
+      files.configure({ startTimeout: 1000 })
+      files.write('app.mjs', 'await new Promise(() => {})\n')
+    },
+    says: /The upgrade failed[\s\S]*startTimeout/,
+  },
+]
+
+for (const { name, spoil, says } of failures) {
+  test(`a new parent ${name}: the old one goes on, the reason is told, nothing is left`, async () => {
+    using files = project()
+    await using program = files.start()
+    const [url = ''] = await program.ready(2)
+    const before = family(program.pid)
+    spoil(files)
+    const { code, stderr } = await files.upgrade()
+    assert.is(code, 1, stderr)
+    assert.match(stderr, says)
+    assert.is(await parentOf(url), program.pid)
+    assert.is(await parentOf('http://unix', files.unixPath), program.pid)
+    await until(() => program.running().length === 3, LIMIT_MS, 'no more than the old processes')
+    await until(() => family(program.pid) === before, 5_000, 'the old descriptors').catch(() =>
+      assert.is(family(program.pid), before),
+    )
+    files.write('app.mjs', APP)
+    files.configure()
+    const mended = await files.upgrade()
+    assert.is(mended.code, 0, mended.stderr)
+    await successor(program, program.pid, url)
+  })
+}
+
+test('addresses that the new configuration has not are closed, those that it adds are bound', async () => {
+  using files = project()
+  await using program = files.start()
+  const [url = ''] = await program.ready(2)
+  const added = files.folder.file('added')
+  files.configure({ listen: [`unix:${added}`, '127.0.0.1:0'] })
+  const { code, stderr } = await files.upgrade()
+  assert.is(code, 0, stderr)
+  const parent = await successor(program, program.pid, url)
+  assert.is(await parentOf('http://unix', added), parent)
+  const failed = await parentOf('http://unix', files.unixPath).catch((error) => error.code)
+  assert.match(String(failed), /ENOENT|ECONNREFUSED/)
+})
+
+/** The new parent, as soon as it has been started. */
+const newcomer = (program: Program, known: readonly number[]): Promise<number> =>
+  until(() => children(program.pid).find((pid) => !known.includes(pid)), LIMIT_MS, 'the new parent')
+
+test('SIGKILL of the old parent during the upgrade: the new one goes on', async () => {
+  using files = project()
+  files.configure({ canaryTime: 2000 })
+  await using program = files.start()
+  const [url = ''] = await program.ready(2)
+  const known = children(program.pid)
+  program.send('SIGUSR2')
+  const pid = await newcomer(program, known)
+  program.adopt(pid)
+  await until(() => children(pid).length === 2, LIMIT_MS, 'children of the new parent')
+  program.send('SIGKILL')
+  await until(() => !known.some(isRunning), LIMIT_MS, 'the end of the old children')
+  assert.is(await parentOf(url), pid)
+  assert.is(await parentOf('http://unix', files.unixPath), pid)
+  send(pid, 'SIGTERM')
+  await program.gone()
+  assert.not(existsSync(files.unixPath))
+})
+
+test('SIGTERM of the old parent during the upgrade ends both, at once or on trial', async () => {
+  for (const onTrial of [false, true]) {
+    using files = project()
+    files.configure({ canaryTime: 3000 })
+    await using program = files.start()
+    await program.ready(2)
+    const known = children(program.pid)
+    program.send('SIGUSR2')
+    const pid = await newcomer(program, known)
+    program.adopt(pid)
+    if (onTrial) await program.output(/listening on (?:.*\n){3,}/)
+    program.send('SIGTERM')
+    await program.gone()
+    assert.is((await program.exit()).code, 0)
+    assert.not(existsSync(files.unixPath))
+    assert.not(existsSync(files.folder.file('admin')))
+  }
+})
+
+test('the new parent dies on trial: the old one goes on', async () => {
+  using files = project()
+  files.configure({ canaryTime: 3000 })
+  await using program = files.start()
+  const [url = ''] = await program.ready(2)
+  const known = children(program.pid)
+  program.send('SIGUSR2')
+  const pid = await newcomer(program, known)
+  program.adopt(pid)
+  await program.output(/listening on (?:.*\n){3,}/)
+  send(pid, 'SIGKILL')
+  await program.output(/killed by SIGKILL, though it had been ready[\s\S]*FT_ERR_UPGRADE/, 'stderr')
+  await until(() => program.running().length === 3, LIMIT_MS, 'the end of the new processes')
+  for (let count = 0; count < 20; count++) assert.is(await parentOf(url), program.pid)
+  assert.is(await parentOf('http://unix', files.unixPath), program.pid)
+})
+
+test.run()
