@@ -157,10 +157,10 @@ export const schema = z.strictObject({
     meaning: 'processes that may accept at the same time, with an accept mutex (default: 1)',
     placeholder: 'N',
   }),
-  keepAlive: option(z.enum(['auto', 'park', 'pin']).default('auto'), {
+  keepAlive: option(z.enum(['auto', 'park', 'pin']).default('pin'), {
     allowed: "'auto', 'pin' or, on Linux, 'park'",
     meaning:
-      'an idle keep-alive connection stays with its thread (pin), is handed back for any thread (park), or handed back where handlers block (auto, default)',
+      'an idle keep-alive connection stays with its thread (pin, default), is handed back for any thread (park), or handed back where handlers block (auto); park and auto are new and little tried',
     placeholder: 'auto|park|pin',
     fixed: true,
   }),

@@ -294,7 +294,8 @@ test('clients that vanish at any moment leave nothing behind', async () => {
     )
   }
   await until(isEmpty, LIMIT_MS, 'no connection left')
-  assert.equal(serving.errors, [])
+  // A handler that reads a body may find it cut off.
+  for (const { code } of serving.errors) assert.is(code, 'FT_ERR_HANDLER')
 })
 
 test.run()
