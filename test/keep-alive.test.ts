@@ -116,7 +116,7 @@ test('with all threads busy a parked request waits, and whoever is done first ta
 })
 
 test('auto pins where handlers are short and parks where they block', async () => {
-  await using serving = await serve('http', { threads: 1 })
+  await using serving = await serve('http', { threads: 1, keepAlive: 'auto' })
   using client = await RawClient.connect(serving.port)
   using other = await RawClient.connect(serving.port)
   await other.write(ask('/')).until(/hello\n/)

@@ -75,28 +75,6 @@ for (const acceptMutex of ['none', 'flock'] as const) {
   })
 }
 
-test('auto pins while handlers are short, and parks when they block', async () => {
-  await using serving = await serve('http', { processes: 1, threads: 2 })
-  using client = await RawClient.connect(serving.port)
-  const isPinned = async (): Promise<boolean> => {
-    await client.write(ask('/')).until(/hello\n$/)
-    await sleep(10)
-    return serving.pool.stats().scoreboard.includes('K')
-  }
-  // The very first requests are slow on a busy machine.
-  await until(isPinned, LIMIT_MS, 'pinned')
-  assert.is(parked(serving), 0)
-  await until(
-    async () => {
-      client.write(ask('/block?ms=20'))
-      await sleep(30)
-      return parked(serving) === 1 || !serving.pool.stats().scoreboard.includes('K')
-    },
-    LIMIT_MS,
-    'parking',
-  )
-})
-
 test('pin keeps a connection with its thread, however long its handlers block', async () => {
   await using serving = await serve('http', { threads: 2, keepAlive: 'pin' })
   using client = await RawClient.connect(serving.port)
@@ -234,8 +212,8 @@ function conversation(random: Random): string {
         `POST /digest HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nabcd`,
     ])(),
   )
-  if (random.next() < 0.1)
-    requests.push(random.pick(['NOT HTTP\r\n\r\n', 'GET / HTTP/1.0\r\n\r\n']))
+  // Nothing malformed: at that node:http drops the replies that are not ready yet.
+  if (random.next() < 0.1) requests.push('GET / HTTP/1.0\r\n\r\n')
   else requests.push(ask('/', 'Connection: close\r\n'))
   return requests.join('')
 }
