@@ -6,7 +6,7 @@ import type { RequestHandler, UpgradeHandler } from '../handler.js'
 import type { ClientTimeouts } from '../messages.js'
 import type { Activity } from './activity.js'
 import type { Connections } from './connections.js'
-import type { IdleConnections } from './idle-connections.js'
+import { IdleConnections, type IdleConnectionsOptions } from './idle-connections.js'
 import { isPromise } from './is-promise.js'
 import type { ReportFailure, Service } from './service.js'
 
@@ -39,9 +39,8 @@ export class HttpService implements Service {
     connections: Connections,
     activity: Activity,
     report: ReportFailure,
-    idle: IdleConnections | undefined,
+    keepAlive: IdleConnectionsOptions | undefined,
   ) {
-    this.#idle = idle
     this.#serveRequest = serveRequest
     this.#connections = connections
     this.#activity = activity
@@ -50,6 +49,7 @@ export class HttpService implements Service {
       ...timeouts,
       connectionsCheckingInterval: checkInterval(timeouts),
     })
+    if (keepAlive !== undefined) this.#idle = new IdleConnections(this.#server, keepAlive)
     this.#server.on('request', this.#onRequest)
     if (upgrade !== undefined) {
       this.#server.on('upgrade', (request, socket, head) =>

@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { KeepAlive } from '../messages.js'
 import type { Parking } from '../sync/parking.js'
 import type { Activity } from './activity.js'
-import { cleanDescriptor, countListeners } from './clean-connection.js'
+import { CleanConnections, countListeners } from './clean-connection.js'
 
 export interface IdleConnectionsOptions {
   readonly keepAlive: KeepAlive
@@ -18,6 +18,7 @@ export interface IdleConnectionsOptions {
 /** What becomes of the idle keep-alive connections of this thread: they stay, or they are parked for any thread to resume. */
 export class IdleConnections {
   readonly #options: IdleConnectionsOptions
+  readonly #clean: CleanConnections
   /** Of a connection that nobody has touched but Node and this program. */
   #usualListeners = 0
   readonly #unusual = new WeakMap<Socket, number>()
@@ -25,13 +26,15 @@ export class IdleConnections {
   /** Those that were idle when the thread went over to parking have been parked. */
   #isSwept = false
 
-  constructor(options: IdleConnectionsOptions) {
+  constructor(server: Server, options: IdleConnectionsOptions) {
+    this.#clean = new CleanConnections(server)
     this.#options = options
     if (options.keepAlive === 'park') this.#ask()
   }
 
   /** A connection was taken and has all its listeners. */
   opened(socket: Socket): void {
+    this.#clean.learn(socket)
     if (this.#usualListeners === 0) this.#usualListeners = countListeners(socket)
   }
 
@@ -59,7 +62,7 @@ export class IdleConnections {
   }
 
   #park(socket: Socket): void {
-    const fd = cleanDescriptor(socket)
+    const fd = this.#clean.descriptor(socket)
     if (fd < 0) return
     const usual = this.#usualListeners + (this.#unusual.get(socket) ?? 0)
     if (countListeners(socket) !== usual) return

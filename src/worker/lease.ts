@@ -13,7 +13,7 @@ import { mapSharedMemory } from '../sys/memory.js'
 import { Activity } from './activity.js'
 import { Connections } from './connections.js'
 import { HttpService } from './http-service.js'
-import { IdleConnections } from './idle-connections.js'
+import type { IdleConnectionsOptions } from './idle-connections.js'
 import { type LoadedHandler, loadHandler, setUpHandler } from './load-handler.js'
 import { RawService } from './raw-service.js'
 import { createReporter } from './report.js'
@@ -110,20 +110,20 @@ async function createService(
   if (handler.kind === 'connection')
     return new RawService(handler.serve, connections, activity, report)
   const serve = handler.kind === 'fetch' ? await adapt(handler.serve) : handler.serve
-  const idle = idleConnections(terms, connections, activity)
+  const keepAlive = keepAliveOptions(terms, connections, activity)
   const { timeouts } = terms
-  return new HttpService(serve, handler.upgrade, timeouts, connections, activity, report, idle)
+  return new HttpService(serve, handler.upgrade, timeouts, connections, activity, report, keepAlive)
 }
 
-function idleConnections(
+function keepAliveOptions(
   { keepAlive, parking: terms, memory, port }: Lease,
   connections: Connections,
   activity: Activity,
-): IdleConnections | undefined {
+): IdleConnectionsOptions | undefined {
   if (keepAlive === 'pin' || terms === undefined) return undefined
   const parking = new Parking(memory, new Epoll(terms.epoll), terms.wake)
   const askForParker = (): void => port.postMessage({ type: 'parker' } satisfies WorkerMessage)
-  return new IdleConnections({ keepAlive, parking, activity, connections, askForParker })
+  return { keepAlive, parking, activity, connections, askForParker }
 }
 
 /** The adapter is a sixth of what a thread takes to start, so only those who need it load it. */
