@@ -156,6 +156,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
    */
   async replace(old: ForkedChild | undefined, replacement: Replacement): Promise<HandlerKind> {
     const { generation, sizes, reason, proof } = replacement
+    // A fork now would inherit what is closed already.
+    if (this.#isLeaving) throw fail('FT_ERR_CLOSED', ['reload()'])
     const gone = old === undefined ? undefined : untilGone(old)
     if (old !== undefined) this.#replaced.add(old)
     void gone?.then(() => this.#forgetReplaced(old))
