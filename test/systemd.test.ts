@@ -1,5 +1,5 @@
 /** Sockets from outside, and what a service tells its manager. */
-import { closeSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createPool, type ForkthreadError } from '#dist/index.js'
@@ -151,6 +151,60 @@ test('the units of examples/deploy belong together, and their command serves', a
   program.send('SIGTERM')
   await systemd.message(/^STOPPING=1$/m)
   assert.equal(await program.exit(), { code: 0, signal: null })
+})
+
+test('a new parent takes over the sockets, the pid file and the word', async () => {
+  using folder = tempFolder()
+  using systemd = new DatagramReceiver({ family: 'unix', path: folder.file('notify') })
+  using web = new OuterSocket()
+  using api = new OuterSocket()
+  const pidFile = folder.file('pid')
+  const start = activated([web, api], 'web:api')
+  const flags = ['--listen', 'systemd', ...size, '--canary-time', '100', '--pid-file', pidFile]
+  await using program = startCli([handler, ...flags], {
+    ...start,
+    env: { ...start.env, NOTIFY_SOCKET: systemd.name, WATCHDOG_USEC: '1000000' },
+  })
+  await program.ready(2)
+  program.send('SIGUSR2')
+  const [, pid = ''] = (await systemd.message(/^MAINPID=\d+$/m)).match(/^MAINPID=(\d+)$/m) ?? []
+  program.adopt(Number(pid))
+  assert.equal(await program.exit(), { code: 0, signal: null })
+  await until(() => readFileSync(pidFile, 'utf8') === `${pid}\n`, 5_000, 'the pid of the new one')
+  assert.equal(
+    systemd.messages.filter((text) => text.startsWith('STOPPING')),
+    [],
+  )
+  for (const { url } of [web, api]) assert.is((await get(url)).status, 200)
+  // The new one feeds the watchdog.
+  const before = systemd.messages.length
+  await until(() => systemd.messages.slice(before).includes('WATCHDOG=1'), 10_000, 'a sign of life')
+  send(Number(pid), 'SIGTERM')
+  await systemd.message(/^STOPPING=1$/m)
+  await program.gone()
+  assert.not(existsSync(pidFile))
+  assert.ok(web.listens && api.listens)
+})
+
+test('a new parent that fails leaves the pid file to the old one', async () => {
+  using folder = tempFolder()
+  const pidFile = folder.file('pid')
+  const config = folder.file('config.mjs')
+  const write = (app: string) =>
+    writeFileSync(
+      config,
+      `export default ${JSON.stringify({ handler: fixture(app), listen: '127.0.0.1:0', pidFile, processes: 1, threads: 1 })}`,
+    )
+  write('identity')
+  await using program = startCli(['--config', config])
+  const [address = ''] = await program.ready()
+  write('throws-at-import')
+  program.send('SIGUSR2')
+  await program.output(/FT_ERR_UPGRADE/, 'stderr')
+  assert.is(readFileSync(pidFile, 'utf8'), `${program.pid}\n`)
+  assert.is((await get(address)).status, 200)
+  const second = await runCli(['--config', config])
+  assert.match(second.stderr, `held by process ${program.pid}`)
 })
 
 test('fd:N takes any inherited socket', async () => {

@@ -46,7 +46,8 @@ export class SystemdNotify {
     if (reloading) lines.push('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
     if (ready) lines.push('READY=1')
     if (stopping) lines.push('STOPPING=1')
-    if (mainPid !== undefined) lines.push(`MAINPID=${mainPid}`)
+    // The new process's first sign of life may come half an interval later, and the last one of this one was as long ago.
+    if (mainPid !== undefined) lines.push(`MAINPID=${mainPid}`, 'WATCHDOG=1')
     // A line break would begin another assignment.
     if (status !== undefined) lines.push(`STATUS=${status.replaceAll(/\s+/g, ' ')}`)
     this.#send(lines.join('\n'))

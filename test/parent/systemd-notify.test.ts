@@ -17,7 +17,7 @@ test('several things in one go are one message, in which a status can add nothin
   const notifier = new SystemdNotify({ NOTIFY_SOCKET: systemd.name }, 1, unreported)
   notifier.notify({ ready: true, mainPid: 4711, status: 'fine\nSTOPPING=1' })
   notifier.close()
-  assert.equal(systemd.messages, ['READY=1\nMAINPID=4711\nSTATUS=fine STOPPING=1'])
+  assert.equal(systemd.messages, ['READY=1\nMAINPID=4711\nWATCHDOG=1\nSTATUS=fine STOPPING=1'])
 })
 
 if (process.platform === 'linux') {
