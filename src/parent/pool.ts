@@ -204,6 +204,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     signal?.throwIfAborted()
     const resources = await acquireResources(settings, predecessor)
     const pool = new Pool(options, settings, resources, openAdmin)
+    predecessor?.onLeave(() => pool.#claimListeners())
     const abort = (): void => void pool.close()
     signal?.addEventListener('abort', abort, { once: true })
     pool.#forgetSignal = () => signal?.removeEventListener('abort', abort)
@@ -326,7 +327,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#deferAccept()
     // Last, so that whoever reads the pid file may use the pool at once. After an upgrade all of it is the old parent's until that leaves.
     if (predecessor === undefined) this.#resources.pidFile?.write()
-    else predecessor.onLeave(() => this.#inherit())
+    else predecessor.onLeave(() => this.#writePidFile())
     this.#move('serving')
     this.#sayReady()
     this.#systemd.startWatchdog((intervalMs) => this.#isAble(intervalMs))
@@ -337,14 +338,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     })
   }
 
-  /** The old parent leaves, or has died. */
-  #inherit(): void {
-    if (this.#state === 'closed') return
-    const { listeners, admin, pidFile } = this.#resources
+  /** The old parent leaves, or has died, be it while this one still starts: the unix paths are this one's to remove. */
+  #claimListeners(): void {
+    const { listeners, admin } = this.#resources
     for (const listener of listeners) listener.claim()
     admin?.claim()
+  }
+
+  #writePidFile(): void {
+    if (this.#state === 'closed') return
     try {
-      pidFile?.write()
+      this.#resources.pidFile?.write()
     } catch (error) {
       this.#report(error as Error)
     }
