@@ -13,7 +13,7 @@ export interface Blocking {
   readonly requests: number
 }
 
-export const noBlocking: Blocking = { squaresUs2: 0, spanUs: 1_000_000, activeUs: 0, requests: 0 }
+export const noBlocking: Blocking = { squaresUs2: 0, spanUs: 0, activeUs: 0, requests: 0 }
 
 /** What a thread did since it was last asked. */
 export interface BlockingSpan {
