@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { HandOff } from '../sync/hand-off.js'
 import { emptyRow, type Scoreboard, type ThreadRow } from '../sync/scoreboard.js'
-import { addSpan, type Blocking, noBlocking, shouldPark } from './decide-parking.js'
+import { addSpan, type Blocking, freshThread, shouldPark } from './decide-parking.js'
 
 /** A fresh connection that sends nothing for this long does not make its thread busy any longer. */
 const FRESH_MS = 5
@@ -57,7 +57,7 @@ export class Activity {
   /** When the last handler was called, epoch ms; 0 if that one is accounted for. */
   #calledAt = 0
   #spanBeganAt = performance.now()
-  #blocking: Blocking = noBlocking
+  #blocking: Blocking = freshThread
   #blocks = false
   /** How many connections to take at once when nobody else is idle. */
   #batch = 1

@@ -15,6 +15,9 @@ export interface Blocking {
 
 export const noBlocking: Blocking = { squaresUs2: 0, spanUs: 0, activeUs: 0, requests: 0 }
 
+/** A thread begins as if it had been idle for a second: its first request is slow, since nothing is warm yet, and tells little. */
+export const freshThread: Blocking = { ...noBlocking, spanUs: 1_000_000 }
+
 /** What a thread did since it was last asked. */
 export interface BlockingSpan {
   readonly spanUs: number
