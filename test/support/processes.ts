@@ -85,7 +85,9 @@ export function descriptors(pid: number): Descriptor[] {
   const found: Descriptor[] = []
   for (const name of readFolder(folder)) {
     const target = ifPresent(() => readlinkSync(`${folder}/${name}`))
-    if (target !== undefined) found.push({ fd: Number(name), target })
+    // A module that a thread just loads is open for a moment.
+    if (target === undefined || /\.([cm]?js|json)$/.test(target)) continue
+    found.push({ fd: Number(name), target })
   }
   return found.sort((a, b) => a.fd - b.fd)
 }
