@@ -86,8 +86,8 @@ export interface StartChild {
 /** Accept no more, finish what there is, leave. */
 export interface DrainChild {
   readonly type: 'drain'
-  /** The whole pool stops: what waits in the backlog now is served, too, since nobody else will. */
-  readonly emptyBacklog: boolean
+  /** Numbers of listeners whose end this is: what waits in their backlogs now is served, too, since nobody else will. */
+  readonly backlogs: readonly number[]
   /** All children of this parent leave: nobody else serves what waits in their mailbox. */
   readonly emptyMailbox: boolean
 }

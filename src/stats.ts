@@ -96,4 +96,4 @@ export type OrderName = 'reload' | 'upgrade' | 'stop'
 export type Order = (tell: (step: string) => void) => Promise<void>
 
 /** Serves the admin address on a listening descriptor, which belongs to it from then on. */
-export type OpenAdmin = (fd: number, source: AdminSource) => { close(): void }
+export type OpenAdmin = (fd: number, source: AdminSource) => { handOver(): void; close(): void }

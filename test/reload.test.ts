@@ -238,6 +238,47 @@ test('close during a reload, at each of its stages, ends both; and a closed pool
   }
 })
 
+test('close while a reload asks for its options: nobody is started any more', async () => {
+  let give: (options: PoolOptions) => void = () => undefined
+  const asked = new Promise<PoolOptions>((resolve) => {
+    give = resolve
+  })
+  await using one = await project({ reloadOptions: () => asked })
+  const handler = one.folder.file('app.mjs')
+  const before = one.pids()
+  const forked: number[] = []
+  const reload = failure(one.pool.reload())
+  await one.pool.close()
+  give({ handler, listen: '127.0.0.1:0' })
+  const sample = setInterval(() => forked.push(...children(process.pid)), 5)
+  assert.is((await reload.finally(() => clearInterval(sample))).code, 'FT_ERR_CLOSED')
+  assert.equal(
+    forked.filter((pid) => !before.includes(pid)),
+    [],
+  )
+  assert.equal(children(process.pid), [])
+})
+
+test('processes that fail after the canary stop the reload halfway; the next one ends it', async () => {
+  await using one = await project({ processes: 4, reloadBatch: 2 })
+  one.write(answer('two'))
+  one.pool.on('reload', ({ step }) => {
+    if (/has stayed up/.test(step)) one.write("throw new Error('lost on disk')\n")
+  })
+  const error = await failure(one.pool.reload())
+  assert.is(error.code, 'FT_ERR_RELOAD_HALFWAY', error.message)
+  assert.match(stacksOf(error), /lost on disk[\s\S]*app\.mjs/)
+  const isSettled = () => one.pids().length === 4 && children(process.pid).length === 4
+  await until(isSettled, LIMIT_MS, 'four processes')
+  const generations = () => one.pool.stats().processes.map(({ generation }) => generation)
+  assert.equal(generations().sort(), [0, 0, 0, 1])
+  one.pool.removeAllListeners('reload')
+  one.write(answer('three'))
+  await one.pool.reload()
+  assert.equal(generations(), [2, 2, 2, 2])
+  assert.is(await one.says(), 'three')
+})
+
 test('a resize during a reload is kept', async () => {
   await using one = await project({ canaryTime: 200 })
   const reload = one.pool.reload()

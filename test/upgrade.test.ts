@@ -1,6 +1,7 @@
 /** Upgrade: a new parent takes over the very same listeners, or the old one goes on and tells why. */
 import { existsSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Program, runCli, startCli } from './support/cli.js'
@@ -19,6 +20,7 @@ export default async (req, res) => {
     res.write('begun ')
     await sleep(3000)
   }
+  if (req.url === '/block') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4000)
   res.end(\`\${process.ppid}\`)
 }
 `
@@ -175,8 +177,51 @@ test('addresses that the new configuration has not are closed, those that it add
   assert.is(code, 0, stderr)
   const parent = await successor(program, program.pid, url)
   assert.is(await parentOf('http://unix', added), parent)
-  const failed = await parentOf('http://unix', files.unixPath).catch((error) => error.code)
-  assert.match(String(failed), /ENOENT|ECONNREFUSED/)
+  assert.not(existsSync(files.unixPath))
+})
+
+test('what waits at an address that the new configuration has not is served by the old parent', async () => {
+  using files = project()
+  await using program = files.start()
+  const [url = ''] = await program.ready(2)
+  const blocked = [1, 2].map(() => get(`${url}/block`))
+  // Both threads are busy; these wait in the kernel.
+  await sleep(500)
+  const waiting = Array.from({ length: 10 }, () => get(url))
+  files.configure({ listen: `unix:${files.unixPath}` })
+  const { code, stderr } = await files.upgrade()
+  assert.is(code, 0, stderr)
+  const parent = await until(
+    async () => (isRunning(program.pid) ? 0 : await parentOf('http://unix', files.unixPath)),
+    LIMIT_MS,
+    'the end of the old parent',
+  )
+  program.adopt(parent)
+  for (const { body } of await Promise.all([...blocked, ...waiting]))
+    assert.is(Number(body), program.pid)
+  assert.is(await parentOf(url).catch((error) => error.code), 'ECONNREFUSED')
+})
+
+test('the admin address says "ready" all the time', async () => {
+  using files = project()
+  await using program = files.start()
+  const [url = ''] = await program.ready(2)
+  const answers: (number | string)[] = []
+  let isOver = false
+  const probe = async (): Promise<void> => {
+    while (!isOver) {
+      const socketPath = files.folder.file('admin')
+      const { status, body } = await get('http://localhost/ready', { socketPath })
+      answers.push(status === 200 ? status : `${status} ${body}`)
+    }
+  }
+  const probes = [probe(), probe()]
+  const { code, stderr } = await files.upgrade()
+  assert.is(code, 0, stderr)
+  await successor(program, program.pid, url)
+  isOver = true
+  await Promise.all(probes)
+  assert.equal([...new Set(answers)], [200])
 })
 
 /** The new parent, as soon as it has been started. */

@@ -17,6 +17,7 @@ export class AdminServer {
   readonly #source: AdminSource
   /** Orders whose last line is not written yet. */
   readonly #orders = new Set<Promise<void>>()
+  #isHandedOver = false
 
   /** `fd` is a listening socket, which belongs to the server from now on. */
   constructor(fd: number, source: AdminSource) {
@@ -25,6 +26,15 @@ export class AdminServer {
     this.#server.listen({ fd })
     // The pool's end is what ends the process, not this.
     this.#server.unref()
+  }
+
+  /**
+   * Another process accepts at the same address now. Connections that were accepted here a moment ago still get their answer, until
+   * `close`: the question of a load balancer must not fail because of an upgrade.
+   */
+  handOver(): void {
+    this.#isHandedOver = true
+    this.#server.close()
   }
 
   /** Accepts no more. Whoever has given an order, such as the one to stop, still gets its last line. */
@@ -46,6 +56,7 @@ export class AdminServer {
       'Content-Type': type ?? 'text/plain; charset=utf-8',
       'Content-Length': Buffer.byteLength(body),
       'Cache-Control': 'no-store',
+      ...(this.#isHandedOver ? { Connection: 'close' } : {}),
     })
     response.end(body)
   }

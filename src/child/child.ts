@@ -1,7 +1,7 @@
 import { openSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fail, type SerializedError, serializeError } from '../errors.js'
-import type { ChildMessage, ResizeChild, StartChild } from '../messages.js'
+import type { ChildMessage, DrainChild, ResizeChild, StartChild } from '../messages.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createChildMemory } from '../sync/child-memory.js'
 import { createMechanism, type MechanismTerms } from '../sync/create-mechanism.js'
@@ -26,6 +26,9 @@ const LOOK_EVERY_MS = 1000
 /** After a look because of pressure: how long the next one waits, when threads can be added and when only processes can. */
 const PRESSURE_PAUSE_MS = 20
 const FULL_PAUSE_MS = 250
+
+/** What a leaving child is to do beside what it has. */
+export type DrainTerms = Pick<DrainChild, 'emptyMailbox'> & Partial<Pick<DrainChild, 'backlogs'>>
 
 /** A child process from its start message on: one listener thread, some worker threads. */
 export class Child {
@@ -73,9 +76,11 @@ export class Child {
     void this.#open()
   }
 
-  /** Stops accepting, finishes what there is; with `emptyBacklog` also what waits in the kernel by now. */
-  async drain(emptyBacklog: boolean, emptyMailbox: boolean): Promise<void> {
-    this.#drained ??= this.#drainOnce(emptyBacklog, emptyMailbox)
+  /** Stops accepting, finishes what there is; also what waits in the kernel by now, for the listeners in `backlogs` (all, if it is not given). */
+  async drain({ backlogs, emptyMailbox }: DrainTerms): Promise<void> {
+    const { listeners } = this.#start
+    const ending = listeners.filter((_, index) => backlogs?.includes(index) ?? true)
+    this.#drained ??= this.#drainOnce(ending, emptyMailbox)
     await this.#drained
   }
 
@@ -93,12 +98,12 @@ export class Child {
     this.#crew.resize(threads, spares)
   }
 
-  async #drainOnce(emptyBacklog: boolean, emptyMailbox: boolean): Promise<void> {
+  async #drainOnce(ending: readonly number[], emptyMailbox: boolean): Promise<void> {
     for (const look of this.#looks) clearInterval(look)
     this.#scoreboard.setField(this.#start.slot, 'serving', 0)
     await this.#listener.stop()
     await this.#parker?.stop()
-    if (emptyBacklog) await acceptRest(this.#start.listeners, this.#handOff)
+    if (ending.length > 0) await acceptRest(ending, this.#handOff)
     if (emptyMailbox && this.#mailbox !== undefined)
       await serveMailbox(this.#mailbox, this.#handOff)
     // The last process to close them makes the kernel refuse connections.

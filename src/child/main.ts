@@ -1,7 +1,7 @@
 import { serializeError } from '../errors.js'
 import type { ChildMessage, ParentMessage, StartChild } from '../messages.js'
 import { exitImmediately } from '../sys/exit.js'
-import { Child } from './child.js'
+import { Child, type DrainTerms } from './child.js'
 import { checkReadable, dropPrivileges } from './drop-privileges.js'
 
 // The main thread of a child: starts threads, obeys the parent. No code of the user runs here.
@@ -28,10 +28,10 @@ const giveUp = (): void => {
   exitImmediately(1)
 }
 
-const leave = async (emptyBacklog: boolean, emptyMailbox: boolean): Promise<void> => {
+const leave = async (terms: DrainTerms): Promise<void> => {
   // Normally the parent's patience ends first, but it may be gone.
   if (drainTimeout > 0) setTimeout(giveUp, drainTimeout + PARENT_FIRST_MS)
-  await child?.drain(emptyBacklog, emptyMailbox)
+  await child?.drain(terms)
   await send({ type: 'drained' })
   exitImmediately(0)
 }
@@ -61,7 +61,7 @@ process.on('message', (message: ParentMessage) => {
       start(message)
       return
     case 'drain':
-      void leave(message.emptyBacklog, message.emptyMailbox)
+      void leave(message)
       return
     case 'resize':
       child?.resize(message)
@@ -71,9 +71,9 @@ process.on('message', (message: ParentMessage) => {
   }
 })
 // The parent is gone, and so will be all its children: finish and leave.
-process.on('disconnect', () => void leave(true, true))
+process.on('disconnect', () => void leave({ emptyMailbox: true }))
 // Sent to this child alone, it means the same; the parent replaces the child if the pool goes on.
 process.on('SIGTERM', () => {
   void send({ type: 'leaving' })
-  void leave(false, false)
+  void leave({ backlogs: [], emptyMailbox: false })
 })

@@ -152,12 +152,12 @@ export class Children extends EventEmitter<ChildrenEvents> {
   /**
    * Starts a successor, has it pass its proof, and retires `old`. Resolves with the kind of the handler when `old` is gone.
    * If the successor fails, `old` stays. Without an `old` it is one child more.
-   * @throws what a start throws, and what the proof throws
+   * @throws what a start throws, what the proof throws, and FT_ERR_CLOSED when all leave
    */
   async replace(old: ForkedChild | undefined, replacement: Replacement): Promise<HandlerKind> {
+    // `leave` asks those that are there, and the descriptors to be inherited may be closed by now.
+    if (this.#isLeaving) throw fail('FT_ERR_CLOSED', ['the start of a process'])
     const { generation, sizes, reason, proof } = replacement
-    // A fork now would inherit what is closed already.
-    if (this.#isLeaving) throw fail('FT_ERR_CLOSED', ['reload()'])
     const gone = old === undefined ? undefined : untilGone(old)
     if (old !== undefined) this.#replaced.add(old)
     void gone?.then(() => this.#forgetReplaced(old))
@@ -185,8 +185,11 @@ export class Children extends EventEmitter<ChildrenEvents> {
     await gone
   }
 
-  /** Has all leave: they finish what they have, and are killed after `drainTimeout`. Resolves when all are gone. */
-  async leave(emptyBacklog: boolean): Promise<void> {
+  /**
+   * Has all leave: they finish what they have and what waits in `backlogs` (numbers of listeners), and are killed after
+   * `drainTimeout`. Resolves when all are gone.
+   */
+  async leave(backlogs: readonly number[]): Promise<void> {
     this.#isLeaving = true
     clearInterval(this.#looks)
     this.#delay.stop()
@@ -194,7 +197,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     for (const child of this.all) {
       // One that has not served yet has nothing to finish.
       if (child.state === 'starting') child.kill()
-      else child.drain(emptyBacklog, true)
+      else child.drain(backlogs, true)
     }
     const late = setTimeout(() => this.kill(), this.#generation.drainTimeout)
     await Promise.all(gone)
@@ -335,7 +338,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     // It may have died, or been retired for something else, while its successor started.
     if (child.state !== 'ready') return
     this.emit('decision', `retire child ${child.pid}`, reason)
-    child.drain(false, false)
+    child.drain([], false)
     const { drainTimeout } = this.#generation
     const late = setTimeout(() => {
       this.#condemn(child, fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${child.pid}`, drainTimeout]))

@@ -142,12 +142,12 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     this.#send({ type: 'resize', threads, spares })
   }
 
-  /** Asks the child to finish and leave. With `emptyBacklog` it serves what waits in the kernel by now, too, with `emptyMailbox` what waits in the mailbox. */
-  drain(emptyBacklog: boolean, emptyMailbox: boolean): void {
+  /** Asks the child to finish and leave. It serves what waits by now in the `backlogs` of these listeners, too, with `emptyMailbox` what waits in the mailbox. */
+  drain(backlogs: readonly number[], emptyMailbox: boolean): void {
     if (this.#state === 'gone') return
     this.#state = 'draining'
     this.#isLeaving = true
-    this.#send({ type: 'drain', emptyBacklog, emptyMailbox })
+    this.#send({ type: 'drain', backlogs, emptyMailbox })
   }
 
   /** Ends the child at once. */

@@ -17,6 +17,7 @@ import { signalEvent } from '../sys/event-descriptor.js'
 import { Children, type Sizes } from './children.js'
 import { FileWatch } from './file-watch.js'
 import { createGeneration } from './generation.js'
+import type { Listener } from './listener.js'
 import { Predecessor } from './predecessor.js'
 import { rollOver } from './reload.js'
 import { ReloadQueue } from './reload-queue.js'
@@ -90,22 +91,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #hurry = new AbortController()
   #kind: HandlerKind = 'http'
   #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
-  readonly #admin: ReturnType<OpenAdmin> | undefined
+  #admin: ReturnType<OpenAdmin> | undefined
   readonly #files: FileWatch | undefined
   readonly #systemd: SystemdNotify
   #closed: Promise<void> | undefined
   #upgrade: Promise<number> | undefined
   /** Ends an upgrade that runs when the pool closes. */
   readonly #upgradeEnd = new AbortController()
-  /** Another parent has the listeners now. */
-  #isHandedOver = false
+  /** Listeners that another parent has now; `undefined` as long as there is none. */
+  #handedOver: ReadonlySet<Listener> | undefined
 
-  private constructor(
-    given: PoolOptions,
-    settings: Settings,
-    resources: Resources,
-    openAdmin: OpenAdmin,
-  ) {
+  private constructor(given: PoolOptions, settings: Settings, resources: Resources) {
     super()
     this.#given = given
     this.#settings = settings
@@ -132,17 +128,21 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     )
     this.#follow()
     if (settings.watch) this.#files = this.#watchFiles()
-    if (resources.admin !== undefined)
-      this.#admin = openAdmin(resources.admin.fd, {
-        stats: () => this.stats(),
-        notReady: () => this.#notReady(),
-        orders: {
-          reload: (tell) => this.#order(tell, () => this.reload()),
-          upgrade: (tell) => this.#order(tell, () => this.upgrade()),
-          stop: (tell) => this.#order(tell, () => this.close()),
-        },
-      })
     process.once('exit', this.#cleanUp)
+  }
+
+  #answerAdmin(openAdmin: OpenAdmin): void {
+    const { admin } = this.#resources
+    if (admin === undefined) return
+    this.#admin = openAdmin(admin.fd, {
+      stats: () => this.stats(),
+      notReady: () => this.#notReady(),
+      orders: {
+        reload: (tell) => this.#order(tell, () => this.reload()),
+        upgrade: (tell) => this.#order(tell, () => this.upgrade()),
+        stop: (tell) => this.#order(tell, () => this.close()),
+      },
+    })
   }
 
   /** A file that does not load makes the reload fail, and nothing more happens until one of them changes again. */
@@ -203,14 +203,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const settings = parseOptions(plain(options))
     signal?.throwIfAborted()
     const resources = await acquireResources(settings, predecessor)
-    const pool = new Pool(options, settings, resources, openAdmin)
+    const pool = new Pool(options, settings, resources)
     predecessor?.onLeave(() => pool.#claimListeners())
+    // During an upgrade the old parent answers: that the new one is not ready yet is no matter of load balancers.
+    if (predecessor === undefined) pool.#answerAdmin(openAdmin)
     const abort = (): void => void pool.close()
     signal?.addEventListener('abort', abort, { once: true })
     pool.#forgetSignal = () => signal?.removeEventListener('abort', abort)
     try {
       await pool.#start(predecessor)
       signal?.throwIfAborted()
+      if (predecessor !== undefined) pool.#answerAdmin(openAdmin)
     } catch (error) {
       await pool.#abandon()
       throw signal?.aborted ? signal.reason : error
@@ -374,18 +377,24 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const all = [...listeners, ...(admin === undefined ? [] : [admin])]
     const inheritance = { listeners: all, passOn, pidFile: pidFile?.path }
     const { signal } = this.#upgradeEnd
-    const pid = await startSuccessor(inheritance, options, startTimeout, canaryTime, signal)
+    const { pid, taken } = await startSuccessor(
+      inheritance,
+      options,
+      startTimeout,
+      canaryTime,
+      signal,
+    )
     // Somebody has stopped this pool in the last moment, and means the new one as well.
     if (!this.#isServing) {
       process.kill(pid, 'SIGTERM')
       throw fail('FT_ERR_CLOSED', ['upgrade()'])
     }
-    for (const listener of all) listener.leave()
+    for (const listener of taken) listener.leave()
     pidFile?.leave()
     // The new parent answers at the same address.
-    this.#admin?.close()
+    this.#admin?.handOver()
     this.#systemd.notify({ mainPid: pid })
-    this.#isHandedOver = true
+    this.#handedOver = new Set(taken)
     void this.close()
     return pid
   }
@@ -457,9 +466,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const { preStopDelay } = this.#settings
+    const { listeners } = this.#resources
     // Its listeners are the very same: what closes them here would leave the new parent with sockets that let nobody in.
-    if (!this.#isHandedOver) this.#upgradeEnd.abort(fail('FT_ERR_CLOSED', ['upgrade()']))
-    if (this.#state === 'serving' && !this.#isHandedOver) {
+    if (this.#handedOver === undefined) this.#upgradeEnd.abort(fail('FT_ERR_CLOSED', ['upgrade()']))
+    if (this.#state === 'serving' && this.#handedOver === undefined) {
       this.#systemd.notify({ stopping: true, status: 'Finishing the requests in flight' })
       if (preStopDelay > 0) {
         this.#move('draining')
@@ -468,12 +478,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     }
     this.#move('closing')
     // First here, then in each child that has emptied the backlog: the last to close makes the kernel refuse.
-    for (const listener of this.#resources.listeners) {
+    for (const listener of listeners) {
       listener.shut()
       listener.close()
     }
-    // After an upgrade the backlog is the new parent's.
-    await this.#children.leave(!this.#isHandedOver)
+    // After an upgrade the other backlogs are the new parent's.
+    const ending = listeners.flatMap((listener, index) =>
+      this.#handedOver?.has(listener) === true ? [] : [index],
+    )
+    await this.#children.leave(ending)
     this.#release()
   }
 
@@ -489,8 +502,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#forgetSignal()
     this.#files?.close()
     this.#systemd.close()
-    this.#admin?.close()
-    this.#resources.admin?.removePath()
+    if (this.#admin === undefined) this.#resources.admin?.close()
+    else {
+      this.#admin.close()
+      this.#resources.admin?.removePath()
+    }
     releaseResources(this.#resources)
     process.off('exit', this.#cleanUp)
     this.emit('close')
@@ -509,6 +525,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   #notReady(): string | undefined {
+    // The new parent serves at the same addresses.
+    if (this.#handedOver !== undefined) return undefined
     if (this.#state !== 'serving') return `the pool is ${this.#state}`
     const isAnyReady = this.#children.all.some(({ state }) => state === 'ready')
     return isAnyReady ? undefined : 'no process is ready'

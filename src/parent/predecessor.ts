@@ -24,7 +24,11 @@ export type HandedOver = z.infer<typeof handedOver>
 
 /** What the new parent says, as one line of JSON. */
 export const startReport = z.union([
-  z.object({ type: z.literal('ready') }),
+  z.object({
+    type: z.literal('ready'),
+    /** Which of the old parent's listeners it serves now, by their descriptors in the new one. */
+    taken: z.array(descriptor),
+  }),
   z.object({
     type: z.literal('failed'),
     error: z.looseObject({ name: z.string(), message: z.string() }),
@@ -37,6 +41,7 @@ export class Predecessor {
   readonly pidFile: string | undefined
   readonly #listeners: HandedOver['listeners']
   readonly #channel: Socket
+  readonly #taken: number[] = []
   #passOn: number | undefined
 
   private constructor({ channel, listeners, passOn, pid, pidFile }: HandedOver) {
@@ -70,7 +75,10 @@ export class Predecessor {
     most = Number.POSITIVE_INFINITY,
   ): HandedOver['listeners'] {
     const taken = this.#listeners.filter(({ origin }) => isWanted(origin)).slice(0, most)
-    for (const listener of taken) this.#listeners.splice(this.#listeners.indexOf(listener), 1)
+    for (const listener of taken) {
+      this.#listeners.splice(this.#listeners.indexOf(listener), 1)
+      this.#taken.push(listener.fd)
+    }
     return taken
   }
 
@@ -89,7 +97,7 @@ export class Predecessor {
 
   /** The start has succeeded: the old parent watches for a moment, and begins to leave. */
   tellReady(): void {
-    this.#tell({ type: 'ready' })
+    this.#tell({ type: 'ready', taken: this.#taken })
   }
 
   /** Calls `act` when the old parent begins to leave (or has died). If it decides to go on instead, it ends this process. */

@@ -52,6 +52,8 @@ class RollOver {
   #hasPassed = false
   #replaced = 0
   #failures = 0
+  /** One lane has failed for good; the others stop as well. */
+  #hasGivenUp = false
   /** Old children that a lane has taken on. */
   readonly #taken = new Set<ForkedChild>()
 
@@ -63,7 +65,9 @@ class RollOver {
   async run(): Promise<HandlerKind> {
     const { batch } = this.#terms
     await this.#replaceFirst()
-    await Promise.all(Array.from({ length: batch }, () => this.#lane()))
+    const lanes = await Promise.allSettled(Array.from({ length: batch }, () => this.#lane()))
+    // Only now, when no lane is at work any more, may the next reload come.
+    for (const lane of lanes) if (lane.status === 'rejected') throw lane.reason
     return this.#kind
   }
 
@@ -85,7 +89,7 @@ class RollOver {
   }
 
   async #lane(): Promise<void> {
-    for (;;) {
+    while (!this.#hasGivenUp) {
       const old = await this.#nextOld()
       if (old === undefined) return
       if (this.#isTooMany()) await this.#children.dismiss(old, 'the new generation has fewer')
@@ -99,7 +103,10 @@ class RollOver {
         return await this.#replace(old)
       } catch (error) {
         if (this.#children.isLeaving) throw error
-        if (++this.#failures >= MOST_FAILURES) throw this.#halfway(error)
+        if (++this.#failures >= MOST_FAILURES) {
+          this.#hasGivenUp = true
+          throw this.#halfway(error)
+        }
         this.#tell(`a start failed and is tried again: ${(error as Error).message}`)
         await sleep(RETRY_MS)
       }

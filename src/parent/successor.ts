@@ -11,6 +11,7 @@ const PATIENCE_MS = 10_000
 
 /** Descriptors 0 to 2 are the usual ones. */
 const CHANNEL = 3
+const FIRST_LISTENER = CHANNEL + 1
 
 export interface UpgradeOptions {
   /** The program to start; by default the node that runs this one. */
@@ -28,6 +29,12 @@ export interface Inheritance {
   readonly pidFile: string | undefined
 }
 
+export interface Successor {
+  readonly pid: number
+  /** The listeners that it serves; its configuration may lack some. */
+  readonly taken: readonly Listener[]
+}
+
 /**
  * Where the new parent starts. A deployment often runs in a folder that is a symbolic link to the current release, and
  * changes the link: then the way that led here (`PWD`) is to be gone again, not the folder that it led to.
@@ -36,8 +43,7 @@ const startFolder = process.cwd()
 const startWay = isSameFolder(process.env.PWD, startFolder) ? process.env.PWD : undefined
 
 /**
- * Starts a new parent, which inherits the listeners, and waits until it serves and has stayed up for `trialMs`. Resolves with its
- * process id. When `signal` aborts meanwhile, the new parent is asked to stop: it may serve already.
+ * Starts a new parent, which inherits the listeners, and waits until it serves and has stayed up for `trialMs`. When `signal` aborts meanwhile, the new parent is asked to stop: it may serve already.
  * @throws FT_ERR_UPGRADE, with what the new parent failed of as its cause: it is gone then; the reason of `signal`
  */
 export async function startSuccessor(
@@ -46,7 +52,7 @@ export async function startSuccessor(
   startTimeout: number,
   trialMs: number,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Successor> {
   signal.throwIfAborted()
   // The first process of a container ends it.
   if (process.pid === 1) throw fail('FT_ERR_UPGRADE', ['a parent with pid 1 can have no successor'])
@@ -56,13 +62,16 @@ export async function startSuccessor(
     const options = { once: true, signal: settled.signal }
     signal.addEventListener('abort', () => reject(signal.reason), options)
   })
-  const proven = untilReady(started, startTimeout + PATIENCE_MS).then(() =>
-    staysUp(started, trialMs),
-  )
+  const proven = untilReady(started, startTimeout + PATIENCE_MS).then(async (taken) => {
+    await staysUp(started, trialMs)
+    return taken
+  })
   try {
-    await Promise.race([proven, aborted])
+    const taken = await Promise.race([proven, aborted])
     started.unref()
-    return started.pid ?? 0
+    const isTaken = (index: number): boolean => taken.includes(FIRST_LISTENER + index)
+    const { listeners } = inheritance
+    return { pid: started.pid ?? 0, taken: listeners.filter((_, index) => isTaken(index)) }
   } catch (error) {
     started.kill(signal.aborted ? 'SIGTERM' : 'SIGKILL')
     if (signal.aborted) await proven.catch(() => undefined)
@@ -82,13 +91,12 @@ function spawnParent(
     execArgv = process.execArgv,
     argv = process.argv.slice(1),
   } = options
-  const first = CHANNEL + 1
   const handedOver: HandedOver = {
     channel: CHANNEL,
-    listeners: listeners.map(({ origin }, index) => ({ fd: first + index, origin })),
+    listeners: listeners.map(({ origin }, index) => ({ fd: FIRST_LISTENER + index, origin })),
     pid: process.pid,
     ...(pidFile === undefined ? {} : { pidFile }),
-    ...(passOn === undefined ? {} : { passOn: first + listeners.length }),
+    ...(passOn === undefined ? {} : { passOn: FIRST_LISTENER + listeners.length }),
   }
   const descriptors = [...listeners.map(({ fd }) => fd), ...(passOn === undefined ? [] : [passOn])]
   return spawn(execPath, [...execArgv, ...argv], {
@@ -103,10 +111,11 @@ function nodePath(): string {
   return existsSync(process.execPath) ? process.execPath : process.argv0
 }
 
-async function untilReady(started: ChildProcess, patienceMs: number): Promise<void> {
+/** Resolves with the descriptors of the listeners that it has taken over. */
+async function untilReady(started: ChildProcess, patienceMs: number): Promise<readonly number[]> {
   let text = ''
   const channel = started.stdio[CHANNEL] as Readable
-  await new Promise<void>((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     const late = setTimeout(
       () => reject(fail('FT_ERR_UPGRADE', [`it was not ready within ${patienceMs} ms`])),
       patienceMs,
@@ -129,7 +138,7 @@ async function untilReady(started: ChildProcess, patienceMs: number): Promise<vo
       const report = readReport(text)
       if (report === undefined) return
       settled()
-      if (report.type === 'ready') return resolve()
+      if (report.type === 'ready') return resolve(report.taken)
       const error = deserializeError(report.error as SerializedError)
       reject(fail('FT_ERR_UPGRADE', [`the new parent says: ${error.message}`], error))
     })
