@@ -11,10 +11,7 @@ export function count(bits: number): number {
   return (((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f) * 0x01010101) >>> 24
 }
 
-/** The first set bit at `start` or after it, going round; -1 when none is set. */
-export function nextSetBit(bits: number, start: number): number {
-  if (bits === 0) return -1
-  const rotated = start === 0 ? bits : (bits >>> start) | (bits << (32 - start))
-  const lowest = 31 - Math.clz32(rotated & -rotated)
-  return (lowest + start) & 31
+/** The thread with the lowest number; `bits` must not be empty. */
+export function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits)
 }

@@ -12,7 +12,7 @@ import { MAX_THREADS } from './limits.js'
  *           17  listener asleep       1 while the listener thread watches no listener, for want of capacity
  *           18  open bits             one per thread: busy, but its loop turns (waits for I/O)
  *           19  stopping              1: the listener thread shall leave
- *           20  next to wake          where the search for an idle thread starts
+ *           20  woken bits            one per thread: woken, and has not looked at the queue since
  *           21  acceptor              mutex: which thread of this child holds or wants the accept mutex
  *           22  first listener        which listener is asked first, so that no port starves
  *           23  pressure              event count: grows when the last idle thread has become busy
@@ -42,7 +42,7 @@ export const Word = {
   listenerAsleep: 17,
   openBits: 18,
   stopping: 19,
-  nextToWake: 20,
+  wokenBits: 20,
   acceptor: 21,
   firstListener: 22,
   pressure: 23,

@@ -1,4 +1,3 @@
-import { closeDescriptor } from '../sys/descriptor.js'
 import {
   LockOwner,
   PARKER_THREAD,
@@ -7,7 +6,6 @@ import {
   threadWord,
   Word,
 } from './child-memory.js'
-import { descriptorOf } from './entry.js'
 import { Mutex } from './mutex.js'
 
 /**
@@ -116,6 +114,15 @@ export class FdQueue {
     Atomics.store(this.#words, threadWord(thread, ThreadWord.inHand), -(entry + 1))
   }
 
+  /** Before `recover`: the entry that `dead` had noted with `holdMailed`, -1 if there is none. The caller closes it. */
+  recoverMailed(dead: number): number {
+    const note = threadWord(dead, ThreadWord.inHand)
+    const noted = Atomics.load(this.#words, note)
+    if (noted >= 0) return -1
+    Atomics.store(this.#words, note, 0)
+    return -noted - 1
+  }
+
   /**
    * After worker thread (or parker) `dead` has ended: frees its lock, and returns the descriptor that it had in hand, -1 if
    * there was none. The caller owns that descriptor now.
@@ -128,7 +135,6 @@ export class FdQueue {
     const self = LockOwner.worker(dead)
     const note = threadWord(dead, ThreadWord.inHand)
     const noted = Atomics.load(this.#words, note)
-    if (noted < 0) closeDescriptor(descriptorOf(-noted - 1))
     const fd = noted - 1
     const isQueued = fd >= 0 && this.#mutex.isHeldBy(self) && this.#contains(fd)
     Atomics.store(this.#words, note, 0)

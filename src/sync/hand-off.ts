@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { closeDescriptor } from '../sys/descriptor.js'
-import { bit, count, nextSetBit } from './bits.js'
+import { bit, count, lowestBit } from './bits.js'
 import { LockOwner, PARKER_THREAD, ThreadWord, threadWord, Word } from './child-memory.js'
 import { descriptorOf } from './entry.js'
 import { EventCount } from './event-count.js'
@@ -115,6 +115,7 @@ export class HandOff {
    * wakes an idle one, so that the wake-up is not lost.
    */
   takeWhenWoken(thread: number): number {
+    Atomics.and(this.#words, Word.wokenBits, ~bit(thread))
     if (this.queue.length === 0) return -1
     const idle = this.idleBits
     if (idle & bit(thread)) return this.#takeAsBusy(thread)
@@ -293,7 +294,7 @@ export class HandOff {
    */
   async recover(self: number, dead: number): Promise<void> {
     this.#mechanism.recover(LockOwner.worker(dead))
-    const fd = this.queue.recover(dead)
+    const fd = this.#recoverInHand(dead)
     this.withdraw(dead)
     Atomics.store(this.#words, threadWord(dead, ThreadWord.askedAt), 0)
     if (this.queue.length > 0) this.wakeOne()
@@ -306,20 +307,27 @@ export class HandOff {
    * may have kept is given again.
    */
   async recoverParker(self: number, isParked: (fd: number) => boolean): Promise<void> {
-    const entry = this.queue.recover(PARKER_THREAD)
+    const entry = this.#recoverInHand(PARKER_THREAD)
     if (this.queue.length > 0) this.wakeOne()
     if (entry >= 0 && !isParked(descriptorOf(entry))) await this.offerLater(self, entry)
   }
 
   // ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Wakes one idle thread, or every open one: of those it is not known which loop turns next. */
+  /**
+   * Wakes one idle thread, or every open one: of those it is not known which loop turns next.
+   *
+   * The lowest one, so that as few threads as the load needs stay warm; but not one that is on its way already, so that
+   * two descriptors start two threads at once. Nothing rests on these bits: if every idle thread is on its way, the
+   * lowest is woken once more, so some idle thread always looks at the queue after the call.
+   */
   wakeOne(): void {
-    const start = Atomics.load(this.#words, Word.nextToWake)
-    const idle = nextSetBit(this.idleBits, start)
-    if (idle >= 0) {
-      Atomics.store(this.#words, Word.nextToWake, (idle + 1) % MAX_THREADS)
-      this.wake(idle)
+    const idle = this.idleBits
+    if (idle !== 0) {
+      const asleep = idle & ~Atomics.load(this.#words, Word.wokenBits)
+      const thread = lowestBit(asleep !== 0 ? asleep : idle)
+      Atomics.or(this.#words, Word.wokenBits, bit(thread))
+      this.wake(thread)
       return
     }
     let open = Atomics.load(this.#words, Word.openBits)
@@ -329,6 +337,12 @@ export class HandOff {
       open &= ~bit(thread)
     }
     // Busy threads look at the queue by themselves as soon as they become idle or open.
+  }
+
+  #recoverInHand(dead: number): number {
+    const mailed = this.queue.recoverMailed(dead)
+    if (mailed >= 0) closeDescriptor(descriptorOf(mailed))
+    return this.queue.recover(dead)
   }
 
   #clearIdle(thread: number): void {

@@ -47,8 +47,9 @@ export default async function lease(terms: Lease): Promise<void> {
     handOff.wake(thread)
   })
   const kind = handler.kind === 'connection' ? 'raw' : 'http'
-  port.postMessage({ type: 'ready', kind, threadId } satisfies WorkerMessage)
   activity.start()
+  // Only now that it counts as idle: one that is ready but not yet idle would make the spares start one more.
+  port.postMessage({ type: 'ready', kind, threadId } satisfies WorkerMessage)
   await takeUntil(() => end !== undefined)
 
   activity.withdraw()
