@@ -1,4 +1,4 @@
-import type { ThreadState } from './sync/scoreboard.js'
+import type { ThreadState } from './sync/thread-rows.js'
 
 export type ChildState = 'starting' | 'ready' | 'draining'
 

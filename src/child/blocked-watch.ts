@@ -48,7 +48,7 @@ export class BlockedWatch {
   }
 
   async #end(thread: WorkerThread, silentMs: number): Promise<void> {
-    const request = this.#scoreboard.readRequest(this.#slot, thread.id)
+    const request = this.#scoreboard.rows.readRequest(this.#slot, thread.id)
     const stack = thread.threadId === undefined ? [] : await stackOf(thread.threadId)
     const error = fail('FT_ERR_THREAD_BLOCKED', [Math.round(silentMs), request])
     error.stack = [`${error.name}: ${error.message}`, ...stack].join('\n    at ')

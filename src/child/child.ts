@@ -8,12 +8,11 @@ import { createMechanism, type MechanismTerms } from '../sync/create-mechanism.j
 import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
 import { Parking, type ParkingTerms } from '../sync/parking.js'
-import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { Epoll } from '../sys/epoll.js'
 import { openEventDescriptor } from '../sys/event-descriptor.js'
 import { exitImmediately } from '../sys/exit.js'
-import { mapSharedMemory } from '../sys/memory.js'
 import { acceptRest, serveMailbox } from './accept-rest.js'
 import { BlockedWatch } from './blocked-watch.js'
 import { Crew } from './crew.js'
@@ -47,7 +46,7 @@ export class Child {
   constructor(start: StartChild, send: (message: ChildMessage) => void) {
     this.#start = start
     this.#send = send
-    const scoreboard = new Scoreboard(mapSharedMemory(start.scoreboard, SCOREBOARD_BYTES))
+    const scoreboard = Scoreboard.map(start.scoreboard)
     if (!scoreboard.isFormatted) throw new Error('the inherited descriptor is not a scoreboard')
     this.#scoreboard = scoreboard
     const memory = createChildMemory()

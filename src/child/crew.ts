@@ -6,7 +6,8 @@ import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { MAX_THREADS } from '../sync/limits.js'
 import type { ParkingTerms } from '../sync/parking.js'
-import { emptyRow, type Scoreboard } from '../sync/scoreboard.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
+import { emptyRow } from '../sync/thread-rows.js'
 import { decideThreads } from './decide-threads.js'
 import { type ThreadEvents, WorkerThread } from './worker-thread.js'
 
@@ -131,7 +132,7 @@ export class Crew {
       if (this.#scoreboard.field(slot, 'idleWord') === 0) continue
       let threads = 0
       for (let thread = 0; thread < MAX_THREADS; thread++)
-        if (!'.G'.includes(this.#scoreboard.readRow(slot, thread).state)) threads++
+        if (!'.G'.includes(this.#scoreboard.rows.read(slot, thread).state)) threads++
       if (threads > this.#limits.min) return false
     }
     return true
@@ -204,9 +205,9 @@ export class Crew {
     const { slot, generation, handler, timeouts, watch, keepAlive, mailbox, scoreboard } =
       this.#start
     const thread = this.#freeId()
-    this.#scoreboard.writeRow(slot, thread, emptyRow('S'))
+    this.#scoreboard.rows.write(slot, thread, emptyRow('S'))
     // Not that of the thread that was in this place before.
-    this.#scoreboard.writeRequest(slot, thread, '')
+    this.#scoreboard.rows.writeRequest(slot, thread, '')
     const terms = {
       slot,
       thread,
@@ -231,7 +232,7 @@ export class Crew {
       void this.#handOff.recover(LockOwner.control, thread)
       this.#events.gone()
       this.#lost.set(started, this.#inFlightOf(thread))
-      this.#scoreboard.retireRow(slot, thread)
+      this.#scoreboard.retireThread(slot, thread)
     }
     started.over.then(forget, forget)
     return started
@@ -243,7 +244,7 @@ export class Crew {
     let least: { readonly thread: WorkerThread; readonly connections: number } | undefined
     for (const thread of this.#threads.values()) {
       if (thread.state !== 'ready' || thread === this.#recycled) continue
-      const { connections, inFlight } = this.#scoreboard.readRow(slot, thread.id)
+      const { connections, inFlight } = this.#scoreboard.rows.read(slot, thread.id)
       // A busy one is chosen only where there are more threads than allowed.
       const cost = connections + inFlight * MAX_THREADS
       if (least === undefined || cost < least.connections) least = { thread, connections: cost }
@@ -269,7 +270,7 @@ export class Crew {
     const { slot, recycle } = this.#start
     for (const thread of this.#threads.values()) {
       if (thread.state !== 'ready') continue
-      const { requests, heapBytes } = this.#scoreboard.readRow(slot, thread.id)
+      const { requests, heapBytes } = this.#scoreboard.rows.read(slot, thread.id)
       const reason =
         recycle.requests > 0 && requests >= jitter(recycle.requests, thread)
           ? `it served ${requests} requests, recycleRequests is ${recycle.requests}`
@@ -289,9 +290,9 @@ export class Crew {
 
   #inFlightOf(thread: number): string {
     const { slot } = this.#start
-    const { inFlight } = this.#scoreboard.readRow(slot, thread)
+    const { inFlight } = this.#scoreboard.rows.read(slot, thread)
     if (inFlight === 0) return 'nothing in flight'
-    const last = this.#scoreboard.readRequest(slot, thread)
+    const last = this.#scoreboard.rows.readRequest(slot, thread)
     return `${inFlight} in flight (${inFlight > 1 ? 'the last begun: ' : ''}${last})`
   }
 

@@ -5,10 +5,9 @@ import { Acceptor } from '../sync/acceptor.js'
 import { createExclusiveMechanism, createMutexMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
-import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { Scoreboard } from '../sync/scoreboard.js'
 import { Epoll } from '../sys/epoll.js'
 import { errnoName } from '../sys/libc.js'
-import { mapSharedMemory } from '../sys/memory.js'
 import { PollSet } from '../sys/poll.js'
 import { runExclusiveLoop } from './exclusive-loop.js'
 import { Intake } from './intake.js'
@@ -18,7 +17,7 @@ import { runMutexLoop } from './mutex-loop.js'
 const start = workerData as ListenerStart
 const { slot, memory, wakeDescriptor } = start
 const terms = start.mechanism
-const scoreboard = new Scoreboard(mapSharedMemory(start.scoreboard, SCOREBOARD_BYTES))
+const scoreboard = Scoreboard.map(start.scoreboard)
 const mailbox = start.mailbox === undefined ? undefined : new Mailbox(start.mailbox, scoreboard)
 const acceptor = new Acceptor(terms.listeners, mailbox, memory)
 

@@ -224,7 +224,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     let growable = 0
     for (const child of serving) {
       idle += count(this.#scoreboard.field(child.slot, 'idleWord'))
-      idle += this.#scoreboard.startingThreads(child.slot)
+      idle += this.#scoreboard.rows.starting(child.slot)
       growable += Math.max(0, threads.max - child.threads)
     }
     const isWaiting = idle === 0 && backlog > 0
@@ -377,7 +377,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       let inFlight = 0
       let connections = this.#scoreboard.field(slot, 'parked')
       for (let thread = 0; thread < MAX_THREADS; thread++) {
-        const row = this.#scoreboard.readRow(slot, thread)
+        const row = this.#scoreboard.rows.read(slot, thread)
         inFlight += row.inFlight
         connections += row.connections
       }
@@ -389,7 +389,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   #threadsOf({ slot }: ForkedChild): number {
     let threads = 0
     for (let thread = 0; thread < MAX_THREADS; thread++)
-      if (this.#scoreboard.readRow(slot, thread).state !== '.') threads++
+      if (this.#scoreboard.rows.read(slot, thread).state !== '.') threads++
     return threads
   }
 

@@ -13,10 +13,11 @@ export function describeDeath(child: ForkedChild, exit: Exit, scoreboard: Scoreb
   let inFlight = 0
   const requests: string[] = []
   for (let thread = 0; thread < MAX_THREADS; thread++) {
-    const row = scoreboard.readRow(child.slot, thread)
+    const row = scoreboard.rows.read(child.slot, thread)
     if (row.inFlight <= 0) continue
     inFlight += row.inFlight
-    if (requests.length < MOST_REQUESTS) requests.push(scoreboard.readRequest(child.slot, thread))
+    if (requests.length < MOST_REQUESTS)
+      requests.push(scoreboard.rows.readRequest(child.slot, thread))
   }
   if (inFlight === 0) return `${how} ${lived}, with nothing in flight`
   return `${how} ${lived}, with ${inFlight} in flight (${requests.join('; ')})`

@@ -5,10 +5,11 @@ import { fail } from '../errors.js'
 import type { Identity } from '../messages.js'
 import { metaOf, type Settings } from '../options.js'
 import type { MailboxTerms } from '../sync/mailbox.js'
-import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { Scoreboard } from '../sync/scoreboard.js'
+import { SCOREBOARD_BYTES } from '../sync/scoreboard-layout.js'
 import { openDescriptorSockets } from '../sys/descriptor-socket.js'
 import { openEventDescriptor } from '../sys/event-descriptor.js'
-import { createSharedMemory, mapSharedMemory } from '../sys/memory.js'
+import { createSharedMemory } from '../sys/memory.js'
 import { chooseMechanism } from './choose-mechanism.js'
 import { childIdentity } from './identity.js'
 import type { Listener } from './listener.js'
@@ -65,7 +66,7 @@ export async function acquireResources(
     undo.push(() => lockFolder.remove())
     const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
     undo.push(() => closeSync(scoreboardFd))
-    const scoreboard = new Scoreboard(mapSharedMemory(scoreboardFd, SCOREBOARD_BYTES))
+    const scoreboard = Scoreboard.map(scoreboardFd)
     scoreboard.format()
     const passOn =
       mechanism === 'none' ? (predecessor?.takePassOn() ?? openEventDescriptor()) : undefined

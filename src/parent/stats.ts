@@ -83,7 +83,7 @@ function processStats(
 }
 
 function threadStats(scoreboard: Scoreboard, slot: number, id: number): ThreadStats {
-  const row = scoreboard.readRow(slot, id)
+  const row = scoreboard.rows.read(slot, id)
   return {
     id,
     state: row.state,

@@ -5,15 +5,14 @@ import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
 import { Parking } from '../sync/parking.js'
-import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { Scoreboard } from '../sync/scoreboard.js'
 import { Epoll } from '../sys/epoll.js'
-import { mapSharedMemory } from '../sys/memory.js'
 import { Parker } from './parker.js'
 
 // The parker of a child. It runs no event loop: it sleeps in epoll.
 const start = workerData as ParkerStart
 const { slot, memory, keepAliveTimeout } = start
-const scoreboard = new Scoreboard(mapSharedMemory(start.scoreboard, SCOREBOARD_BYTES))
+const scoreboard = Scoreboard.map(start.scoreboard)
 const mailbox = new Mailbox(start.mailbox, scoreboard)
 const acceptor = new Acceptor(start.mechanism.listeners, mailbox, memory)
 const mechanism = createMechanism(start.mechanism, memory, acceptor)

@@ -2,7 +2,8 @@ import { constants as osConstants } from 'node:os'
 import { DescriptorSocket } from '../sys/descriptor-socket.js'
 import { errno } from '../sys/libc.js'
 import { descriptorOf, isResumed, resumed } from './entry.js'
-import { MAILED, type Scoreboard } from './scoreboard.js'
+import type { Scoreboard } from './scoreboard.js'
+import { MAILED } from './scoreboard-layout.js'
 
 /** The inherited ends of the pool's mailbox, as descriptors of this process. */
 export interface MailboxTerms {

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { HandOff } from '../sync/hand-off.js'
-import { emptyRow, type Scoreboard, type ThreadRow } from '../sync/scoreboard.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
+import { emptyRow, type ThreadRow } from '../sync/thread-rows.js'
 import { addSpan, type Blocking, freshThread, shouldPark } from './decide-parking.js'
 
 /** A fresh connection that sends nothing for this long does not make its thread busy any longer. */
@@ -125,7 +126,7 @@ export class Activity {
   /** A request has arrived; its handler is about to run. */
   requestStarted(token: object, what: string): void {
     this.#forgetFresh(token)
-    this.#scoreboard.writeRequest(this.#slot, this.#thread, what)
+    this.#scoreboard.rows.writeRequest(this.#slot, this.#thread, what)
     const row = this.#row
     const now = Date.now()
     this.#noteCall(now)
@@ -290,6 +291,6 @@ export class Activity {
             : row.connections > 0
               ? 'K'
               : '_'
-    this.#scoreboard.writeRow(this.#slot, this.#thread, row)
+    this.#scoreboard.rows.write(this.#slot, this.#thread, row)
   }
 }

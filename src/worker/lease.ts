@@ -7,9 +7,8 @@ import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
 import { Parking } from '../sync/parking.js'
-import { SCOREBOARD_BYTES, Scoreboard } from '../sync/scoreboard.js'
+import { Scoreboard } from '../sync/scoreboard.js'
 import { Epoll } from '../sys/epoll.js'
-import { mapSharedMemory } from '../sys/memory.js'
 import { Activity } from './activity.js'
 import { Connections } from './connections.js'
 import { HttpService } from './http-service.js'
@@ -28,7 +27,7 @@ import type { ReportFailure, Service } from './service.js'
  */
 export default async function lease(terms: Lease): Promise<void> {
   const { slot, thread, generation, port } = terms
-  const scoreboard = new Scoreboard(mapSharedMemory(terms.scoreboard, SCOREBOARD_BYTES))
+  const scoreboard = Scoreboard.map(terms.scoreboard)
   const mailbox = terms.mailbox === undefined ? undefined : new Mailbox(terms.mailbox, scoreboard)
   const acceptor = new Acceptor(terms.mechanism.listeners, mailbox, terms.memory)
   const mechanism = createMechanism(terms.mechanism, terms.memory, acceptor)

@@ -13,7 +13,8 @@ import {
 } from '#dist/sync/child-memory.js'
 import { HandOff } from '#dist/sync/hand-off.js'
 import type { Mechanism } from '#dist/sync/mechanism.js'
-import { SCOREBOARD_BYTES, Scoreboard } from '#dist/sync/scoreboard.js'
+import { Scoreboard } from '#dist/sync/scoreboard.js'
+import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
 import { diesAt, interruptedAt } from '../support/death.js'
 import { within } from '../support/until.js'
 

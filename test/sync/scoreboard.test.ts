@@ -3,15 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MAX_PROCESSES, MAX_THREADS } from '#dist/sync/limits.js'
-import {
-  emptyRow,
-  ProcessField,
-  SCOREBOARD_BYTES,
-  Scoreboard,
-  type ThreadRow,
-  threadStates,
-} from '#dist/sync/scoreboard.js'
-import { createSharedMemory, mapSharedMemory } from '#dist/sys/memory.js'
+import { Scoreboard } from '#dist/sync/scoreboard.js'
+import { ProcessField, SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
+import { emptyRow, type ThreadRow, threadStates } from '#dist/sync/thread-rows.js'
+import { createSharedMemory } from '#dist/sys/memory.js'
 import type { RowWriter } from '../fixtures/row-writer.js'
 import { startThread } from '../support/death.js'
 import { until } from '../support/until.js'
@@ -41,7 +36,7 @@ const full: ThreadRow = {
 /** The place of a row's sequence word: the first that a write changes. */
 function sequenceOf(board: Scoreboard, slot: number, thread: number): number {
   const before = board.words.slice()
-  board.writeRow(slot, thread, {})
+  board.rows.write(slot, thread, {})
   return before.findIndex((word, index) => word !== board.words[index])
 }
 
@@ -58,13 +53,13 @@ test('only formatted memory of this layout is a scoreboard', () => {
 test('a new slot is all zero, whoever had it before', () => {
   const board = scoreboard()
   board.openProcess(3)
-  board.writeRow(3, 31, full)
-  board.retireRow(3, 31)
-  board.writeRow(3, 0, full)
+  board.rows.write(3, 31, full)
+  board.retireThread(3, 31)
+  board.rows.write(3, 0, full)
   board.setField(3, 'serving', 1)
   board.openProcess(3)
   assert.is(board.field(3, 'serving'), 0)
-  assert.equal(board.readRow(3, 0), emptyRow('.'))
+  assert.equal(board.rows.read(3, 0), emptyRow('.'))
   assert.equal(board.totals(3), { accepted: 0, requests: 0, errors: 0 })
 })
 
@@ -77,14 +72,14 @@ test('no two fields of the whole scoreboard share a place', () => {
   for (const slot of edges) {
     for (const [n, field] of fields.entries()) board.setField(slot, field, slot * 1000 + n)
     for (const thread of threads) {
-      board.writeRow(slot, thread, { ...full, inFlight: slot * 100 + thread, activeUs: slot })
+      board.rows.write(slot, thread, { ...full, inFlight: slot * 100 + thread, activeUs: slot })
     }
   }
   for (const slot of edges) {
     for (const [n, field] of fields.entries()) assert.is(board.field(slot, field), slot * 1000 + n)
     for (const thread of threads) {
       const expected = { ...full, inFlight: slot * 100 + thread, activeUs: slot }
-      assert.equal(board.readRow(slot, thread), expected)
+      assert.equal(board.rows.read(slot, thread), expected)
     }
   }
   assert.ok(board.isFormatted)
@@ -92,20 +87,20 @@ test('no two fields of the whole scoreboard share a place', () => {
 
 test('a write of some fields leaves the others', () => {
   const board = scoreboard()
-  board.writeRow(0, 5, full)
-  board.writeRow(0, 5, { state: 'K', inFlight: 0 })
-  assert.equal(board.readRow(0, 5), { ...full, state: 'K', inFlight: 0 })
+  board.rows.write(0, 5, full)
+  board.rows.write(0, 5, { state: 'K', inFlight: 0 })
+  assert.equal(board.rows.read(0, 5), { ...full, state: 'K', inFlight: 0 })
 })
 
 test('the sums of a thread that has ended stay in the totals', () => {
   const board = scoreboard()
   board.openProcess(0)
-  board.writeRow(0, 1, { ...emptyRow('W'), accepted: 10, requests: 20, errors: 1 })
-  board.writeRow(0, 2, { ...emptyRow('_'), accepted: 1, requests: 2 })
+  board.rows.write(0, 1, { ...emptyRow('W'), accepted: 10, requests: 20, errors: 1 })
+  board.rows.write(0, 2, { ...emptyRow('_'), accepted: 1, requests: 2 })
   assert.equal(board.totals(0), { accepted: 11, requests: 22, errors: 1 })
-  board.retireRow(0, 1)
+  board.retireThread(0, 1)
   assert.equal(board.totals(0), { accepted: 11, requests: 22, errors: 1 })
-  assert.equal(board.readRow(0, 1), emptyRow('.'))
+  assert.equal(board.rows.read(0, 1), emptyRow('.'))
 })
 
 test('idleElsewhere counts the threads of serving processes, without the own one', () => {
@@ -124,13 +119,13 @@ test('idleElsewhere counts the threads of serving processes, without the own one
 
 test('a row that its writer left half-written is still read, and is whole after the next write', () => {
   const board = scoreboard()
-  board.writeRow(0, 0, full)
+  board.rows.write(0, 0, full)
   const sequence = sequenceOf(board, 0, 0)
   assert.is((board.words[sequence] ?? 1) & 1, 0)
   board.words[sequence] = (board.words[sequence] ?? 0) | 1
-  assert.is(board.readRow(0, 0).state, 'W')
-  board.writeRow(0, 0, emptyRow('.'))
-  assert.equal(board.readRow(0, 0), emptyRow('.'))
+  assert.is(board.rows.read(0, 0).state, 'W')
+  board.rows.write(0, 0, emptyRow('.'))
+  assert.equal(board.rows.read(0, 0), emptyRow('.'))
   assert.is((board.words[sequence] ?? 1) & 1, 0)
 })
 
@@ -138,19 +133,19 @@ test('what another process wrote into a row can not surprise a reader', () => {
   for (const word of [0x7fffffff, -1, 1e9]) {
     const board = scoreboard()
     board.words.fill(word)
-    assert.ok(threadStates.includes(board.readRow(0, 0).state))
+    assert.ok(threadStates.includes(board.rows.read(0, 0).state))
     assert.ok(board.idleElsewhere(0) >= 0)
   }
 })
 
 test('a reader never sees half of a row that a thread writes all the time', async () => {
   const fd = createSharedMemory('row-test', SCOREBOARD_BYTES)
-  const board = new Scoreboard(mapSharedMemory(fd, SCOREBOARD_BYTES))
+  const board = Scoreboard.map(fd)
   board.format()
   const sequence = sequenceOf(board, 1, 31)
-  const target: RowWriter = { fd, bytes: SCOREBOARD_BYTES, slot: 1, thread: 31 }
+  const target: RowWriter = { fd, slot: 1, thread: 31 }
   const { worker, ended } = startThread('row-writer', target)
-  await until(() => board.readRow(1, 31).inFlight > 0, 30_000, 'the first rows')
+  await until(() => board.rows.read(1, 31).inFlight > 0, 30_000, 'the first rows')
   let certain = 0
   let torn = 0
   let rows = 0
@@ -158,7 +153,7 @@ test('a reader never sees half of a row that a thread writes all the time', asyn
   for (const endAt = performance.now() + 2_000; performance.now() < endAt; ) {
     for (let n = 0; n < 20_000; n++) {
       const before = Atomics.load(board.words, sequence)
-      const row = board.readRow(1, 31)
+      const row = board.rows.read(1, 31)
       // Otherwise the reader may have used up its tries: against a writer that never pauses, or one that was
       // interrupted in the middle.
       const isCertain = (before & 1) === 0 && before === Atomics.load(board.words, sequence)

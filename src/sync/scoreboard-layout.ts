@@ -1,0 +1,102 @@
+import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
+
+/**
+ * The scoreboard: memory that the parent, its children and all their threads map. Two levels, every offset in
+ * this file.
+ *
+ *     byte 0        header           128 bytes
+ *     byte 128      process slot 0   128 bytes, then its 32 thread slots of 256 bytes each
+ *     byte 8448     process slot 1   …
+ *
+ *     header        +0 magic  +4 layout version  +8 process slots in use (highest index + 1)
+ *                   +12 mailed        entries in the mailbox at most, see Mailbox      (all)
+ *     process slot  +0 idle word      one bit per thread, set and cleared by that thread alone
+ *                   +4 serving        1 while the child accepts                        (child)
+ *                   +8 listener state what the listener thread does, see ListenerState (listener thread)
+ *                   +12 queue depth   descriptors in the fd queue at the last look     (listener thread)
+ *                   +16 accepted      connections accepted, modulo 2^32                (listener thread)
+ *                   +20 mutex waits   times the accept mutex was not free at once      (listener thread)
+ *                   +24 accept errors errors other than "nothing there"                (listener thread)
+ *                   +28 thread deaths threads that ended without returning their lease (child)
+ *                   +32 parked        connections parked at the last look, a second ago   (parker)
+ *                   +64 retired       accepted, requests, errors of threads that ended (child, 64-bit floats)
+ *     thread slot   +0 sequence       odd while the thread writes its row              (the thread)
+ *                   +4 state          a ThreadState                                    (the thread, child)
+ *                   +8 in flight      requests
+ *                   +12 connections   open now
+ *                   +16 fresh         connections whose first request has not arrived
+ *                   +24 accepted      connections in all      (64-bit float from here on)
+ *                   +32 requests      in all
+ *                   +40 errors        handlers that threw or rejected
+ *                   +48 bytes         written
+ *                   +56 busy since    epoch ms, 0 when idle
+ *                   +64 last used     epoch ms
+ *                   +72 loop delay    ms
+ *                   +80 heap used     bytes
+ *                   +88 active        µs of event loop per request, recent
+ *                   +96 request       what it began last, as text: a length in one byte, then Latin-1
+ *
+ * Each field has the one writer named above (a thread slot: its thread; the child clears the slot of a thread that
+ * has ended). Counts over threads or processes are always derived, never stored. No reader trusts what it
+ * finds: pids and the like are the parent's own knowledge and stand nowhere in here, and every value is
+ * taken as a mere figure.
+ */
+const HEADER_BYTES = 128
+const PROCESS_HEADER_BYTES = 128
+export const THREAD_BYTES = 256
+export const PROCESS_BYTES = PROCESS_HEADER_BYTES + MAX_THREADS * THREAD_BYTES
+
+export const SCOREBOARD_BYTES = HEADER_BYTES + MAX_PROCESSES * PROCESS_BYTES
+
+export const MAGIC = 0x666b7468
+export const LAYOUT_VERSION = 2
+
+export const Header = { magic: 0, version: 1, slotsInUse: 2, mailed: 3 } as const
+
+/** The place of the count of mailed entries. */
+export const MAILED = Header.mailed
+
+export const ProcessField = {
+  idleWord: 0,
+  serving: 1,
+  listenerState: 2,
+  queueDepth: 3,
+  accepted: 4,
+  mutexWaits: 5,
+  acceptErrors: 6,
+  threadDeaths: 7,
+  parked: 8,
+} as const
+
+/** Place of the first 64-bit float in a process slot. */
+export const RETIRED = 8
+
+/** The places of a thread slot. */
+export const Row = {
+  sequence: 0,
+  state: 1,
+  inFlight: 2,
+  connections: 3,
+  fresh: 4,
+  // Places of 64-bit floats:
+  accepted: 3,
+  requests: 4,
+  errors: 5,
+  bytes: 6,
+  busySince: 7,
+  lastUsed: 8,
+  loopDelay: 9,
+  heapUsed: 10,
+  activeUs: 11,
+} as const
+
+/** Where the text of the request begins in a thread slot, in bytes. */
+export const REQUEST_OFFSET = 96
+
+export function processWord(slot: number): number {
+  return (HEADER_BYTES + slot * PROCESS_BYTES) / 4
+}
+
+export function threadWord(slot: number, thread: number): number {
+  return (HEADER_BYTES + slot * PROCESS_BYTES + PROCESS_HEADER_BYTES + thread * THREAD_BYTES) / 4
+}

@@ -1,0 +1,152 @@
+import { MAX_THREADS } from './limits.js'
+import { REQUEST_OFFSET, Row, THREAD_BYTES, threadWord } from './scoreboard-layout.js'
+
+/** The states of a thread, with Apache's letters. */
+export const threadStates = ['.', 'S', '_', 'R', 'W', 'K', 'C', 'G'] as const
+export type ThreadState = (typeof threadStates)[number]
+
+/** One thread's row. All figures are the thread's own and unchecked. */
+export interface ThreadRow {
+  state: ThreadState
+  inFlight: number
+  connections: number
+  fresh: number
+  accepted: number
+  requests: number
+  errors: number
+  bytes: number
+  busySince: number
+  lastUsed: number
+  loopDelayMs: number
+  heapBytes: number
+  activeUs: number
+}
+
+export function emptyRow(state: ThreadState): ThreadRow {
+  return {
+    state,
+    inFlight: 0,
+    connections: 0,
+    fresh: 0,
+    accepted: 0,
+    requests: 0,
+    errors: 0,
+    bytes: 0,
+    busySince: 0,
+    lastUsed: 0,
+    loopDelayMs: 0,
+    heapBytes: 0,
+    activeUs: 0,
+  }
+}
+
+const SHORT_REQUEST = 40
+const MOST_REQUEST_BYTES = THREAD_BYTES - REQUEST_OFFSET - 1
+
+const STARTING = threadStates.indexOf('S')
+
+/** How often a reader tries to get a row that nobody writes at the same moment. */
+const READ_TRIES = 16
+
+/** The lower level of the scoreboard: one row for each thread, written by that thread alone and read by anybody. */
+export class ThreadRows {
+  readonly #words: Int32Array
+  readonly #floats: Float64Array
+  readonly #bytes: Buffer
+
+  constructor(memory: ArrayBuffer) {
+    this.#bytes = Buffer.from(memory)
+    this.#words = new Int32Array(memory)
+    this.#floats = new Float64Array(memory)
+  }
+
+  /**
+   * Writes what has changed of a row. A reader never sees half of it: the sequence word is odd meanwhile, and
+   * a reader that finds it odd, or changed after it has read, reads again. Only the row's one writer may call
+   * this, so the two stores of the sequence need no read-modify-write.
+   */
+  write(slot: number, thread: number, row: Readonly<Partial<ThreadRow>>): void {
+    const word = threadWord(slot, thread)
+    const float = word / 2
+    const sequence = Atomics.load(this.#words, word) | 1
+    // Not a mere store: on ARM the plain stores that follow could overtake it, but not an exchange.
+    Atomics.exchange(this.#words, word, sequence)
+    if (row.state !== undefined) this.#words[word + Row.state] = threadStates.indexOf(row.state)
+    if (row.inFlight !== undefined) this.#words[word + Row.inFlight] = row.inFlight
+    if (row.connections !== undefined) this.#words[word + Row.connections] = row.connections
+    if (row.fresh !== undefined) this.#words[word + Row.fresh] = row.fresh
+    if (row.accepted !== undefined) this.#floats[float + Row.accepted] = row.accepted
+    if (row.requests !== undefined) this.#floats[float + Row.requests] = row.requests
+    if (row.errors !== undefined) this.#floats[float + Row.errors] = row.errors
+    if (row.bytes !== undefined) this.#floats[float + Row.bytes] = row.bytes
+    if (row.busySince !== undefined) this.#floats[float + Row.busySince] = row.busySince
+    if (row.lastUsed !== undefined) this.#floats[float + Row.lastUsed] = row.lastUsed
+    if (row.loopDelayMs !== undefined) this.#floats[float + Row.loopDelay] = row.loopDelayMs
+    if (row.heapBytes !== undefined) this.#floats[float + Row.heapUsed] = row.heapBytes
+    if (row.activeUs !== undefined) this.#floats[float + Row.activeUs] = row.activeUs
+    Atomics.store(this.#words, word, (sequence + 1) | 0)
+  }
+
+  /**
+   * Notes what the thread begins, so that it can be told should it not come back from it. Outside the sequence: a
+   * reader may get half of it, and shows it as text only.
+   */
+  writeRequest(slot: number, thread: number, request: string): void {
+    const at = threadWord(slot, thread) * 4 + REQUEST_OFFSET
+    if (request.length > SHORT_REQUEST) {
+      this.#bytes[at] = this.#bytes.write(request, at + 1, MOST_REQUEST_BYTES, 'latin1')
+      return
+    }
+    // For most requests a loop is quicker than the way into C++ and back.
+    for (let index = 0; index < request.length; index++)
+      this.#bytes[at + 1 + index] = request.charCodeAt(index)
+    this.#bytes[at] = request.length
+  }
+
+  /** Printable characters only: whoever reads this sees what a client sent. */
+  readRequest(slot: number, thread: number): string {
+    const at = threadWord(slot, thread) * 4 + REQUEST_OFFSET
+    const length = Math.min(this.#bytes[at] ?? 0, MOST_REQUEST_BYTES)
+    return this.#bytes.toString('latin1', at + 1, at + 1 + length).replace(/[^ -~]/g, '?')
+  }
+
+  /**
+   * A consistent row. After some tries (a writer that died in the middle leaves the sequence odd for ever) it
+   * takes what is there: these are figures for people, and the child clears the row of a dead thread.
+   */
+  read(slot: number, thread: number): ThreadRow {
+    const word = threadWord(slot, thread)
+    const float = word / 2
+    let row = emptyRow('.')
+    for (let tries = 0; tries < READ_TRIES; tries++) {
+      const before = Atomics.load(this.#words, word)
+      row = {
+        state: threadStates[this.#words[word + Row.state] ?? 0] ?? '.',
+        inFlight: this.#words[word + Row.inFlight] ?? 0,
+        connections: this.#words[word + Row.connections] ?? 0,
+        fresh: this.#words[word + Row.fresh] ?? 0,
+        accepted: this.#floats[float + Row.accepted] ?? 0,
+        requests: this.#floats[float + Row.requests] ?? 0,
+        errors: this.#floats[float + Row.errors] ?? 0,
+        bytes: this.#floats[float + Row.bytes] ?? 0,
+        busySince: this.#floats[float + Row.busySince] ?? 0,
+        lastUsed: this.#floats[float + Row.lastUsed] ?? 0,
+        loopDelayMs: this.#floats[float + Row.loopDelay] ?? 0,
+        heapBytes: this.#floats[float + Row.heapUsed] ?? 0,
+        activeUs: this.#floats[float + Row.activeUs] ?? 0,
+      }
+      // It changes nothing, but the plain loads above can't be delayed past it, as they could past a load (ARM).
+      const after = Atomics.compareExchange(this.#words, word, before, before)
+      if ((before & 1) === 0 && before === after) return row
+    }
+    return row
+  }
+
+  /** Threads of a process that still load the handler. */
+  starting(slot: number): number {
+    let starting = 0
+    for (let thread = 0; thread < MAX_THREADS; thread++)
+      if (this.#words[threadWord(slot, thread) + Row.state] === STARTING) starting++
+    return starting
+  }
+}
