@@ -1,13 +1,9 @@
-import { Session } from 'node:inspector'
 import { fail } from '../errors.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import type { Crew } from './crew.js'
+import { stackOf } from './thread-stack.js'
 import type { WorkerThread } from './worker-thread.js'
-
-/** The stack comes in about 50 ms, also from `for (;;);`; a thread that sleeps in C code gives none. */
-const STACK_LIMIT_MS = 500
-const MOST_FRAMES = 10
 
 /**
  * Finds threads whose event loop has not turned for `blockedTimeout`, and ends them. A thread that has something in
@@ -40,11 +36,22 @@ export class BlockedWatch {
     for (const thread of this.#crew.threads) {
       // One on its leave no longer answers, and has drainTimeout; one that starts has startTimeout.
       if (thread.state !== 'ready' || this.#condemned.has(thread)) continue
-      const silentMs = this.#handOff.askForTurn(thread.id)
+      const silentMs = this.#ask(thread.id)
       if (this.#blockedTimeout === 0 || silentMs < this.#blockedTimeout) continue
       this.#condemned.add(thread)
       void this.#end(thread, silentMs)
     }
+  }
+
+  /** For how many ms the thread has not answered; puts the question if it is not open. */
+  #ask(thread: number): number {
+    const handOff = this.#handOff
+    const silentMs = handOff.turns.openMs(thread)
+    if (silentMs > 0) return silentMs
+    // An idle thread whose loop is stuck outside a request shows by what it leaves in the queue.
+    if (handOff.isIdle(thread) && handOff.queue.length === 0) return 0
+    if (handOff.turns.ask(thread)) handOff.wake(thread)
+    return 0
   }
 
   async #end(thread: WorkerThread, silentMs: number): Promise<void> {
@@ -54,74 +61,4 @@ export class BlockedWatch {
     error.stack = [`${error.name}: ${error.message}`, ...stack].join('\n    at ')
     this.#crew.kill(thread, error)
   }
-}
-
-interface CallFrame {
-  readonly functionName: string
-  readonly location: {
-    readonly scriptId: string
-    readonly lineNumber: number
-    readonly columnNumber: number
-  }
-}
-
-type DebuggerEvent =
-  | {
-      readonly method: 'Debugger.scriptParsed'
-      readonly params: { readonly scriptId: string; readonly url: string }
-    }
-  | { readonly method: 'Debugger.paused'; readonly params: { readonly callFrames: CallFrame[] } }
-  /** Such as the answer to a command. */
-  | { readonly method?: undefined }
-
-/** The JavaScript stack of a thread of this process that need not cooperate; empty if it can't be had. */
-async function stackOf(threadId: number): Promise<readonly string[]> {
-  const session = new Session()
-  session.connect()
-  try {
-    return await new Promise<readonly string[]>((resolve) => {
-      // On a busy machine the pause may come later than anybody waits for it: it must not come at all then.
-      const limit = setTimeout(() => {
-        tell('Debugger.disable')
-        resolve([])
-      }, STACK_LIMIT_MS)
-      let sessionId: string | undefined
-      const urls = new Map<string, string>()
-      const tell = (method: string): void => {
-        const message = JSON.stringify({ id: 1, method })
-        if (sessionId !== undefined)
-          session.post('NodeWorker.sendMessageToWorker', { sessionId, message })
-      }
-      session.on('NodeWorker.attachedToWorker', ({ params }) => {
-        // `workerId` counts attachments; the thread's own id stands in the title (Node 20 to 26).
-        if (!params.workerInfo.title.startsWith(`[worker ${threadId}]`)) return
-        sessionId = params.sessionId
-        tell('Debugger.enable')
-        tell('Debugger.pause')
-      })
-      session.on('NodeWorker.receivedMessageFromWorker', ({ params }) => {
-        if (params.sessionId !== sessionId) return
-        const event = JSON.parse(params.message) as DebuggerEvent
-        // The frames' own `url` is empty (Node 20 to 26).
-        if (event.method === 'Debugger.scriptParsed')
-          urls.set(event.params.scriptId, event.params.url)
-        if (event.method !== 'Debugger.paused') return
-        clearTimeout(limit)
-        // Without this the thread would never end: terminate() waits for the pause to be over.
-        tell('Debugger.disable')
-        const frames = event.params.callFrames.slice(0, MOST_FRAMES)
-        resolve(frames.map((frame) => describeFrame(frame, urls)))
-      })
-      session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
-    })
-  } finally {
-    session.post('NodeWorker.disable')
-    session.disconnect()
-  }
-}
-
-function describeFrame({ functionName, location }: CallFrame, urls: Map<string, string>): string {
-  const { scriptId, lineNumber, columnNumber } = location
-  const place = `${urls.get(scriptId) ?? ''}:${lineNumber + 1}:${columnNumber + 1}`
-  return functionName === '' ? place : `${functionName} (${place})`
 }

@@ -137,7 +137,7 @@ export class Child {
   /** A burst is answered within milliseconds, not at the next regular look. */
   async #followPressure(): Promise<void> {
     while (this.#drained === undefined) {
-      await this.#handOff.pressure()
+      await this.#handOff.nextPressure()
       if (this.#crew.canGrow) {
         this.#crew.look()
         await sleep(PRESSURE_PAUSE_MS)

@@ -6,10 +6,11 @@ import { descriptorOf } from './entry.js'
 import { EventCount } from './event-count.js'
 import { FdQueue } from './fd-queue.js'
 import { MAX_THREADS } from './limits.js'
+import { LoopTurns } from './loop-turns.js'
 import type { Mailbox } from './mailbox.js'
 import type { Mechanism } from './mechanism.js'
+import { Pressure } from './pressure.js'
 import type { Scoreboard } from './scoreboard.js'
-import { elapsedMs, shortClock } from './short-clock.js'
 
 /** How long to leave a full queue to the threads before trying again. */
 const FULL_MS = 2
@@ -40,6 +41,8 @@ const FULL_MS = 2
  */
 export class HandOff {
   readonly queue: FdQueue
+  readonly turns: LoopTurns
+  readonly #pressure: Pressure
   readonly #words: Int32Array
   readonly #slot: number
   readonly #scoreboard: Scoreboard
@@ -67,6 +70,8 @@ export class HandOff {
     this.#mechanism = mechanism
     this.#mailbox = mailbox
     this.queue = new FdQueue(this.#words)
+    this.turns = new LoopTurns(this.#words)
+    this.#pressure = new Pressure(this.#words)
     this.#capacity = new EventCount(this.#words, Word.capacity)
     this.#wakes = Array.from(
       { length: MAX_THREADS },
@@ -197,12 +202,6 @@ export class HandOff {
     this.#wakes[thread]?.advance()
   }
 
-  /** How long ago the child's main thread asked for a sign of life, -1 if it has not. */
-  answerTurn(thread: number): number {
-    const askedAt = Atomics.exchange(this.#words, threadWord(thread, ThreadWord.askedAt), 0)
-    return askedAt === 0 ? -1 : elapsedMs(askedAt)
-  }
-
   // ── listener thread ──────────────────────────────────────────────────────────────────────────────
 
   /**
@@ -223,6 +222,10 @@ export class HandOff {
     Atomics.store(this.#words, Word.listenerAsleep, 1)
     if (!hasCapacity() && !this.isStopping) this.#capacity.wait(seen, timeoutMs)
     Atomics.store(this.#words, Word.listenerAsleep, 0)
+  }
+
+  isIdle(thread: number): boolean {
+    return (this.idleBits & bit(thread)) !== 0
   }
 
   get idleBits(): number {
@@ -263,29 +266,9 @@ export class HandOff {
     this.wakeOne()
   }
 
-  /**
-   * Asks a thread that is not idle, or while something is queued any, to say when its event loop turns next. Returns for
-   * how many ms the question has been open; 0 if there was none.
-   */
-  askForTurn(thread: number): number {
-    const index = threadWord(thread, ThreadWord.askedAt)
-    const askedAt = Atomics.load(this.#words, index)
-    if (askedAt !== 0) return elapsedMs(askedAt)
-    // An idle thread whose loop is stuck outside a request shows by what it leaves in the queue.
-    if (this.idleBits & bit(thread) && this.queue.length === 0) return 0
-    Atomics.store(this.#words, index, shortClock())
-    this.wake(thread)
-    return 0
-  }
-
   /** Resolves the next time that the last idle thread becomes busy, or at once if none is idle. */
-  async pressure(): Promise<void> {
-    const seen = Atomics.load(this.#words, Word.pressure)
-    Atomics.store(this.#words, Word.pressureWanted, 1)
-    // The word first, then the look: a thread that becomes busy does it the other way round.
-    if (this.idleBits === 0) return
-    const pressed = Atomics.waitAsync(this.#words, Word.pressure, seen)
-    if (pressed.async) await pressed.value
+  nextPressure(): Promise<void> {
+    return this.#pressure.next(() => this.idleBits === 0)
   }
 
   /**
@@ -296,7 +279,7 @@ export class HandOff {
     this.#mechanism.recover(LockOwner.worker(dead))
     const fd = this.#recoverInHand(dead)
     this.withdraw(dead)
-    Atomics.store(this.#words, threadWord(dead, ThreadWord.askedAt), 0)
+    this.turns.forget(dead)
     if (this.queue.length > 0) this.wakeOne()
     this.#announceCapacity()
     if (fd >= 0) await this.offerLater(self, fd)
@@ -347,10 +330,7 @@ export class HandOff {
 
   #clearIdle(thread: number): void {
     const before = Atomics.and(this.#shared, this.#idleIndex, ~bit(thread))
-    if (before !== bit(thread) || Atomics.load(this.#words, Word.pressureWanted) === 0) return
-    if (Atomics.exchange(this.#words, Word.pressureWanted, 0) === 0) return
-    Atomics.add(this.#words, Word.pressure, 1)
-    Atomics.notify(this.#words, Word.pressure)
+    if (before === bit(thread)) this.#pressure.rise()
   }
 
   /** Busy first, then the queue: between the two the listener does not count on this thread. */

@@ -159,7 +159,7 @@ export class Activity {
 
   /** Answers the child's main thread, if it has asked whether this thread's event loop still turns. */
   loopTurned(): void {
-    const delayMs = this.#handOff.answerTurn(this.#thread)
+    const delayMs = this.#handOff.turns.answer(this.#thread)
     if (delayMs < 0) return
     this.#row.loopDelayMs = delayMs
     this.#publish()
