@@ -30,10 +30,13 @@ export async function report(serving: Serving, count = 1): Promise<ForkthreadErr
 
 /** So many threads are idle in ready processes, nothing is in flight, and there was no report beyond `reports`. */
 export async function isWhole(serving: Serving, threads: number, reports: number): Promise<void> {
-  await until(() => isIdle(serving.pool.stats(), threads), LIMIT_MS, `${threads} idle threads`)
+  const idle = () => isIdle(serving.pool.stats(), threads)
+  await until(idle, LIMIT_MS, `${threads} idle threads`)
   const messages = serving.errors.map((error) => error.message).join('\n')
   assert.is(serving.errors.length, reports, messages)
   assert.is((await get(serving.url)).status, 200)
+  // The client may have the response before its thread is idle again.
+  await until(idle, LIMIT_MS, `${threads} idle threads again`)
 }
 
 /** Whether so many threads are idle, every process is ready, and nothing is in flight. */
