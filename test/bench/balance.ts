@@ -20,8 +20,8 @@ const usage = `usage: node build/test/bench/balance.js [--quick] [--rounds N] [-
   --fcntl        fcntl too, not only flock and none
   --json FILE    also write every measurement and the machine's description`
 
-const thorough = { seconds: 2, rounds: 10, warmUpSeconds: 1 }
-const quick = { seconds: 1, rounds: 2, warmUpSeconds: 0.5 }
+const thorough = { load: 0.65, seconds: 2, rounds: 10, warmUpSeconds: 1 }
+const quick = { load: 0.65, seconds: 1, rounds: 2, warmUpSeconds: 0.5 }
 
 function options() {
   try {

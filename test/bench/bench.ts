@@ -48,9 +48,9 @@ async function run(chosen: BenchOptions, signal: AbortSignal): Promise<Results> 
   const loads = makeLoads(chosen.loads).filter(
     (load) => noWrk === undefined || ![close, keepAlive].includes(load),
   )
-  const { rounds, seconds, warmUpSeconds, quick } = chosen
+  const { rounds, seconds, load, warmUpSeconds, quick } = chosen
   const plan = {
-    ...{ rounds, seconds, warmUpSeconds, signal, log },
+    ...{ rounds, seconds, load, warmUpSeconds, signal, log },
     folder: folder.path,
     report: progress,
   }
@@ -73,7 +73,7 @@ async function run(chosen: BenchOptions, signal: AbortSignal): Promise<Results> 
   progress('')
   return {
     ...{ at, machine, pools, candidates, loads, measured, readyTimes, axes, growth },
-    plan: { rounds, seconds, threads },
+    plan: { rounds, seconds, threads, load },
   }
 }
 

@@ -36,6 +36,7 @@ for (const [args, pattern] of [
   [['--only', 'nonsense'], /--only nonsense.*fixed/],
   [['--peers', 'nginx'], /--peers nginx.*cluster-rr/],
   [['--pool', 'large'], /--pool large.*PROCESSESxTHREADS/],
+  [['--load', '100'], /--load 100.*percent/],
   [['--rounds', '0'], /--rounds 0.*whole number/],
   [['--seconds', '-1'], /--seconds/],
   [['--what'], /--what/],

@@ -9,11 +9,11 @@ export const sections = ['ready', 'growth'] as const
 export type Section = (typeof sections)[number]
 
 export const usage = `usage: npm run bench -- [--quick] [--only NAME,…] [--peers NAME,…] [--pool SIZE]… [--watt]
-                        [--rounds N] [--seconds S] [--out FOLDER]
+                        [--load PERCENT] [--rounds N] [--seconds S] [--out FOLDER]
   --quick         a look within two minutes: fewer loads, fewer and shorter rounds
   --only NAMES    only these loads or sections (default: all, with --quick some)
-                  loads: ${loadNames.slice(0, 8).join(', ')},
-                         ${loadNames.slice(8).join(', ')}
+                  loads: ${loadNames.slice(0, 7).join(', ')},
+                         ${loadNames.slice(7).join(', ')}
                   sections: ready (how long threads and processes take to start),
                             growth (cost against threads, processes, listeners, connections)
   --peers NAMES   only these peers, or none (default: all that are installed)
@@ -21,6 +21,8 @@ export const usage = `usage: npm run bench -- [--quick] [--only NAME,…] [--pee
   --pool SIZE     the pool, PROCESSESxTHREADS (default 2x2), with options of forkthread if you like:
                   --pool '2x2 --accept-mutex flock'; may be given several times, the first is the size of the peers
   --watt          fetch Watt from the npm registry into a temporary folder (150 MB) and measure it, too
+  --load PERCENT  for how much of their time the loads whose handler blocks keep the threads busy (default 65: high enough
+                  for queues, with room for what the machine adds to a request)
   --rounds N      how often each measurement is repeated (default 5, with --quick 2)
   --seconds S     length of one measurement (default 1.5, with --quick 0.5; wrk measures whole seconds)
   --out FOLDER    for results.json, results.md and the plots (default bench-results)
@@ -33,6 +35,8 @@ export interface BenchOptions {
   readonly peers: readonly string[]
   readonly pools: readonly [PoolSetup, ...PoolSetup[]]
   readonly watt: boolean
+  /** For which share of the time blocking loads keep the threads busy. */
+  readonly load: number
   readonly rounds: number
   readonly seconds: number
   readonly warmUpSeconds: number
@@ -56,6 +60,7 @@ export function parseCommandLine(args: readonly string[]): BenchOptions | undefi
       peers: { type: 'string', multiple: true, default: [] },
       pool: { type: 'string', multiple: true, default: ['2x2'] },
       watt: { type: 'boolean', default: false },
+      load: { type: 'string', default: '65' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       out: { type: 'string', default: 'bench-results' },
@@ -77,6 +82,7 @@ export function parseCommandLine(args: readonly string[]): BenchOptions | undefi
     peers: peers.length === 0 ? peerNames : peers.filter((name) => name !== 'none'),
     pools: [pool, ...furtherPools],
     watt: values.watt,
+    load: percent('--load', values.load) / 100,
     rounds: wholeNumber('--rounds', values.rounds) ?? preset.rounds,
     seconds: positiveNumber('--seconds', values.seconds) ?? preset.seconds,
     warmUpSeconds: preset.warmUpSeconds,
@@ -105,6 +111,14 @@ export function wholeNumber(option: string, given: string | undefined): number |
     throw new Error(`${option} ${given}: a whole number from 1 on is wanted`)
   }
   return Number(given)
+}
+
+function percent(option: string, given: string): number {
+  const value = Number(given)
+  if (!(value > 0 && value < 100)) {
+    throw new Error(`${option} ${given}: percent are wanted, more than 0 and less than 100`)
+  }
+  return value
 }
 
 function positiveNumber(option: string, given: string | undefined): number | undefined {

@@ -1,14 +1,15 @@
 import type { FigureName } from './figures/figure.js'
 import type { Measurement } from './measure.js'
 import type { Spread } from './statistics.js'
-import { ratios } from './summary.js'
+import { ratios, summarize } from './summary.js'
 
 type Bound = { readonly atMost: number } | { readonly atLeast: number }
 
 export interface Goal {
   readonly load: string
   readonly figure: FigureName
-  readonly peer: string
+  /** Whose figure the pool's is divided by; without one the figure itself counts. */
+  readonly peer?: string
   readonly bound: Bound
 }
 
@@ -25,11 +26,20 @@ export const goals: readonly Goal[] = [
     peer: 'cluster-none',
     bound: { atLeast: 0.97 },
   },
+  ...(['fixed', 'bimodal', 'fixed-keep-alive', 'bimodal-keep-alive'] as const).flatMap((load) => [
+    {
+      load,
+      figure: 'p99OfLimit' as const,
+      bound: { atMost: load.endsWith('keep-alive') ? 1.2 : 1.15 },
+    },
+    { load, figure: 'waitedPercent' as const, bound: { atMost: 2 } },
+  ]),
 ]
 
 export interface Verdict extends Goal {
   readonly server: string
-  readonly ratio: Spread
+  /** A ratio, if there is a peer. */
+  readonly value: Spread
   /** `unclear` when the rounds are too few or too noisy to tell on which side it is. */
   readonly met: 'yes' | 'no' | 'unclear'
 }
@@ -42,13 +52,19 @@ export function judge(
 ): Verdict[] {
   return wanted.flatMap((goal) =>
     servers.flatMap((server) => {
-      const ratio = ratios(measurements, goal.load, server, goal.peer)[goal.figure]
-      return ratio === undefined
+      const value = figuresOf(measurements, goal, server)[goal.figure]
+      return value === undefined
         ? []
-        : { ...goal, server, ratio, met: verdict(ratio.sure, goal.bound) }
+        : { ...goal, server, value, met: verdict(value.sure, goal.bound) }
     }),
   )
 }
+
+const figuresOf = (measurements: readonly Measurement[], { load, peer }: Goal, server: string) =>
+  peer === undefined
+    ? (summarize(measurements.filter((m) => m.load === load && m.server === server))[0]?.figures ??
+      {})
+    : ratios(measurements, load, server, peer)
 
 export const isWithin = (value: number, bound: Bound): boolean =>
   'atMost' in bound ? value <= bound.atMost : value >= bound.atLeast

@@ -34,6 +34,8 @@ export interface Plan {
   readonly rounds: number
   /** Length of one measurement. */
   readonly seconds: number
+  /** For which share of the time blocking loads keep the threads busy. */
+  readonly load: number
   readonly warmUpSeconds: number
   /** For what servers need on disk; must exist. */
   readonly folder: string

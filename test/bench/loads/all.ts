@@ -3,12 +3,10 @@ import type { Random } from '../../support/random.js'
 import type { Due } from '../client/order.js'
 import { bursts, poisson } from './arrivals.js'
 import type { Load } from './load.js'
-import { openLoop } from './open-loop.js'
+import { openLoop, type Terms } from './open-loop.js'
 import { close, keepAlive } from './saturation.js'
 import { bimodal, fixed, logNormal, onCore, type Service } from './services.js'
 
-/** Share of the time that threads are busy: high enough for queues, with room for what the machine adds to a request. */
-const LOAD = 0.65
 /** Of the cores, which the generator needs, too. */
 const CORE_LOAD = 0.4
 
@@ -20,7 +18,7 @@ const observed = (atMs: number, path: string): Due => ({ atMs, path, observed: t
 const hello = {
   work: 'hello',
   fillsThreads: false,
-  dues: (random: Random, _threads: number, seconds: number): Due[] =>
+  dues: (random: Random, { seconds }: Terms): Due[] =>
     poisson(random, HELLO_RATE, seconds).map((atMs) => observed(atMs, '/stamp')),
 } as const
 
@@ -49,14 +47,14 @@ const helloKeepAlive = openLoop({
   connections: 32,
 })
 
-/** Keeps the threads busy for the share `LOAD` of their time. */
+/** Keeps the threads busy for the wanted share of their time. */
 const blocking = (service: Service) =>
   ({
     transport: 'tcp',
     work: 'sleep',
     fillsThreads: true,
-    dues: (random: Random, threads: number, seconds: number): Due[] =>
-      poisson(random, (LOAD * threads * 1000) / service.meanMs, seconds).map((atMs) =>
+    dues: (random: Random, { threads, seconds, load }: Terms): Due[] =>
+      poisson(random, (load * threads * 1000) / service.meanMs, seconds).map((atMs) =>
         observed(atMs, service.path(random)),
       ),
   }) as const
@@ -73,10 +71,18 @@ export const blockingBimodal = openLoop({
   description: `the handler blocks, ${bimodal.description}; a connection for each request`,
 })
 
+const fixedKeepAlive = openLoop({
+  ...blocking(fixed(20)),
+  name: 'fixed-keep-alive',
+  description: 'as fixed, over 32 connections that stay open (and more while all of them are busy)',
+  connections: 32,
+})
+
 const bimodalKeepAlive = openLoop({
   ...blocking(bimodal),
   name: 'bimodal-keep-alive',
-  description: 'the same over 32 connections that stay open (and more while all of them are busy)',
+  description:
+    'as bimodal, over 32 connections that stay open (and more while all of them are busy)',
   connections: 32,
 })
 
@@ -94,7 +100,7 @@ const mixed = openLoop({
   transport: 'tcp',
   work: 'sleep',
   fillsThreads: true,
-  dues(random, threads, seconds) {
+  dues(random, { threads, seconds }) {
     const heavyPerSecond = (0.5 * threads * 1000) / HEAVY_MS
     return poisson(random, heavyPerSecond * (1 + LIGHT_PER_HEAVY), seconds).map((atMs) =>
       random.next() * (1 + LIGHT_PER_HEAVY) < 1
@@ -120,7 +126,7 @@ const inBursts = openLoop({
   transport: 'tcp',
   work: 'sleep',
   fillsThreads: true,
-  dues: (random, threads, seconds) =>
+  dues: (random, { threads, seconds }) =>
     bursts(random, (0.5 * threads * 1000) / BURST_MS, seconds, BURST_PER_THREAD * threads).map(
       (atMs) => observed(atMs, `/sleep/${BURST_MS}`),
     ),
@@ -134,7 +140,7 @@ function onCores(name: 'scrypt' | 'markdown', path: string): Load {
     transport: 'tcp',
     work: name,
     fillsThreads: true,
-    dues: (random, threads, seconds) =>
+    dues: (random, { threads, seconds }) =>
       poisson(
         random,
         (CORE_LOAD * Math.min(threads, availableParallelism()) * 1000) / service.meanMs,
@@ -165,6 +171,7 @@ const makers: Readonly<Record<string, () => Load>> = {
   'hello-keep-alive': () => helloKeepAlive,
   fixed: () => blockingFixed,
   bimodal: () => blockingBimodal,
+  'fixed-keep-alive': () => fixedKeepAlive,
   'bimodal-keep-alive': () => bimodalKeepAlive,
   'log-normal': () => blockingLogNormal,
   mixed: () => mixed,

@@ -21,6 +21,8 @@ export interface Run {
   /** Of the server that is driven. */
   readonly serverThreads: number
   readonly seconds: number
+  /** For which share of the time blocking loads keep the threads busy. */
+  readonly load: number
   /** The same seed gives the same requests at the same moments, so that chance falls out of a ratio. */
   readonly seed: number
   readonly signal: AbortSignal

@@ -3,14 +3,17 @@ import type { Due, Order } from '../client/order.js'
 import { latencyFigures, responseMs } from '../figures/latency.js'
 import { quantile } from '../statistics.js'
 import { driveOpenLoop } from './drive-open-loop.js'
-import type { Load } from './load.js'
+import type { Load, Run } from './load.js'
 
 export interface OpenLoop
   extends Pick<Load, 'name' | 'description' | 'transport' | 'work' | 'fillsThreads'>,
     Partial<Pick<Order, 'connections' | 'idleConnections' | 'slowClients'>> {
   /** The requests of a run, in the order in which they are due. */
-  dues(random: Random, threads: number, seconds: number): Due[]
+  dues(random: Random, terms: Terms): Due[]
 }
+
+/** What the rate of a load goes by, and how long it lasts. */
+export type Terms = Pick<Run, 'threads' | 'seconds' | 'load'>
 
 /** A load whose requests come when they come, however slow the server is. */
 export function openLoop(definition: OpenLoop): Load {
@@ -24,14 +27,14 @@ export function openLoop(definition: OpenLoop): Load {
     work,
     fillsThreads,
     keepsConnections,
-    async drive(addresses, { threads, serverThreads, seconds, seed, signal, meter }) {
+    async drive(addresses, { threads, serverThreads, seconds, load, seed, signal, meter }) {
       const order: Order = {
         addresses,
         protocol: transport === 'echo' ? 'echo' : 'http',
         connections: definition.connections ?? 'each',
         idleConnections: definition.idleConnections ?? 0,
         slowClients: definition.slowClients ?? 0,
-        dues: dues(new Random(seed), threads, seconds),
+        dues: dues(new Random(seed), { threads, seconds, load }),
       }
       const { exchanges, failures, latenessesMs } = await driveOpenLoop(order, meter, signal)
       const usesCores = work === 'scrypt' || work === 'markdown'

@@ -7,11 +7,11 @@ import type { Table } from './table.js'
 export const goalsTable = (verdicts: readonly Verdict[]): Table => ({
   title: 'goals',
   notes: [],
-  head: ['goal', 'ratio', '95 % sure', 'wanted', 'met'],
-  rows: verdicts.map(({ load, figure, server, peer, ratio, bound, met }) => [
-    `${load}, ${figures[figure].title}: ${server} ÷ ${peer}`,
-    range(ratio, 2),
-    `${number(ratio.sure.from, 2)}..${number(ratio.sure.to, 2)}`,
+  head: ['goal', 'measured', '95 % sure', 'wanted', 'met'],
+  rows: verdicts.map(({ load, figure, server, peer, value, bound, met }) => [
+    `${load}, ${figures[figure].title}: ${server}${peer === undefined ? '' : ` ÷ ${peer}`}`,
+    range(value, 2),
+    `${number(value.sure.from, 2)}..${number(value.sure.to, 2)}`,
     'atMost' in bound ? `<= ${bound.atMost}` : `>= ${bound.atLeast}`,
     met,
   ]),

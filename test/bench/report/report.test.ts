@@ -22,7 +22,7 @@ const measurement = (server: string, round: number, cpuUsPerRequest: number): Me
 const results: Results = {
   at: new Date(0),
   machine: { cpu: 'a <fast> one', cores: 2, kernel: '6', node: 'v20', loadAverageBefore: 0 },
-  plan: { rounds: 3, seconds: 1, threads: 4 },
+  plan: { rounds: 3, seconds: 1, threads: 4, load: 0.65 },
   pools: [own],
   candidates: [
     { name: nodeHttp.name, server: nodeHttp },

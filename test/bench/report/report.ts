@@ -20,6 +20,8 @@ export interface Results {
     readonly rounds: number
     readonly seconds: number
     readonly threads: number
+    /** For which share of the time blocking loads keep the threads busy. */
+    readonly load: number
   }
   readonly pools: readonly Server[]
   readonly candidates: readonly Candidate[]
@@ -32,7 +34,7 @@ export interface Results {
 
 const legend = (results: Results): string[] => [
   machineLine(results.machine),
-  `${results.plan.rounds} interleaved rounds of ${results.plan.seconds} s, ${results.plan.threads} threads; each figure is the median (min..max) of the rounds, a ratio the median of the rounds' ratios (95 % sure; below six rounds their range); p99.9 is of all rounds together`,
+  `${results.plan.rounds} interleaved rounds of ${results.plan.seconds} s, ${results.plan.threads} threads, busy for ${Math.round(results.plan.load * 100)} % of the time where the handler blocks; each figure is the median (min..max) of the rounds, a ratio the median of the rounds' ratios (95 % sure; below six rounds their range); p99.9 is of all rounds together`,
   'CPU: of the whole process tree. p99 ÷ limit: against one queue before as many threads, with the same arrivals and service times. Waited beside idle: share of requests that waited more than 2 ms while a thread ran no handler. Evenness: Jain, 1 is even. Memory: PSS of the tree. Generator late: how late requests were started, the same trouble for every server',
 ]
 
