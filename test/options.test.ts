@@ -3,7 +3,8 @@ import { pathToFileURL } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ForkthreadError } from '#dist/errors.js'
-import { metaOf, type OptionName, optionNames, parseOptions } from '#dist/options.js'
+import { metaOf, type OptionName, optionNames } from '#dist/options.js'
+import { parseOptions } from '#dist/parse-options.js'
 import { example, packageRoot } from './support/paths.js'
 
 const handler = example('hello')

@@ -3,14 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { fail } from '../errors.js'
 import type { HandlerKind, Range } from '../messages.js'
-import {
-  type PoolOptions,
-  type PoolSizes,
-  parseOptions,
-  parseReload,
-  parseSizes,
-  type Settings,
-} from '../options.js'
+import type { PoolOptions, PoolSizes, Settings } from '../options.js'
+import { parseOptions, parseReload, parseSizes } from '../parse-options.js'
 import type { Decision, OpenAdmin, ReloadProgress, Stats } from '../stats.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
