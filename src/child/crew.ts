@@ -1,6 +1,7 @@
 import { fail, serializeError } from '../errors.js'
 import type { HandlerKind, Range, StartChild } from '../messages.js'
 import { RestartDelay } from '../restart-delay.js'
+import { SurplusClock } from '../surplus-clock.js'
 import { LockOwner } from '../sync/child-memory.js'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
@@ -35,7 +36,7 @@ export class Crew {
   })
   /** What a thread that is gone had in flight, in words. */
   readonly #lost = new WeakMap<WorkerThread, string>()
-  #surplusSince: number | undefined
+  readonly #surplus = new SurplusClock()
   #lastRound = 0
   #recycled: WorkerThread | undefined
   #isEnding = false
@@ -87,13 +88,10 @@ export class Crew {
   /** Compares what there is with what there should be, and starts, retires or recycles. */
   look(): void {
     if (this.#isEnding) return
-    const now = performance.now()
     const slot = this.#start.slot
     const starting = this.#count('starting')
     const idleHere = this.#handOff.idleCount
     const idleInPool = idleHere + starting + this.#scoreboard.spareElsewhere(slot)
-    if (idleInPool <= this.#spares.max) this.#surplusSince = undefined
-    else this.#surplusSince ??= now
     const decision = decideThreads({
       limits: this.#limits,
       spares: this.#spares,
@@ -102,7 +100,7 @@ export class Crew {
       starting,
       idleHere,
       idleInPool,
-      surplusMs: this.#surplusSince === undefined ? 0 : now - this.#surplusSince,
+      surplusMs: this.#surplus.look(idleInPool > this.#spares.max, performance.now()),
       isFirst: this.#isFirstToShrink(),
       lastRound: this.#lastRound,
     })
@@ -113,13 +111,13 @@ export class Crew {
     }
     const { change, reason } = decision
     if (change < 0) {
-      this.#surplusSince = undefined
+      this.#surplus.restart()
       this.#retireOne(reason)
     } else if (!this.#delay.isWaiting) {
       const started = Math.min(change, this.#room)
       if (started === 0) return
       this.#lastRound = started
-      this.#surplusSince = undefined
+      this.#surplus.restart()
       this.#decided(`start ${started} thread${started > 1 ? 's' : ''}`, reason)
       for (let more = started; more > 0; more--) this.#startKept()
     }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { fail } from '../errors.js'
 import type { HandlerKind, Range } from '../messages.js'
 import { RestartDelay } from '../restart-delay.js'
+import { SurplusClock } from '../surplus-clock.js'
 import { count } from '../sync/bits.js'
 import { MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
@@ -73,7 +74,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     wait: (ms, reason) => this.emit('decision', `wait ${ms} ms before the next start`, reason),
     over: () => this.look(),
   })
-  #surplusSince: number | undefined
+  readonly #surplus = new SurplusClock()
   #lastRound = 0
   #backloggedLooks = 0
   /** Children whose successor has been started: it counts in their place. */
@@ -229,8 +230,6 @@ export class Children extends EventEmitter<ChildrenEvents> {
     }
     const isWaiting = idle === 0 && backlog > 0
     this.#backloggedLooks = isWaiting ? this.#backloggedLooks + 1 : 0
-    if (idle <= spares.max) this.#surplusSince = undefined
-    else this.#surplusSince ??= now
     const decision = decideProcesses({
       limits,
       spares,
@@ -239,7 +238,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       idle,
       growable,
       isBacklogged: this.#backloggedLooks > 1,
-      surplusMs: this.#surplusSince === undefined ? 0 : now - this.#surplusSince,
+      surplusMs: this.#surplus.look(idle > spares.max, now),
       lastRound: this.#lastRound,
     })
     this.#lastRound = 0
@@ -253,7 +252,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       // The successor that proves itself must not go, and one replacement at a time is enough.
       return
     } else if (decision?.action === 'retire') {
-      this.#surplusSince = undefined
+      this.#surplus.restart()
       const child = this.#bySlot.get(decision.slot)
       if (child !== undefined) this.#retire(child, decision.reason)
     } else this.#recycleOne()
@@ -277,7 +276,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     child.on('report', (error) => this.emit('report', error))
     child.on('decision', (action, reason) => {
       // As long as children change their own sizes, a surplus of the pool is not what it was.
-      this.#surplusSince = undefined
+      this.#surplus.restart()
       this.emit('decision', `child ${child.pid}: ${action}`, reason)
     })
     child.on('loaded', (files) => this.emit('loaded', files))

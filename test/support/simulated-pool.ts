@@ -1,6 +1,7 @@
 import { decideThreads } from '#dist/child/decide-threads.js'
 import type { Range } from '#dist/messages.js'
 import { decideProcesses } from '#dist/parent/decide-processes.js'
+import { SurplusClock } from '#dist/surplus-clock.js'
 import type { Random } from './random.js'
 
 /** As in the real pool: regular looks, and what follows when no thread is idle (child/child.ts). */
@@ -27,7 +28,7 @@ interface Process {
   threads: Thread[]
   nextLook: number
   nextPressure: number
-  surplusSince: number | undefined
+  readonly surplus: SurplusClock
   lastRound: number
 }
 
@@ -57,7 +58,7 @@ export class SimulatedPool {
   readonly #random: Random
   #processes: Process[] = []
   #nextLook = LOOK_EVERY_MS
-  #surplusSince: number | undefined
+  readonly #surplus = new SurplusClock()
   #lastRound = 0
   #backloggedLooks = 0
   #nextArrival = Number.POSITIVE_INFINITY
@@ -156,7 +157,6 @@ export class SimulatedPool {
     const idleHere = this.#idle(process)
     const starting = process.threads.filter(({ state }) => state === 'starting').length
     const idleInPool = idleHere + starting + this.#spareElsewhere(process)
-    process.surplusSince = idleInPool <= spares.max ? undefined : (process.surplusSince ?? this.now)
     const decision = decideThreads({
       limits,
       spares,
@@ -164,7 +164,7 @@ export class SimulatedPool {
       starting,
       idleHere,
       idleInPool,
-      surplusMs: process.surplusSince === undefined ? 0 : this.now - process.surplusSince,
+      surplusMs: process.surplus.look(idleInPool > spares.max, this.now),
       isFirst: this.#processes.every(
         (other) => other.slot >= process.slot || !this.#canShrink(other),
       ),
@@ -174,8 +174,8 @@ export class SimulatedPool {
     if (decision === undefined) return
     const { change, reason } = decision
     this.#note(`process ${process.slot}: ${change} threads`, reason)
-    process.surplusSince = undefined
-    this.#surplusSince = undefined
+    process.surplus.restart()
+    this.#surplus.restart()
     if (change > 0) {
       process.lastRound = change
       for (let more = change; more > 0; more--)
@@ -200,7 +200,6 @@ export class SimulatedPool {
       growable += Math.max(0, threads.max - process.threads.length)
     }
     this.#backloggedLooks = idle === 0 && this.waiting.length > 0 ? this.#backloggedLooks + 1 : 0
-    this.#surplusSince = idle <= spares.max ? undefined : (this.#surplusSince ?? this.now)
     const decision = decideProcesses({
       limits,
       spares,
@@ -215,7 +214,7 @@ export class SimulatedPool {
       idle,
       growable,
       isBacklogged: this.#backloggedLooks > 1,
-      surplusMs: this.#surplusSince === undefined ? 0 : this.now - this.#surplusSince,
+      surplusMs: this.#surplus.look(idle > spares.max, this.now),
       lastRound: this.#lastRound,
     })
     this.#lastRound = 0
@@ -226,7 +225,7 @@ export class SimulatedPool {
       for (let more = decision.count; more > 0; more--) this.#startProcess()
       return
     }
-    this.#surplusSince = undefined
+    this.#surplus.restart()
     const victim = this.#processes.find(({ slot }) => slot === decision.slot)
     if (victim !== undefined) victim.state = 'draining'
   }
@@ -247,7 +246,7 @@ export class SimulatedPool {
       // Each child has a clock of its own.
       nextLook: readyAt + this.#random.from(0, LOOK_EVERY_MS),
       nextPressure: readyAt,
-      surplusSince: undefined,
+      surplus: new SurplusClock(),
       lastRound: 0,
     })
   }
