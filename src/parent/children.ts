@@ -2,16 +2,14 @@ import { EventEmitter } from 'node:events'
 import { fail } from '../errors.js'
 import type { HandlerKind, Range } from '../messages.js'
 import { RestartDelay } from '../restart-delay.js'
-import { SurplusClock } from '../surplus-clock.js'
-import { count } from '../sync/bits.js'
-import { MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
-import { decideProcesses, type ProcessSituation } from './decide-processes.js'
 import { describeDeath } from './describe-death.js'
 import { type Exit, ForkedChild, type Inheritance } from './forked-child.js'
 import type { Generation } from './generation.js'
-import { Ledger } from './ledger.js'
+import type { Ledger } from './ledger.js'
+import { LoadWatch } from './load-watch.js'
 import { findRecyclable } from './recyclable.js'
+import { Slots } from './slots.js'
 import { StartLimit } from './start-limit.js'
 import { StuckWatch } from './stuck-watch.js'
 
@@ -46,7 +44,8 @@ export interface Sizes {
 /** A child takes the place of another one. */
 export interface Replacement {
   readonly generation: Generation
-  readonly sizes: Sizes
+  /** Asked when the successor starts. */
+  readonly sizes: () => Sizes
   readonly reason: string
   /** What the successor must pass, once it is ready, before the other one leaves. */
   readonly proof?: (successor: ForkedChild) => Promise<void>
@@ -63,10 +62,10 @@ export class Children extends EventEmitter<ChildrenEvents> {
   readonly #inheritance: Inheritance
   readonly #scoreboard: Scoreboard
   readonly #backlog: () => number
-  readonly #bySlot = new Map<number, ForkedChild>()
+  readonly #slots: Slots<ForkedChild>
   readonly #startLimit = new StartLimit()
   readonly #stuckWatch: StuckWatch
-  readonly #ledger: Ledger
+  readonly #loadWatch: LoadWatch
   #generation: Generation
   #sizes: Sizes
   #looks: NodeJS.Timeout | undefined
@@ -74,13 +73,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
     wait: (ms, reason) => this.emit('decision', `wait ${ms} ms before the next start`, reason),
     over: () => this.look(),
   })
-  readonly #surplus = new SurplusClock()
-  #lastRound = 0
-  #backloggedLooks = 0
   /** Children whose successor has been started: it counts in their place. */
   readonly #replaced = new Set<ForkedChild>()
-  /** Why the parent has killed a child; its death is reported with that. */
-  readonly #condemned = new WeakMap<ForkedChild, Error>()
   #isLeaving = false
 
   constructor(options: ChildrenOptions, generation: Generation, sizes: Sizes) {
@@ -91,15 +85,13 @@ export class Children extends EventEmitter<ChildrenEvents> {
     this.#backlog = backlog
     this.#generation = generation
     this.#sizes = sizes
-    this.#ledger = new Ledger(scoreboard)
-    this.#stuckWatch = new StuckWatch(scoreboard, {
-      condemn: (child, reason) => this.#condemn(child, reason),
-      passOn: () => this.emit('stuck'),
-    })
+    this.#slots = new Slots(scoreboard)
+    this.#loadWatch = new LoadWatch(scoreboard)
+    this.#stuckWatch = new StuckWatch(scoreboard, () => this.emit('stuck'))
   }
 
   get all(): readonly ForkedChild[] {
-    return [...this.#bySlot.values()].sort((a, b) => a.slot - b.slot)
+    return this.#slots.all
   }
 
   get sizes(): Sizes {
@@ -116,7 +108,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 
   get ledger(): Ledger {
-    return this.#ledger
+    return this.#slots.ledger
   }
 
   /**
@@ -140,7 +132,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   resize(sizes: Sizes): void {
     this.#sizes = sizes
     const { threads, spares } = sizes
-    for (const child of this.#bySlot.values()) child.resize(threads, spares)
+    for (const child of this.all) child.resize(threads, spares)
     this.look()
   }
 
@@ -156,15 +148,19 @@ export class Children extends EventEmitter<ChildrenEvents> {
    * @throws what a start throws, what the proof throws, and FT_ERR_CLOSED when all leave
    */
   async replace(old: ForkedChild | undefined, replacement: Replacement): Promise<HandlerKind> {
+    // Others that leave may have all the places: up to twice the usual number, and no more.
+    while (this.#slots.room === 0 && !this.#isLeaving) await this.#slots.nextFree()
     // `leave` asks those that are there, and the descriptors to be inherited may be closed by now.
     if (this.#isLeaving) throw fail('FT_ERR_CLOSED', ['the start of a process'])
-    const { generation, sizes, reason, proof } = replacement
-    const gone = old === undefined ? undefined : untilGone(old)
+    const { generation, reason, proof } = replacement
+    const sizes = replacement.sizes()
+    const gone = old?.untilGone()
     if (old !== undefined) this.#replaced.add(old)
     void gone?.then(() => this.#forgetReplaced(old))
     // A child that has grown is followed by one of its size, or the pool would be smaller for a while.
     const { min, max } = sizes.threads
-    const threads = old === undefined ? min : Math.max(Math.min(this.#threadsOf(old), max), min)
+    const threads =
+      old === undefined ? min : Math.max(Math.min(this.#scoreboard.rows.count(old.slot), max), min)
     const { child, ready } = this.#start(generation, sizes, threads)
     try {
       const kind = await ready
@@ -181,9 +177,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
 
   /** Has a child leave that needs no successor. Resolves when it is gone. */
   async dismiss(child: ForkedChild, reason: string): Promise<void> {
-    const gone = untilGone(child)
     this.#retire(child, reason)
-    await gone
+    await child.untilGone()
   }
 
   /**
@@ -194,7 +189,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     this.#isLeaving = true
     clearInterval(this.#looks)
     this.#delay.stop()
-    const gone = this.all.map(untilGone)
+    const gone = this.all.map((child) => child.untilGone())
     for (const child of this.all) {
       // One that has not served yet has nothing to finish.
       if (child.state === 'starting') child.kill()
@@ -215,45 +210,27 @@ export class Children extends EventEmitter<ChildrenEvents> {
   look(): void {
     if (this.#isLeaving || this.#looks === undefined) return
     const now = performance.now()
-    const { processes: limits, threads, spares } = this.#sizes
     const backlog = this.#backlog()
     this.#stuckWatch.look(this.all, backlog, now)
-    const serving = this.#serving()
-    const starting = this.all.filter(({ state }) => state === 'starting').length
-    // What starts counts as idle: threads of serving children, and those that a starting child will have.
-    let idle = starting * threads.min
-    let growable = 0
-    for (const child of serving) {
-      idle += count(this.#scoreboard.field(child.slot, 'idleWord'))
-      idle += this.#scoreboard.rows.starting(child.slot)
-      growable += Math.max(0, threads.max - child.threads)
+    const load = {
+      sizes: this.#sizes,
+      serving: this.all.filter((child) => child.state === 'ready' && !this.#replaced.has(child)),
+      starting: this.all.filter(({ state }) => state === 'starting').length,
+      backlog,
     }
-    const isWaiting = idle === 0 && backlog > 0
-    this.#backloggedLooks = isWaiting ? this.#backloggedLooks + 1 : 0
-    const decision = decideProcesses({
-      limits,
-      spares,
-      serving,
-      starting,
-      idle,
-      growable,
-      isBacklogged: this.#backloggedLooks > 1,
-      surplusMs: this.#surplus.look(idle > spares.max, now),
-      lastRound: this.#lastRound,
-    })
-    this.#lastRound = 0
+    const decision = this.#loadWatch.look(load, now)
     if (decision?.action === 'start') {
       if (this.#delay.isWaiting) return
-      const granted = this.#startLimit.grant(decision.count, now)
-      this.#lastRound = granted
+      const granted = this.#startLimit.grant(Math.min(decision.count, this.#slots.room), now)
+      this.#loadWatch.started(granted)
       if (granted > 0) this.emit('decision', `start ${plural(granted, 'process')}`, decision.reason)
       for (let more = granted; more > 0; more--) void this.#startKept()
     } else if (this.#replaced.size > 0) {
       // The successor that proves itself must not go, and one replacement at a time is enough.
       return
     } else if (decision?.action === 'retire') {
-      this.#surplus.restart()
-      const child = this.#bySlot.get(decision.slot)
+      this.#loadWatch.sizeChanged()
+      const child = this.#slots.get(decision.slot)
       if (child !== undefined) this.#retire(child, decision.reason)
     } else this.#recycleOne()
   }
@@ -264,19 +241,16 @@ export class Children extends EventEmitter<ChildrenEvents> {
     sizes = this.#sizes,
     firstThreads = sizes.threads.min,
   ): Start {
-    const slot = this.#freeSlot()
+    const slot = this.#slots.prepare(firstThreads)
     const { threads, spares } = sizes
-    // A child that scribbled over the header must not keep all later ones from starting.
-    this.#scoreboard.format()
-    this.#scoreboard.openProcess(slot, firstThreads)
     const { number, terms, startTimeout } = generation
     const start = { ...terms, generation: number, slot, threads, firstThreads, spares }
     const child = new ForkedChild(this.#inheritance, start)
-    this.#bySlot.set(slot, child)
+    this.#slots.take(child)
     child.on('report', (error) => this.emit('report', error))
     child.on('decision', (action, reason) => {
       // As long as children change their own sizes, a surplus of the pool is not what it was.
-      this.#surplus.restart()
+      this.#loadWatch.sizeChanged()
       this.emit('decision', `child ${child.pid}: ${action}`, reason)
     })
     child.on('loaded', (files) => this.emit('loaded', files))
@@ -291,8 +265,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       let isReady = false
       let failure: Error | undefined
       const late = setTimeout(() => {
-        failure = fail('FT_ERR_START_TIMEOUT', [child.pid, startTimeout])
-        child.kill()
+        child.kill(fail('FT_ERR_START_TIMEOUT', [child.pid, startTimeout]))
       }, startTimeout)
       child.once('failed', (error) => {
         failure = error
@@ -307,10 +280,11 @@ export class Children extends EventEmitter<ChildrenEvents> {
       child.once('exit', (exit) => {
         clearTimeout(late)
         const death = describeDeath(child, exit, this.#scoreboard)
-        this.#forget(child, exit)
-        if (!isReady) return reject(failure ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
+        this.#slots.free(child, !hasLeft(child, exit))
+        this.emit('exit', child, exit, child.isLeaving)
+        const reason = child.killedFor ?? failure
+        if (!isReady) return reject(reason ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
         if (hasLeft(child, exit)) return this.look()
-        const reason = this.#condemned.get(child) ?? failure
         if (this.#isLeaving) return
         this.emit('report', fail('FT_ERR_CHILD_DIED', [child.pid, death], reason))
         this.#delay.died(`child ${child.pid}`, Date.now() - child.startedAt)
@@ -337,78 +311,24 @@ export class Children extends EventEmitter<ChildrenEvents> {
     // It may have died, or been retired for something else, while its successor started.
     if (child.state !== 'ready') return
     this.emit('decision', `retire child ${child.pid}`, reason)
-    child.drain([], false)
-    const { drainTimeout } = this.#generation
-    const late = setTimeout(() => {
-      this.#condemn(child, fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${child.pid}`, drainTimeout]))
-    }, drainTimeout)
-    child.once('exit', () => clearTimeout(late))
-  }
-
-  /** Kills a child; the report of its death will have the reason. */
-  #condemn(child: ForkedChild, reason: Error): void {
-    this.#condemned.set(child, reason)
-    child.kill()
+    child.retire(this.#generation.drainTimeout)
   }
 
   /** One child at a time goes for its age or the size of its memory; its successor is ready first. */
   #recycleOne(): void {
-    if (this.#delay.isWaiting) return
+    if (this.#delay.isWaiting || this.#slots.room === 0) return
     const { recycle } = this.#generation
     const found = findRecyclable(this.all, recycle, Date.now())
     if (found === undefined) return
     const { child, reason } = found
     this.emit('decision', `recycle child ${child.pid}`, reason)
-    const replacement = { generation: this.#generation, sizes: this.#sizes, reason }
+    const replacement = { generation: this.#generation, sizes: () => this.#sizes, reason }
     this.replace(child, replacement).catch((error) => this.#startFailed(error))
   }
 
   #forgetReplaced(old: ForkedChild | undefined): void {
     if (old !== undefined) this.#replaced.delete(old)
   }
-
-  /** Without those that are being replaced: their successors count in their place. */
-  #serving(): ProcessSituation[] {
-    const serving: ProcessSituation[] = []
-    for (const child of this.all) {
-      const { slot, state, startedAt } = child
-      if (state !== 'ready' || this.#replaced.has(child)) continue
-      let inFlight = 0
-      let connections = this.#scoreboard.field(slot, 'parked')
-      for (let thread = 0; thread < MAX_THREADS; thread++) {
-        const row = this.#scoreboard.rows.read(slot, thread)
-        inFlight += row.inFlight
-        connections += row.connections
-      }
-      serving.push({ slot, threads: this.#threadsOf(child), inFlight, connections, startedAt })
-    }
-    return serving
-  }
-
-  #threadsOf({ slot }: ForkedChild): number {
-    let threads = 0
-    for (let thread = 0; thread < MAX_THREADS; thread++)
-      if (this.#scoreboard.rows.read(slot, thread).state !== '.') threads++
-    return threads
-  }
-
-  /** Keeps a gone child's sums and frees its slot. */
-  #forget(child: ForkedChild, exit: Exit): void {
-    this.#ledger.close(child.slot, !hasLeft(child, exit))
-    this.#scoreboard.closeProcess(child.slot)
-    this.#bySlot.delete(child.slot)
-    this.emit('exit', child, exit, child.isLeaving)
-  }
-
-  #freeSlot(): number {
-    for (let slot = 0; slot < MAX_PROCESSES; slot++) if (!this.#bySlot.has(slot)) return slot
-    throw new Error('unreachable: more processes than slots')
-  }
-}
-
-async function untilGone(child: ForkedChild): Promise<void> {
-  if (child.state === 'gone') return
-  await new Promise<void>((resolve) => child.once('exit', () => resolve()))
 }
 
 /** Whether it ended as one does that was asked to leave; one on its leave may die of something else. */

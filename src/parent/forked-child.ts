@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { deserializeError } from '../errors.js'
+import { deserializeError, fail } from '../errors.js'
 import type { ChildMessage, HandlerKind, ParentMessage, Range, StartChild } from '../messages.js'
 import type { ChildState } from '../stats.js'
 import type { MailboxTerms } from '../sync/mailbox.js'
@@ -61,6 +61,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   #state: ChildState | 'gone' = 'starting'
   #isLeaving = false
   #askedAt: number | undefined
+  #killedFor: Error | undefined
 
   constructor(inheritance: Inheritance, terms: StartTerms) {
     super()
@@ -150,9 +151,30 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     this.#send({ type: 'drain', backlogs, emptyMailbox })
   }
 
+  /** Has it finish what it has in hand, and ends it if that takes longer than `drainTimeout` (ms). */
+  retire(drainTimeout: number): void {
+    this.drain([], false)
+    const late = setTimeout(() => {
+      this.kill(fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${this.pid}`, drainTimeout]))
+    }, drainTimeout)
+    this.once('exit', () => clearTimeout(late))
+  }
+
   /** Ends the child at once. */
-  kill(): void {
-    if (this.#state !== 'gone') this.#process.kill('SIGKILL')
+  kill(reason?: Error): void {
+    if (this.#state === 'gone') return
+    this.#killedFor = reason
+    this.#process.kill('SIGKILL')
+  }
+
+  /** Why the parent has killed it, if there was a reason that its death is to be reported with. */
+  get killedFor(): Error | undefined {
+    return this.#killedFor
+  }
+
+  async untilGone(): Promise<void> {
+    if (this.#state === 'gone') return
+    await new Promise<void>((resolve) => this.once('exit', () => resolve()))
   }
 
   #send(message: ParentMessage): void {

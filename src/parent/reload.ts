@@ -118,7 +118,7 @@ class RollOver {
     proof?: (successor: ForkedChild) => Promise<void>,
   ): Promise<void> {
     const { generation } = this.#terms
-    const sizes = this.#hasPassed ? this.#children.sizes : this.#terms.sizes()
+    const sizes = (): Sizes => (this.#hasPassed ? this.#children.sizes : this.#terms.sizes())
     const reason = `reload: generation ${generation.number}`
     const replacement = { generation, sizes, reason, ...(proof === undefined ? {} : { proof }) }
     this.#kind = await this.#children.replace(old, replacement)

@@ -9,13 +9,6 @@ const SILENT_MS = 2000
 /** With all threads busy connections may rightly wait, and a child that is short of CPU time may be slow to answer. */
 const SILENT_WHEN_BUSY_MS = 10_000
 
-export interface StuckActions {
-  /** Ends a child that gives no sign of life. */
-  readonly condemn: (child: ForkedChild, reason: Error) => void
-  /** Threads idle, and yet connections wait: whoever has been called shall call the next. */
-  readonly passOn: () => void
-}
-
 /**
  * Looks for connections that have waited for a while. If threads idle, either a wake-up went astray with a child that is
  * stopped or swapped out, or such a child holds the accept mutex; if none idles, every child may be stopped. Each is
@@ -23,14 +16,15 @@ export interface StuckActions {
  */
 export class StuckWatch {
   readonly #scoreboard: Scoreboard
-  readonly #actions: StuckActions
+  readonly #passOn: () => void
   /** Since when connections have waited, and since when they have although threads idle. */
   #waitingSince: number | undefined
   #stuckSince: number | undefined
 
-  constructor(scoreboard: Scoreboard, actions: StuckActions) {
+  /** `passOn` is called when threads idle and yet connections wait: whoever has been woken shall wake the next. */
+  constructor(scoreboard: Scoreboard, passOn: () => void) {
     this.#scoreboard = scoreboard
-    this.#actions = actions
+    this.#passOn = passOn
   }
 
   /** `backlog`: connections that wait; `now` in ms. */
@@ -42,11 +36,11 @@ export class StuckWatch {
     this.#stuckSince = isWaiting && isAnyIdle ? (this.#stuckSince ?? now) : undefined
     if (this.#waitingSince === undefined || now - this.#waitingSince < STUCK_MS) return
     const isStuck = this.#stuckSince !== undefined && now - this.#stuckSince >= STUCK_MS
-    if (isStuck) this.#actions.passOn()
+    if (isStuck) this.#passOn()
     for (const child of ready) {
       child.ask()
       if (child.silentMs < (isStuck ? SILENT_MS : SILENT_WHEN_BUSY_MS)) continue
-      this.#actions.condemn(child, fail('FT_ERR_CHILD_STUCK', [child.pid]))
+      child.kill(fail('FT_ERR_CHILD_STUCK', [child.pid]))
     }
   }
 }

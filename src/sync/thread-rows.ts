@@ -142,6 +142,14 @@ export class ThreadRows {
     return row
   }
 
+  /** Threads of a process, whatever they do. */
+  count(slot: number): number {
+    let threads = 0
+    for (let thread = 0; thread < MAX_THREADS; thread++)
+      if (this.#words[threadWord(slot, thread) + Row.state] !== 0) threads++
+    return threads
+  }
+
   /** Threads of a process that still load the handler. */
   starting(slot: number): number {
     let starting = 0
