@@ -10,7 +10,8 @@ export type {
   UpgradeHandler,
 } from './handler.js'
 export type { PoolOptions } from './options.js'
-export type { ChildInfo, ExitInfo, Pool, PoolEvents } from './parent/pool.js'
+export type { Pool } from './parent/pool.js'
+export type { ChildInfo, ExitInfo, PoolEvents } from './parent/pool-events.js'
 export type {
   Decision,
   ListenerStats,

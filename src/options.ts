@@ -333,6 +333,15 @@ export interface PoolOptions extends z.input<typeof schema> {
 /** What `pool.resize` takes. */
 export type PoolSizes = Partial<Pick<PoolOptions, 'processes' | 'threads' | 'spares'>>
 
+/** Without what is not in the schema. */
+export function plainOptions({
+  signal: _,
+  reloadOptions: __,
+  ...options
+}: PoolOptions): z.input<typeof schema> {
+  return options
+}
+
 /** Every option with its value. */
 export type Settings = Readonly<Omit<z.output<typeof schema>, 'handler'>> & {
   /** A file URL. */

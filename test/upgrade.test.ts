@@ -2,13 +2,15 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ForkthreadError } from 'forkthread'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Program, runCli, startCli } from './support/cli.js'
-import { get } from './support/http.js'
+import { get, portOf } from './support/http.js'
 import { openDescriptors } from './support/pool-processes.js'
 import { children, isRunning, send } from './support/processes.js'
 import { RawClient } from './support/raw-client.js'
+import { serve } from './support/serve.js'
 import { tempFolder } from './support/temp-folder.js'
 import { until } from './support/until.js'
 
@@ -19,6 +21,10 @@ export default async (req, res) => {
   if (req.url === '/slow') {
     res.write('begun ')
     await sleep(3000)
+  }
+  if (req.url === '/long') {
+    res.write(\`begun by \${process.ppid};\`)
+    await sleep(60_000)
   }
   if (req.url === '/block') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4000)
   res.end(\`\${process.ppid}\`)
@@ -264,6 +270,45 @@ test('SIGTERM of the old parent during the upgrade ends both, at once or on tria
     assert.not(existsSync(files.unixPath))
     assert.not(existsSync(files.folder.file('admin')))
   }
+})
+
+for (const signals of [['SIGQUIT'], ['SIGTERM', 'SIGTERM']] as const) {
+  test(`${signals.join(' and ')} during the upgrade: the new parent ends at once, too`, async () => {
+    using files = project()
+    files.configure({ canaryTime: 10_000 })
+    await using program = files.start()
+    const [url = ''] = await program.ready(2)
+    program.send('SIGUSR2')
+    const pid = await newcomer(program, children(program.pid))
+    program.adopt(pid)
+    await program.output(/listening on (?:.*\n){3,}/)
+    // More than the old parent has threads for; whoever drains would wait for them.
+    const begun = Array.from({ length: 8 }, async () => {
+      const client = await RawClient.connect(portOf(url))
+      const [, server] = await client
+        .write('GET /long HTTP/1.1\r\nHost: a\r\n\r\n')
+        .until(/begun by (\d+);/)
+      return Number(server)
+    })
+    assert.ok((await Promise.all(begun)).includes(pid))
+    for (const signal of signals) {
+      program.send(signal)
+      if (signals.length > 1) await sleep(200)
+    }
+    await until(() => program.running().length === 0, 10_000, 'the end of all')
+  })
+}
+
+test('those who call upgrade while one runs join it, and nobody joins one that is over', async () => {
+  await using serving = await serve('http', { processes: 1, threads: 1 })
+  const upgrade = (): Promise<unknown> =>
+    serving.pool.upgrade({ argv: ['no-such-file.js'] }).catch((error: unknown) => error)
+  const [first, joined] = await Promise.all([upgrade(), upgrade()])
+  assert.is((first as ForkthreadError).code, 'FT_ERR_UPGRADE')
+  assert.is(joined, first)
+  const next = await upgrade()
+  assert.is((next as ForkthreadError).code, 'FT_ERR_UPGRADE')
+  assert.is.not(next, first)
 })
 
 test('the new parent dies on trial: the old one goes on', async () => {

@@ -1,57 +1,26 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isDeepStrictEqual } from 'node:util'
 import { fail } from '../errors.js'
-import type { HandlerKind, Range } from '../messages.js'
-import type { PoolOptions, PoolSizes, Settings } from '../options.js'
-import { parseOptions, parseReload, parseSizes } from '../parse-options.js'
-import type { Decision, OpenAdmin, ReloadProgress, Stats } from '../stats.js'
+import type { HandlerKind } from '../messages.js'
+import { type PoolOptions, type PoolSizes, plainOptions, type Settings } from '../options.js'
+import { parseOptions, parseSizes } from '../parse-options.js'
+import type { Decision, OpenAdmin, Stats } from '../stats.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
+import { isAbleToServe } from './able-to-serve.js'
 import { Children, type Sizes } from './children.js'
 import { FileWatch } from './file-watch.js'
 import { createGeneration } from './generation.js'
-import type { Listener } from './listener.js'
+import { Handover } from './handover.js'
+import { ordersFor } from './orders.js'
+import type { PoolEvents } from './pool-events.js'
 import { Predecessor } from './predecessor.js'
-import { rollOver } from './reload.js'
 import { ReloadQueue } from './reload-queue.js'
+import { Reloads } from './reloads.js'
 import { acquireResources, type Resources, releaseResources } from './resources.js'
 import { collectStats } from './stats.js'
-import { startSuccessor, type UpgradeOptions } from './successor.js'
+import type { UpgradeOptions } from './successor.js'
 import { SystemdNotify } from './systemd-notify.js'
-
-export interface ChildInfo {
-  readonly pid: number
-  readonly generation: number
-}
-
-export interface ExitInfo extends ChildInfo {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  /** Whether it was asked to leave. */
-  readonly expected: boolean
-  readonly livedMs: number
-}
-
-export interface PoolEvents {
-  /** The pool serves; one address per listener. */
-  listening: [addresses: readonly string[]]
-  /** A child is ready to serve. */
-  child: [ChildInfo]
-  /** The pool changes its size, or replaces something for its age: what it does and why. */
-  decision: [Decision]
-  /** A reload has come a step further; the last one says `done` or `failed`. */
-  reload: [ReloadProgress]
-  /** A child is gone. */
-  exit: [ExitInfo]
-  /** The pool is closed, whoever has asked for it. */
-  close: []
-  /**
-   * Something went wrong and was survived: a handler threw (FT_ERR_HANDLER), a thread or child died
-   * (FT_ERR_THREAD_DIED, FT_ERR_CHILD_DIED), … Without a listener the error is printed on standard error.
-   */
-  error: [Error]
-}
 
 /**
  * The states of a pool and the moves between them: one way, never back. A pool that is draining says so to those who ask for its
@@ -75,13 +44,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #resources: Resources
   readonly #children: Children
   readonly #startedAt = Date.now()
-  readonly #reloads: ReloadQueue<Partial<PoolOptions>>
-  /** As the user gave them, so that a reload may change some. */
-  #given: PoolOptions
-  #settings: Settings
+  readonly #reloads: Reloads
+  readonly #reloadQueue: ReloadQueue<Partial<PoolOptions>>
+  readonly #handover: Handover
   #state: State = 'starting'
   #forgetSignal: () => void = () => undefined
-  /** Ends the wait of `preStopDelay`. */
+  /** Aborts when all is to end at once: no `preStopDelay`, and no patience with a new parent. */
   readonly #hurry = new AbortController()
   #kind: HandlerKind = 'http'
   #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
@@ -89,22 +57,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #files: FileWatch | undefined
   readonly #systemd: SystemdNotify
   #closed: Promise<void> | undefined
-  #upgrade: Promise<number> | undefined
-  /** Ends an upgrade that runs when the pool closes. */
-  readonly #upgradeEnd = new AbortController()
-  /** Listeners that another parent has now; `undefined` as long as there is none. */
-  #handedOver: ReadonlySet<Listener> | undefined
 
   private constructor(given: PoolOptions, settings: Settings, resources: Resources) {
     super()
-    this.#given = given
-    this.#settings = settings
     this.#resources = resources
     const { listeners, scoreboard, scoreboardFd, passOn } = resources
     const { processes, threads, spares } = settings
     const manager = settings.systemdNotify ? process.env : {}
     this.#systemd = new SystemdNotify(manager, process.pid, (error) => this.#report(error))
-    this.#reloads = new ReloadQueue((changes) => this.#reload(changes))
     this.#children = new Children(
       {
         inheritance: {
@@ -120,6 +80,26 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       createGeneration(0, settings, resources),
       { processes, threads, spares },
     )
+    this.#reloads = new Reloads(this.#children, resources, given, settings, {
+      begin: () => this.#beginReload(),
+      progress: (progress) => this.emit('reload', progress),
+      done: (kind) => {
+        this.#kind = kind
+        this.#deferAccept()
+      },
+      // Ready again also when it failed: the old generation serves. But not when the pool stops meanwhile.
+      end: () => {
+        if (this.#state === 'serving') this.#sayReady()
+      },
+    })
+    this.#reloadQueue = new ReloadQueue((changes) => this.#reloads.carryOut(changes))
+    this.#handover = new Handover({
+      resources,
+      reloads: this.#reloadQueue,
+      settings: () => this.#settings,
+      hurry: this.#hurry.signal,
+      done: (pid) => this.#handOver(pid),
+    })
     this.#follow()
     if (settings.watch) this.#files = this.#watchFiles()
     process.once('exit', this.#cleanUp)
@@ -131,11 +111,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#admin = openAdmin(admin.fd, {
       stats: () => this.stats(),
       notReady: () => this.#notReady(),
-      orders: {
-        reload: (tell) => this.#order(tell, () => this.reload()),
-        upgrade: (tell) => this.#order(tell, () => this.upgrade()),
-        stop: (tell) => this.#order(tell, () => this.close()),
-      },
+      orders: ordersFor(this, (error) => this.#report(error)),
     })
   }
 
@@ -194,7 +170,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     predecessor: Predecessor | undefined,
   ): Promise<Pool> {
     const { signal } = options
-    const settings = parseOptions(plain(options))
+    const settings = parseOptions(plainOptions(options))
     signal?.throwIfAborted()
     const resources = await acquireResources(settings, predecessor)
     const pool = new Pool(options, settings, resources)
@@ -264,7 +240,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    */
   async reload(changes: Partial<PoolOptions> = {}): Promise<void> {
     if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['reload()'])
-    await this.#reloads.add(changes)
+    await this.#reloadQueue.add(changes)
   }
 
   /**
@@ -276,13 +252,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    */
   async upgrade(options: UpgradeOptions = {}): Promise<number> {
     if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['upgrade()'])
-    // A reload would change what the new parent has read already.
-    this.#upgrade ??= this.#reloads.exclusively(() => this.#hand(options))
-    try {
-      return await this.#upgrade
-    } finally {
-      this.#upgrade = undefined
-    }
+    return await this.#handover.begin(options)
   }
 
   /** The address that answers how the pool does, if `admin` was given. */
@@ -305,7 +275,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     await this.#closed
   }
 
-  /** Like `close`, without patience: all children are killed. */
+  /** Like `close`, without patience: all children are killed, and the new parent of an upgrade that runs is told to end at once. */
   async kill(): Promise<void> {
     const closed = this.close()
     this.#hurry.abort()
@@ -315,6 +285,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  get #settings(): Settings {
+    return this.#reloads.settings
   }
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
@@ -327,7 +301,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     else predecessor.onLeave(() => this.#writePidFile())
     this.#move('serving')
     this.#sayReady()
-    this.#systemd.startWatchdog((intervalMs) => this.#isAble(intervalMs))
+    // While the pool closes it only has to end, which `drainTimeout` sees to.
+    this.#systemd.startWatchdog(
+      (intervalMs) => this.#state === 'closing' || isAbleToServe(this.#children.all, intervalMs),
+    )
     // After `createPool` has resolved, so that somebody may listen.
     setImmediate(() => {
       for (const { pid, generation } of this.#children.all) this.emit('child', { pid, generation })
@@ -364,106 +341,24 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     for (const listener of this.#resources.listeners) listener.deferAccept(isDeferred)
   }
 
-  async #hand(options: UpgradeOptions): Promise<number> {
-    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['upgrade()'])
-    const { listeners, admin, passOn, pidFile } = this.#resources
-    const { startTimeout, canaryTime } = this.#settings
-    const all = [...listeners, ...(admin === undefined ? [] : [admin])]
-    const inheritance = { listeners: all, passOn, pidFile: pidFile?.path }
-    const { signal } = this.#upgradeEnd
-    const { pid, taken } = await startSuccessor(
-      inheritance,
-      options,
-      startTimeout,
-      canaryTime,
-      signal,
-    )
-    // Somebody has stopped this pool in the last moment, and means the new one as well.
-    if (!this.#isServing) {
-      process.kill(pid, 'SIGTERM')
-      throw fail('FT_ERR_CLOSED', ['upgrade()'])
-    }
-    for (const listener of taken) listener.leave()
-    pidFile?.leave()
+  #handOver(pid: number): void {
     // The new parent answers at the same address.
     this.#admin?.handOver()
     this.#systemd.notify({ mainPid: pid })
-    this.#handedOver = new Set(taken)
     void this.close()
-    return pid
   }
 
-  /** An order from the admin address: whatever the pool does meanwhile is told. */
-  async #order(tell: (step: string) => void, carryOut: () => Promise<unknown>): Promise<void> {
-    const onDecision = ({ action, reason }: Decision): void => tell(`${action}: ${reason}`)
-    const onReload = ({ step, replaced, remaining }: ReloadProgress): void =>
-      tell(`${step} (${replaced} replaced, ${remaining} to go)`)
-    this.on('decision', onDecision).on('reload', onReload)
-    try {
-      await carryOut()
-    } catch (error) {
-      // Who gave the order is told as well, but the log is here.
-      this.#report(error as Error)
-      throw error
-    } finally {
-      this.off('decision', onDecision).off('reload', onReload)
-    }
-  }
-
-  async #reload(changes: Partial<PoolOptions>): Promise<void> {
+  #beginReload(): void {
     if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['reload()'])
-    const number = this.#children.generation.number + 1
-    let last: ReloadProgress = {
-      generation: number,
-      phase: 'canary',
-      replaced: 0,
-      remaining: this.#children.all.length,
-      step: 'reading the options',
-    }
-    const tell = (progress: ReloadProgress): void => {
-      last = progress
-      this.emit('reload', progress)
-    }
     this.#systemd.notify({ reloading: true, status: 'Reloading' })
-    try {
-      const given = { ...((await this.#given.reloadOptions?.()) ?? this.#given), ...changes }
-      const settings = parseReload(this.#settings, plain(given))
-      const generation = createGeneration(number, settings, this.#resources)
-      const { reloadBatch: batch, watch } = settings
-      // Who develops wants to see the change.
-      const canaryTime = watch ? 0 : settings.canaryTime
-      const sizes = (): Sizes => this.#sizesAfter(settings)
-      const accept = (): void => {
-        this.#given = { ...given, reloadOptions: this.#given.reloadOptions }
-        this.#settings = settings
-      }
-      const terms = { generation, sizes, batch, canaryTime, progress: tell, accept }
-      this.#kind = await rollOver(this.#children, terms)
-      this.#deferAccept()
-      tell({ ...last, phase: 'done', step: 'all processes are of the new generation' })
-    } catch (error) {
-      tell({ ...last, phase: 'failed', step: (error as Error).message })
-      throw error
-    } finally {
-      // Ready again also when it failed: the old generation serves. But not when the pool stops meanwhile.
-      if (this.#state === 'serving') this.#sayReady()
-    }
-  }
-
-  /** A size that the options don't change stays what `resize` has made of it. */
-  #sizesAfter(next: Settings): Sizes {
-    const { sizes } = this.#children
-    const keep = (name: keyof Sizes): Range =>
-      isDeepStrictEqual(next[name], this.#settings[name]) ? sizes[name] : next[name]
-    return { processes: keep('processes'), threads: keep('threads'), spares: keep('spares') }
   }
 
   async #close(): Promise<void> {
     const { preStopDelay } = this.#settings
     const { listeners } = this.#resources
     // Its listeners are the very same: what closes them here would leave the new parent with sockets that let nobody in.
-    if (this.#handedOver === undefined) this.#upgradeEnd.abort(fail('FT_ERR_CLOSED', ['upgrade()']))
-    if (this.#state === 'serving' && this.#handedOver === undefined) {
+    this.#handover.stop()
+    if (this.#state === 'serving' && !this.#handover.isDone) {
       this.#systemd.notify({ stopping: true, status: 'Finishing the requests in flight' })
       if (preStopDelay > 0) {
         this.#move('draining')
@@ -478,7 +373,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     }
     // After an upgrade the other backlogs are the new parent's.
     const ending = listeners.flatMap((listener, index) =>
-      this.#handedOver?.has(listener) === true ? [] : [index],
+      this.#handover.includes(listener) ? [] : [index],
     )
     await this.#children.leave(ending)
     this.#release()
@@ -514,31 +409,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#resources.pidFile?.release()
   }
 
-  get #isServing(): boolean {
-    return this.#state === 'serving'
-  }
-
   #notReady(): string | undefined {
     // The new parent serves at the same addresses.
-    if (this.#handedOver !== undefined) return undefined
+    if (this.#handover.isDone) return undefined
     if (this.#state !== 'serving') return `the pool is ${this.#state}`
     const isAnyReady = this.#children.all.some(({ state }) => state === 'ready')
     return isAnyReady ? undefined : 'no process is ready'
-  }
-
-  /**
-   * For the watchdog of systemd, whose remedy is to restart the service: so it is asked for what the pool can't mend by itself.
-   * One process that is ready and has answered within the interval is enough, since the others are replaced meanwhile; an
-   * old generation counts, whose replacement fails. With none, nobody accepts: all of them are stopped or swapped out, or each dies
-   * before it is ready. Threads that are busy or blocked are no reason (`blockedTimeout` deals with those). And if the
-   * parent itself hangs, nobody gets as far as asking. While the pool closes it only has to end, which `drainTimeout` sees to.
-   */
-  #isAble(intervalMs: number): boolean {
-    if (this.#state === 'closing') return true
-    const ready = this.#children.all.filter(({ state }) => state === 'ready')
-    const isAble = ready.some(({ silentMs }) => silentMs < intervalMs)
-    for (const child of ready) child.ask()
-    return isAble
   }
 
   #report(error: Error): void {
@@ -556,9 +432,4 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 /** Connections that wait in the mailbox for a thread. */
 function mailed({ mailbox }: Resources): number {
   return mailbox === undefined ? 0 : countWaiting(mailbox.receiveEnd)
-}
-
-/** The options of the schema. */
-function plain({ signal: _, reloadOptions: __, ...options }: PoolOptions): object {
-  return options
 }

@@ -29,10 +29,15 @@ export interface Inheritance {
   readonly pidFile: string | undefined
 }
 
-export interface Successor {
-  readonly pid: number
-  /** The listeners that it serves; its configuration may lack some. */
-  readonly taken: readonly Listener[]
+export interface SuccessionTerms {
+  /** The patience that the new parent has with its own children. */
+  readonly startTimeout: number
+  /** How long it must stay up. */
+  readonly trialMs: number
+  /** Asks the new parent to stop; it may serve already. */
+  readonly stop: AbortSignal
+  /** After `stop`: the new parent is to end at once. */
+  readonly hurry: AbortSignal
 }
 
 /**
@@ -43,24 +48,25 @@ const startFolder = process.cwd()
 const startWay = isSameFolder(process.env.PWD, startFolder) ? process.env.PWD : undefined
 
 /**
- * Starts a new parent, which inherits the listeners, and waits until it serves and has stayed up for `trialMs`. When `signal` aborts meanwhile, the new parent is asked to stop: it may serve already.
- * @throws FT_ERR_UPGRADE, with what the new parent failed of as its cause: it is gone then; the reason of `signal`
+ * Starts a new parent, which inherits the listeners, and waits until it serves and has stayed up for `trialMs`. Then calls `handOver`
+ * with its pid and the listeners that it serves (its configuration may lack some), in the same turn: `stop` comes before or after.
+ * Resolves with the pid.
+ * @throws FT_ERR_UPGRADE, with what the new parent failed of as its cause: it is gone then; the reason of `stop`
  */
 export async function startSuccessor(
   inheritance: Inheritance,
   options: UpgradeOptions,
-  startTimeout: number,
-  trialMs: number,
-  signal: AbortSignal,
-): Promise<Successor> {
-  signal.throwIfAborted()
+  { startTimeout, trialMs, stop, hurry }: SuccessionTerms,
+  handOver: (pid: number, taken: readonly Listener[]) => void,
+): Promise<number> {
+  stop.throwIfAborted()
   // The first process of a container ends it.
   if (process.pid === 1) throw fail('FT_ERR_UPGRADE', ['a parent with pid 1 can have no successor'])
   const started = spawnParent(inheritance, options)
   const settled = new AbortController()
   const aborted = new Promise<never>((_, reject) => {
     const options = { once: true, signal: settled.signal }
-    signal.addEventListener('abort', () => reject(signal.reason), options)
+    stop.addEventListener('abort', () => reject(stop.reason), options)
   })
   const proven = untilReady(started, startTimeout + PATIENCE_MS).then(async (taken) => {
     await staysUp(started, trialMs)
@@ -68,18 +74,33 @@ export async function startSuccessor(
   })
   try {
     const taken = await Promise.race([proven, aborted])
+    // It may have come in the last moment.
+    stop.throwIfAborted()
     started.unref()
+    const { pid = 0 } = started
     const isTaken = (index: number): boolean => taken.includes(FIRST_LISTENER + index)
-    const { listeners } = inheritance
-    return { pid: started.pid ?? 0, taken: listeners.filter((_, index) => isTaken(index)) }
+    handOver(
+      pid,
+      inheritance.listeners.filter((_, index) => isTaken(index)),
+    )
+    return pid
   } catch (error) {
-    started.kill(signal.aborted ? 'SIGTERM' : 'SIGKILL')
-    if (signal.aborted) await proven.catch(() => undefined)
+    if (!stop.aborted) started.kill('SIGKILL')
+    else {
+      askToStop(started, hurry)
+      await proven.catch(() => undefined)
+    }
     throw error
   } finally {
     settled.abort()
     started.stdio[CHANNEL]?.destroy()
   }
+}
+
+/** With the signals for which the command has these meanings. Were it killed, its children would finish what they have. */
+function askToStop(started: ChildProcess, hurry: AbortSignal): void {
+  started.kill(hurry.aborted ? 'SIGQUIT' : 'SIGTERM')
+  hurry.addEventListener('abort', () => started.kill('SIGQUIT'), { once: true })
 }
 
 function spawnParent(
