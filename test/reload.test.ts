@@ -9,6 +9,7 @@ import { runCli, startCli } from './support/cli.js'
 import { get, portOf, raw } from './support/http.js'
 import { fixture } from './support/paths.js'
 import { children, send } from './support/processes.js'
+import { RawClient } from './support/raw-client.js'
 import { serve } from './support/serve.js'
 import { tempFolder } from './support/temp-folder.js'
 import { until, within } from './support/until.js'
@@ -279,6 +280,28 @@ test('processes that fail after the canary stop the reload halfway; the next one
   assert.is(await one.says(), 'three')
 })
 
+test('a reload does not wait for who was leaving before, nor does that end early', async () => {
+  await using one = await project()
+  one.write(`export default (req, res) =>
+    req.url === '/open' ? res.write(\`begun by \${process.pid};\`) : res.end('two')\n`)
+  await one.pool.reload()
+  using client = await RawClient.connect(portOf(one.pool.address))
+  client.write('GET /open HTTP/1.1\r\nHost: a\r\n\r\n')
+  const pid = Number((await client.until(/begun by (\d+);/))[1])
+  const state = (): string | undefined =>
+    one.pool.stats().processes.find((process) => process.pid === pid)?.state
+  send(pid, 'SIGTERM')
+  await until(() => state() === 'draining', LIMIT_MS, 'the begin of its leave')
+  await until(() => one.pids().length === 3, LIMIT_MS, 'another one in its place')
+  const before = one.pids().filter((other) => other !== pid)
+  await one.pool.reload()
+  assert.is(state(), 'draining')
+  assert.not(one.pids().some((other) => before.includes(other)))
+  client.socket.destroy()
+  await until(() => state() === undefined, LIMIT_MS, 'its end')
+  assert.equal(one.errors, [])
+})
+
 test('a resize during a reload is kept', async () => {
   await using one = await project({ canaryTime: 200 })
   const reload = one.pool.reload()
@@ -394,6 +417,30 @@ test('orders are refused that a web page could give', async () => {
   const done = await get(`${admin}/reload`, { method: 'POST', headers: json })
   assert.equal(JSON.parse(done.body.trim().split('\n').at(-1) ?? ''), { done: true })
   assert.is(one.pool.stats().generation, 1)
+})
+
+test('orders that join one reload each get its error, and the log gets it once', async () => {
+  let ask = (): void => undefined
+  const asked = new Promise<void>((resolve) => (ask = resolve))
+  const reloadOptions = async (): Promise<PoolOptions> => {
+    await asked
+    return { handler: 'no-such-file.js' }
+  }
+  await using one = await project({ admin: '127.0.0.1:0', reloadOptions })
+  const running = failure(one.pool.reload())
+  const headers = { 'Content-Type': 'application/json' }
+  const replies = Array.from({ length: 3 }, () =>
+    get(`${one.pool.adminAddress}/reload`, { method: 'POST', headers }),
+  )
+  // Each order follows what the pool tells.
+  await until(() => one.pool.listenerCount('decision') === 3, LIMIT_MS, 'three orders')
+  ask()
+  assert.is((await running).code, 'FT_ERR_HANDLER_NOT_FOUND')
+  for (const { body } of await Promise.all(replies)) assert.match(body, 'FT_ERR_HANDLER_NOT_FOUND')
+  assert.equal(
+    one.errors.map(({ code }) => code),
+    ['FT_ERR_HANDLER_NOT_FOUND'],
+  )
 })
 
 test('who has given an order and leaves does not stop it', async () => {

@@ -57,6 +57,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #files: FileWatch | undefined
   readonly #systemd: SystemdNotify
   #closed: Promise<void> | undefined
+  /** Errors of this turn of the event loop. */
+  readonly #justReported = new Set<unknown>()
 
   private constructor(given: PoolOptions, settings: Settings, resources: Resources) {
     super()
@@ -230,7 +232,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   /**
    * New code and new options, without a connection lost and without ever less capacity: children of a new generation replace
    * those of the old one, at most `reloadBatch` above the usual number at a time. The first is on trial for `canaryTime`.
-   * What `changes` does not name stays (or is what `reloadOptions` says). Resolves when the last old child has left.
+   * What `changes` does not name stays (or is what `reloadOptions` says). Resolves when the
+   * new generation serves and those that it has replaced are gone. Who was leaving before, such as the first one of a reload that
+   * failed, takes no new requests, counts on neither side, and may still finish those that it has.
    *
    * While one reload runs, the next waits for its end; further calls join the one that waits, with their changes.
    *
@@ -418,6 +422,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   #report(error: Error): void {
+    // Those who have joined one reload or upgrade fail together, of the same error. Later it is another failure, even if it is the
+    // same object: a module that does not load throws that again and again.
+    if (this.#justReported.has(error)) return
+    this.#justReported.add(error)
+    setImmediate(() => this.#justReported.delete(error))
     if (this.listenerCount('error') > 0) this.emit('error', error)
     else console.error(error)
   }
