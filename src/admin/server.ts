@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { Server as NetServer } from 'node:net'
 import type { AdminSource, OrderName } from '../stats.js'
 import { streamOrder } from './order-stream.js'
 
@@ -31,10 +32,13 @@ export class AdminServer {
   /**
    * Another process accepts at the same address now. Connections that were accepted here a moment ago still get their answer, until
    * `close`: the question of a load balancer must not fail because of an upgrade.
+   *
+   * Not by the method of `http.Server`, which closes idle connections as well, and for Node 26 that is also one that has been
+   * accepted and has sent nothing yet.
    */
   handOver(): void {
     this.#isHandedOver = true
-    this.#server.close()
+    NetServer.prototype.close.call(this.#server)
   }
 
   /** Accepts no more. Whoever has given an order, such as the one to stop, still gets its last line. */
