@@ -2,7 +2,7 @@
 import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createPool, type ForkthreadError } from '#dist/index.js'
+import { createPool, type ForkthreadError, type Pool, type PoolOptions } from '#dist/index.js'
 import type { SocketAddress } from '#dist/sys/sockaddr.js'
 import { boundAddress, openListener, openStreamSocket, tryConnect } from '#dist/sys/socket.js'
 import { runCli, type StartOptions, startCli } from './support/cli.js'
@@ -271,6 +271,26 @@ for (const [what, listen, options, message] of refusals) {
   })
 }
 
+/** A pool of this process that a manager with this socket has started. */
+async function telling(
+  notifySocket: string,
+  options: Partial<PoolOptions> = {},
+): Promise<AsyncDisposable & { readonly pool: Pool }> {
+  process.env.NOTIFY_SOCKET = notifySocket
+  const forget = (): void => {
+    delete process.env.NOTIFY_SOCKET
+  }
+  const small = { processes: 1, threads: 1 }
+  const pool = await createPool({ handler, listen: '127.0.0.1:0', ...small, ...options }).catch(
+    (error: unknown) => {
+      forget()
+      throw error
+    },
+  )
+  const dispose = (): Promise<void> => pool.close().finally(forget)
+  return { pool, [Symbol.asyncDispose]: dispose }
+}
+
 for (const family of process.platform === 'linux'
   ? (['unix', 'abstract'] as const)
   : (['unix'] as const)) {
@@ -281,56 +301,34 @@ for (const family of process.platform === 'linux'
         ? { family, path: folder.file('notify') }
         : { family, name: `forkthread-notify-${process.pid}` },
     )
-    process.env.NOTIFY_SOCKET = systemd.name
-    try {
-      const pool = await createPool({
-        handler,
-        listen: '127.0.0.1:0',
-        processes: 1,
-        threads: 1,
-        canaryTime: 0,
-      })
-      assert.equal(systemd.messages, [`READY=1\nSTATUS=Serving on ${pool.address}`])
-      assert.not((await environmentOf(pool.address)).includes('NOTIFY_SOCKET'))
-      const before = process.hrtime.bigint() / 1000n
-      await pool.reload()
-      const [, reloading = '', ready = ''] = systemd.messages
-      const [, since = ''] =
-        reloading.match(/^RELOADING=1\nMONOTONIC_USEC=(\d+)\nSTATUS=Reloading$/) ?? []
-      assert.ok(BigInt(since) >= before)
-      assert.ok(BigInt(since) <= process.hrtime.bigint() / 1000n)
-      assert.is(ready, `READY=1\nSTATUS=Serving on ${pool.address} (generation 1)`)
-      await pool.close()
-      assert.equal(systemd.messages.slice(3), [
-        'STOPPING=1\nSTATUS=Finishing the requests in flight',
-      ])
-    } finally {
-      delete process.env.NOTIFY_SOCKET
-    }
+    await using told = await telling(systemd.name, { canaryTime: 0 })
+    const { pool } = told
+    assert.equal(systemd.messages, [`READY=1\nSTATUS=Serving on ${pool.address}`])
+    assert.not((await environmentOf(pool.address)).includes('NOTIFY_SOCKET'))
+    const before = process.hrtime.bigint() / 1000n
+    await pool.reload()
+    const [, reloading = '', ready = ''] = systemd.messages
+    const [, since = ''] =
+      reloading.match(/^RELOADING=1\nMONOTONIC_USEC=(\d+)\nSTATUS=Reloading$/) ?? []
+    assert.ok(BigInt(since) >= before)
+    assert.ok(BigInt(since) <= process.hrtime.bigint() / 1000n)
+    assert.is(ready, `READY=1\nSTATUS=Serving on ${pool.address} (generation 1)`)
+    await pool.close()
+    assert.equal(systemd.messages.slice(3), ['STOPPING=1\nSTATUS=Finishing the requests in flight'])
   })
 }
 
 test('a reload that fails ends with READY, too', async () => {
   using folder = tempFolder()
   using systemd = new DatagramReceiver({ family: 'unix', path: folder.file('notify') })
-  process.env.NOTIFY_SOCKET = systemd.name
-  try {
-    await using pool = await createPool({
-      handler,
-      listen: '127.0.0.1:0',
-      processes: 1,
-      threads: 1,
-    })
-    await pool.reload({ handler: fixture('throws-at-import') }).then(
-      () => assert.unreachable(),
-      () => undefined,
-    )
-    const [, reloading = '', ready = ''] = systemd.messages
-    assert.match(reloading, /^RELOADING=1\n/)
-    assert.match(ready, /^READY=1\n/)
-  } finally {
-    delete process.env.NOTIFY_SOCKET
-  }
+  await using told = await telling(systemd.name)
+  await told.pool.reload({ handler: fixture('throws-at-import') }).then(
+    () => assert.unreachable(),
+    () => undefined,
+  )
+  const [, reloading = '', ready = ''] = systemd.messages
+  assert.match(reloading, /^RELOADING=1\n/)
+  assert.match(ready, /^READY=1\n/)
 })
 
 test('a start that fails says neither READY nor STOPPING; without systemdNotify nothing is said', async () => {
@@ -347,27 +345,17 @@ test('a start that fails says neither READY nor STOPPING; without systemdNotify 
 })
 
 test('a manager that is gone is reported once, and the pool serves', async () => {
-  process.env.NOTIFY_SOCKET = '/nowhere/notify'
+  const errors: ForkthreadError[] = []
+  const print = console.error
+  console.error = (error: ForkthreadError) => errors.push(error)
   try {
-    const errors: ForkthreadError[] = []
-    const print = console.error
-    console.error = (error: ForkthreadError) => errors.push(error)
-    try {
-      await using pool = await createPool({
-        handler,
-        listen: '127.0.0.1:0',
-        processes: 1,
-        threads: 1,
-      })
-      assert.is((await get(pool.address)).status, 200)
-    } finally {
-      console.error = print
-    }
-    assert.is(errors.length, 1)
-    assert.match(errors[0]?.message ?? '', /^sendto failed with ENOENT \(\/nowhere\/notify\)/)
+    await using told = await telling('/nowhere/notify')
+    assert.is((await get(told.pool.address)).status, 200)
   } finally {
-    delete process.env.NOTIFY_SOCKET
+    console.error = print
   }
+  assert.is(errors.length, 1)
+  assert.match(errors[0]?.message ?? '', /^sendto failed with ENOENT \(\/nowhere\/notify\)/)
 })
 
 test('the watchdog is fed while some process answers, and not while none does', async () => {

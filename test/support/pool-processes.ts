@@ -12,7 +12,8 @@ export function cpuTicks(pids: readonly number[]): number {
 
 /**
  * What each process has open, in an order that makes two looks comparable. /dev/null is left out: libuv opens it with the
- * first stream of each event loop and keeps it (`emfile_fd`).
+ * first stream of each event loop and keeps it (`emfile_fd`). So is the file of NODE_EXTRA_CA_CERTS, which newer versions of Node
+ * read in a thread of its own once `node:tls` is loaded (nodejs/node#59856), and without close-on-exec: who is forked meanwhile keeps it.
  */
 export function openDescriptors(pids: readonly number[]): Record<number, string[]> {
   return Object.fromEntries(
@@ -20,7 +21,7 @@ export function openDescriptors(pids: readonly number[]): Record<number, string[
       pid,
       descriptors(pid)
         .map(kind)
-        .filter((target) => target !== '/dev/null')
+        .filter((target) => target !== '/dev/null' && target !== process.env.NODE_EXTRA_CA_CERTS)
         .sort(),
     ]),
   )
