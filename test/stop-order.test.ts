@@ -3,17 +3,20 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Stats } from 'forkthread'
+import type { ForkthreadError, Stats } from 'forkthread'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startCli } from './support/cli.js'
 import { get, keepAliveAgent, type Reply } from './support/http.js'
 import { fixture } from './support/paths.js'
+import { children, send } from './support/processes.js'
 import { serve } from './support/serve.js'
 import { until, within } from './support/until.js'
 
 const LIMIT_MS = 30_000
 const PRE_STOP_DELAY_MS = 800
+/** Longer than a test may wait for anything. */
+const LONG_MS = 600_000
 
 /** Lock folders are made in here. */
 const temporary = mkdtempSync(join(tmpdir(), 'forkthread-test-'))
@@ -166,6 +169,48 @@ for (const [way, start] of Object.entries(ways)) {
     })
   }
 }
+
+test('during preStopDelay a dead process is replaced, nothing else is begun, and kill() does not wait', async () => {
+  const { pool, url } = await serve('http', { processes: 2, preStopDelay: LONG_MS })
+  const startedAt = performance.now()
+  const closed = pool.close()
+  try {
+    const [victim = 0] = pool.stats().processes.map(({ pid }) => pid)
+    // Not `events.once`, which would take the error for its own.
+    const died = new Promise((resolve) => pool.once('exit', resolve))
+    send(victim, 'SIGKILL')
+    await within(died, LIMIT_MS, 'exit')
+    const isWhole = () => {
+      const { processes } = pool.stats()
+      return processes.filter(({ state }) => state === 'ready').length === 2
+    }
+    await until(isWhole, LIMIT_MS, 'two processes again')
+    assert.is((await get(url)).body, 'hello\n')
+    const isClosed = ({ code }: ForkthreadError): boolean => code === 'FT_ERR_CLOSED'
+    assert.throws(() => pool.resize({ processes: 3 }), isClosed)
+    for (const order of [pool.reload(), pool.upgrade()])
+      assert.ok(await order.then(() => false, isClosed))
+  } finally {
+    await pool.kill()
+  }
+  await closed
+  assert.ok(performance.now() - startedAt < LONG_MS)
+  assert.equal(children(process.pid), [])
+})
+
+test('a second TERM ends preStopDelay, and the pool at once', async () => {
+  await using program = startCli([
+    ...[fixture('http'), '--listen', '127.0.0.1:0', '--processes', '1', '--threads', '1'],
+    ...['--pre-stop-delay', String(LONG_MS)],
+  ])
+  const [url = ''] = await program.ready()
+  program.send('SIGTERM')
+  await program.output(/SIGTERM: finishing/, 'stderr')
+  assert.is((await get(url)).status, 200)
+  program.send('SIGTERM')
+  assert.equal(await program.exit(), { code: 143, signal: null })
+  await program.gone()
+})
 
 test('TERM in the middle of 40 requests: all are answered, each as the last of its connection', async () => {
   await using serving = await startCommand()
