@@ -248,6 +248,22 @@ for (const keepAlive of ['pin', 'park']) {
       assert.not.match(program.stderr, 'FT_ERR')
     })
   }
+
+  test(`an upgrade: connections end between two requests, and never in one (${keepAlive}, FORKTHREAD_SEED=${SEED})`, async () => {
+    await using scene = await open(keepAlive)
+    const { program } = scene
+    const traffic = new Traffic(scene.port)
+    await sleep(AROUND_MS)
+    program.send('SIGUSR2')
+    const [, parent] = await program.output(/the new parent (\d+) serves/, 'stderr')
+    program.adopt(Number(parent))
+    assert.equal(await program.exit(), { code: 0, signal: null })
+    await sleep(AROUND_MS)
+    await traffic.end()
+    isConsistent(traffic, scene.requestLog)
+    assert.ok(traffic.ended > 0, 'those of the old parent')
+    assert.not.match(program.stderr, 'FT_ERR')
+  })
 }
 
 test.run()
