@@ -1,7 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { Server as NetServer } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { AdminSource, OrderName } from '../stats.js'
 import { streamOrder } from './order-stream.js'
+
+/** After a handover: how long a client that has connected before may take to ask. */
+const FIRST_QUESTION_MS = 1000
 
 /**
  * The admin address, answered by the parent, so also when every worker thread is stuck:
@@ -18,12 +21,21 @@ export class AdminServer {
   readonly #source: AdminSource
   /** Orders whose last line is not written yet. */
   readonly #orders = new Set<Promise<void>>()
+  readonly #connections = new Set<Socket>()
+  /** Those of them that have not sent a whole request yet. */
+  readonly #unasked = new WeakSet<Socket>()
   #isHandedOver = false
+  #isClosed = false
 
   /** `fd` is a listening socket, which belongs to the server from now on. */
   constructor(fd: number, source: AdminSource) {
     this.#source = source
     this.#server = createServer((request, response) => this.#answer(request, response))
+    this.#server.on('connection', (socket: Socket) => {
+      this.#connections.add(socket)
+      this.#unasked.add(socket)
+      socket.once('close', () => this.#connections.delete(socket))
+    })
     this.#server.listen({ fd })
     // The pool's end is what ends the process, not this.
     this.#server.unref()
@@ -43,11 +55,31 @@ export class AdminServer {
 
   /** Accepts no more. Whoever has given an order, such as the one to stop, still gets its last line. */
   close(): void {
-    this.#server.close()
-    void Promise.all(this.#orders).then(() => this.#server.closeAllConnections())
+    this.#isClosed = true
+    NetServer.prototype.close.call(this.#server)
+    void Promise.all(this.#orders).then(() => this.#endConnections())
+  }
+
+  /**
+   * To a client that has connected before a handover the address serves, so its question may still come: on a busy machine
+   * a pool can have left sooner than the client gets to run again.
+   */
+  #endConnections(): void {
+    const end = (): void => {
+      this.#server.closeAllConnections()
+      this.#server.close()
+    }
+    if (!this.#isHandedOver) {
+      end()
+      return
+    }
+    for (const socket of this.#connections) if (!this.#unasked.has(socket)) socket.destroy()
+    // An open connection keeps the process, not this.
+    setTimeout(end, FIRST_QUESTION_MS).unref()
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    this.#unasked.delete(request.socket)
     const answer = this.#answerTo(request)
     if ('order' in answer) {
       const carriedOut = streamOrder(response, this.#source.orders[answer.order])
@@ -79,6 +111,10 @@ export class AdminServer {
       return { status: 405, body: 'only GET is answered here\n' }
     switch (url) {
       case '/status.json': {
+        if (this.#isClosed) {
+          const why = this.#source.notReady() ?? 'another process serves here by now'
+          return { status: 503, body: `${why}\n` }
+        }
         const body = `${JSON.stringify(this.#source.stats())}\n`
         return { status: 200, body, type: 'application/json' }
       }

@@ -48,4 +48,22 @@ for (const [what, before, rest, answers] of [
   })
 }
 
+test('a client that has not asked by then has a moment more when the pool has left; one that never asks does not hold it up', async () => {
+  using admin = listen()
+  using late = await RawClient.connect(admin.port)
+  using curious = await RawClient.connect(admin.port)
+  using silent = await RawClient.connect(admin.port)
+  using idle = await RawClient.connect(admin.port)
+  // The connections are accepted in their order, so then the others are, too.
+  await idle.write(ASK).until(/ready\n$/)
+  admin.server.handOver()
+  admin.server.close()
+  await idle.end()
+  late.write(ASK)
+  assert.match(await late.end(), /^HTTP\/1\.1 200 [\s\S]*Connection: close[\s\S]*\r\n\r\nready\n$/)
+  curious.write('GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  assert.match(await curious.end(), /^HTTP\/1\.1 503 [\s\S]*another process serves/)
+  assert.is(await silent.end(), '')
+})
+
 test.run()
