@@ -1,9 +1,8 @@
-import { constants as osConstants } from 'node:os'
+import { duplicateOver } from '../sys/descriptor.js'
 import { DescriptorSocket } from '../sys/descriptor-socket.js'
-import { errno } from '../sys/libc.js'
 import { descriptorOf, isResumed, resumed } from './entry.js'
 import type { Scoreboard } from './scoreboard.js'
-import { MAILED } from './scoreboard-layout.js'
+import { MAILED, MAILS } from './scoreboard-layout.js'
 
 /** The inherited ends of the pool's mailbox, as descriptors of this process. */
 export interface MailboxTerms {
@@ -11,7 +10,7 @@ export interface MailboxTerms {
   readonly receiveEnd: number
 }
 
-const FRESH_MARK = 0
+/** A mail's word: its number, and in the lowest bit whether the connection was parked. */
 const RESUMED_MARK = 1
 
 /**
@@ -43,26 +42,26 @@ export class Mailbox {
   /** False if the mailbox is full. The caller closes its own descriptor afterwards, or keeps it. */
   put(entry: number): boolean {
     Atomics.add(this.#shared, MAILED, 1)
-    const mark = isResumed(entry) ? RESUMED_MARK : FRESH_MARK
-    if (this.#socket.send(this.#sendEnd, descriptorOf(entry), mark)) return true
+    const word = (Atomics.add(this.#shared, MAILS, 1) << 1) | (isResumed(entry) ? RESUMED_MARK : 0)
+    if (this.#socket.send(this.#sendEnd, descriptorOf(entry), word)) return true
     Atomics.sub(this.#shared, MAILED, 1)
     return false
   }
 
+  /**
+   * After `put`, as long as the entry is noted: this process has no descriptor of the connection any more, but the number is
+   * not free yet. (With an open one that nobody knows, after a death, its client would never see the end of it.)
+   */
+  letGo(entry: number): void {
+    duplicateOver(this.receiveEnd, descriptorOf(entry))
+  }
+
   /** The oldest entry, now a descriptor of this process; -1 if there is none, with the reason in `lastError`. */
   take(): number {
-    const received = this.#socket.receive(this.receiveEnd)
-    if (received === undefined) {
-      this.lastError = errno()
-      return -1
-    }
-    Atomics.sub(this.#shared, MAILED, 1)
-    if (received.fd < 0) {
-      // No descriptor was free at that very moment. The connection is lost, as one in a backlog that overflows.
-      this.lastError = osConstants.errno.EMFILE
-      return -1
-    }
-    return received.mark === RESUMED_MARK ? resumed(received.fd) : received.fd
+    const { fd, word, isTaken, reason } = this.#socket.receive(this.receiveEnd)
+    if (isTaken) Atomics.sub(this.#shared, MAILED, 1)
+    this.lastError = reason
+    return fd >= 0 && word & RESUMED_MARK ? resumed(fd) : fd
   }
 
   lastError = 0

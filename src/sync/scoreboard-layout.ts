@@ -10,6 +10,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *
  *     header        +0 magic  +4 layout version  +8 process slots in use (highest index + 1)
  *                   +12 mailed        entries in the mailbox at most, see Mailbox      (all)
+ *                   +16 mails         how often something was put into the mailbox, modulo 2^32    (all)
  *     process slot  +0 idle word      one bit per thread, set and cleared by that thread alone
  *                   +4 serving        1 while the child accepts                        (child)
  *                   +8 listener state what the listener thread does, see ListenerState (listener thread)
@@ -49,12 +50,15 @@ export const PROCESS_BYTES = PROCESS_HEADER_BYTES + MAX_THREADS * THREAD_BYTES
 export const SCOREBOARD_BYTES = HEADER_BYTES + MAX_PROCESSES * PROCESS_BYTES
 
 export const MAGIC = 0x666b7468
-export const LAYOUT_VERSION = 2
+export const LAYOUT_VERSION = 3
 
-export const Header = { magic: 0, version: 1, slotsInUse: 2, mailed: 3 } as const
+export const Header = { magic: 0, version: 1, slotsInUse: 2, mailed: 3, mails: 4 } as const
 
 /** The place of the count of mailed entries. */
 export const MAILED = Header.mailed
+
+/** The place from which each mail gets its number. */
+export const MAILS = Header.mails
 
 export const ProcessField = {
   idleWord: 0,

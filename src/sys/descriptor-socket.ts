@@ -1,7 +1,8 @@
+import { constants as osConstants } from 'node:os'
 import koffi from 'koffi'
 import { AF_UNIX, constants } from './constants.js'
-import { closeDescriptor, duplicate } from './descriptor.js'
-import { check, declare } from './libc.js'
+import { closeDescriptor } from './descriptor.js'
+import { check, declare, errno } from './libc.js'
 
 const socketpair = declare<[number, number, number, Int32Array]>(
   'int socketpair(int domain, int type, int protocol, void *fds)',
@@ -19,6 +20,7 @@ const ioctl = declare<[number, number, Int32Array]>(
 const SOCK_SEQPACKET = 5
 const SO_SNDBUF = 7
 const SCM_RIGHTS = 1
+const MSG_PEEK = 2
 const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 const MSG_CMSG_CLOEXEC = 0x4000_0000
@@ -28,15 +30,16 @@ const FIONREAD = 0x541b
 const SEND_BUFFER_BYTES = 2 ** 22
 
 /**
- * One message of one byte and one descriptor, as 64-bit systems lay it out:
+ * One message of one word and one descriptor, as 64-bit systems lay it out:
  *
  *     byte  0  struct msghdr      name, namelen, iov, iovlen, control, controllen, flags
  *          56  struct iovec       base, length
- *          72  the byte
+ *          72  the word
  *          80  struct cmsghdr     length, level, type; then the descriptor
  */
 const IOVEC = 56
-const BYTE = 72
+const WORD = 72
+const WORD_BYTES = 4
 const CONTROL = 80
 const CONTROL_BYTES = 24
 const MESSAGE_BYTES = 104
@@ -49,21 +52,31 @@ export function openDescriptorSockets(): { readonly sendEnd: number; readonly re
   check(socketpair(AF_UNIX, type, 0, ends), 'socketpair', 'mailbox')
   const [sendEnd = -1, receiveEnd = -1] = ends
   const bytes = new Int32Array([SEND_BUFFER_BYTES])
-  check(setsockopt(sendEnd, constants.SOL_SOCKET, SO_SNDBUF, bytes, 4), 'setsockopt', 'SO_SNDBUF')
+  try {
+    check(setsockopt(sendEnd, constants.SOL_SOCKET, SO_SNDBUF, bytes, 4), 'setsockopt', 'SO_SNDBUF')
+  } catch (error) {
+    closeDescriptor(sendEnd)
+    closeDescriptor(receiveEnd)
+    throw error
+  }
   return { sendEnd, receiveEnd }
 }
 
-/** How many descriptors wait at a receiving end: each message has one byte. */
+/** How many descriptors wait at a receiving end: each message has one word. */
 export function countWaiting(receiveEnd: number): number {
   const bytes = new Int32Array(1)
-  return ioctl(receiveEnd, FIONREAD, bytes) === 0 ? (bytes[0] ?? 0) : 0
+  return ioctl(receiveEnd, FIONREAD, bytes) === 0 ? (bytes[0] ?? 0) / WORD_BYTES : 0
 }
 
 /** What came out of a descriptor socket. */
-export interface Received {
+export interface Receipt {
   /** Non-blocking as it was sent, and closed on exec; -1 if there was none. */
   readonly fd: number
-  readonly mark: number
+  readonly word: number
+  /** One message less is there. */
+  readonly isTaken: boolean
+  /** Why there is no descriptor: EAGAIN if none was sent, EMFILE if this process has no number for one; else 0. */
+  readonly reason: number
 }
 
 /** Sends and receives descriptors without waiting. Not shared between threads. */
@@ -77,43 +90,62 @@ export class DescriptorSocket {
     view.setBigUint64(16, at + BigInt(IOVEC), true)
     view.setBigUint64(24, 1n, true)
     view.setBigUint64(32, at + BigInt(CONTROL), true)
-    view.setBigUint64(IOVEC, at + BigInt(BYTE), true)
-    view.setBigUint64(IOVEC + 8, 1n, true)
+    view.setBigUint64(IOVEC, at + BigInt(WORD), true)
+    view.setBigUint64(IOVEC + 8, BigInt(WORD_BYTES), true)
   }
 
   /**
-   * Sends a descriptor, with a byte of the caller's, and tells whether it is on its way; if not, `errno()` says why (EAGAIN:
+   * Sends a descriptor, with a word of the caller's that no other message under way has, and tells whether it is on its way; if not, `errno()` says why (EAGAIN:
    * full; ETOOMANYREFS: the user has too many under way). The caller's own descriptor stays open in any case.
    */
-  send(sendEnd: number, fd: number, mark: number): boolean {
+  send(sendEnd: number, fd: number, word: number): boolean {
     const view = this.#view
-    view.setUint8(BYTE, mark)
+    view.setInt32(WORD, word, true)
     view.setBigUint64(40, BigInt(CONTROL_BYTES), true)
     view.setBigUint64(CONTROL, BigInt(HEADER_AND_FD_BYTES), true)
     view.setInt32(CONTROL + 8, constants.SOL_SOCKET, true)
     view.setInt32(CONTROL + 12, SCM_RIGHTS, true)
     view.setInt32(CONTROL + 16, fd, true)
-    return sendmsg(sendEnd, this.#message, MSG_DONTWAIT | MSG_NOSIGNAL) === 1
+    return sendmsg(sendEnd, this.#message, MSG_DONTWAIT | MSG_NOSIGNAL) === WORD_BYTES
   }
 
   /**
-   * Receives the oldest descriptor; undefined if there is none, with the reason in `errno()`.
+   * Receives the oldest descriptor.
    *
-   * A process without a free descriptor would lose it: the kernel delivers the message without. So it is first tried
-   * whether one can be had. (Another thread may snatch it in between; then `fd` is -1.)
+   * Without a free number the kernel delivers a message without its descriptor (MSG_CTRUNC), which is then lost. No look
+   * beforehand helps: other threads of the process open files meanwhile. So the message is first peeked at: that gives a
+   * descriptor, too, or shows that none can be had while the message is still safe. Then it is taken, and if it
+   * is the same message, its descriptor is here whether or not there was a number for a second one.
+   *
+   * If it is another message (another process took the first one in between), its own descriptor is the one that counts. It
+   * could be missing only if, within the same microseconds, somebody in here has also used up the last number.
    */
-  receive(receiveEnd: number): Received | undefined {
-    const probe = duplicate(receiveEnd)
-    if (probe < 0) return undefined
-    closeDescriptor(probe)
+  receive(receiveEnd: number): Receipt {
+    const { EMFILE } = osConstants.errno
+    const seen = this.#receive(receiveEnd, MSG_PEEK)
+    // The other ends are never all closed while this one is open, so an end of the stream can't come.
+    if (seen === undefined) return { fd: -1, word: 0, isTaken: false, reason: errno() }
+    if (seen.fd < 0) return { ...seen, isTaken: false, reason: EMFILE }
+    const taken = this.#receive(receiveEnd, 0)
+    if (taken === undefined) {
+      const reason = errno()
+      closeDescriptor(seen.fd)
+      return { fd: -1, word: 0, isTaken: false, reason }
+    }
+    const isSame = taken.word === seen.word
+    if (!isSame) closeDescriptor(seen.fd)
+    else if (taken.fd >= 0) closeDescriptor(taken.fd)
+    const fd = isSame ? seen.fd : taken.fd
+    return { fd, word: taken.word, isTaken: true, reason: fd < 0 ? EMFILE : 0 }
+  }
+
+  #receive(receiveEnd: number, how: number): { fd: number; word: number } | undefined {
     const view = this.#view
     view.setBigUint64(40, BigInt(CONTROL_BYTES), true)
     view.setInt32(CONTROL + 16, -1, true)
-    if (recvmsg(receiveEnd, this.#message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) !== 1) {
-      // The other ends are never all closed while this one is open, so 0 can't come.
-      return undefined
-    }
+    const flags = how | MSG_DONTWAIT | MSG_CMSG_CLOEXEC
+    if (recvmsg(receiveEnd, this.#message, flags) !== WORD_BYTES) return undefined
     const hasFd = view.getBigUint64(40, true) >= BigInt(HEADER_AND_FD_BYTES)
-    return { fd: hasFd ? view.getInt32(CONTROL + 16, true) : -1, mark: view.getUint8(BYTE) }
+    return { fd: hasFd ? view.getInt32(CONTROL + 16, true) : -1, word: view.getInt32(WORD, true) }
   }
 }
