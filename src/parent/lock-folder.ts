@@ -47,7 +47,7 @@ export class LockFolder {
   ) {
     const count = mechanism === 'none' ? 0 : mechanism === 'fcntl' ? 1 : permits
     this.path = makeFolder(tmpdir(), count > 0)
-    this.#fd = openSync(this.path, fsConstants.O_RDONLY | fsConstants.O_DIRECTORY)
+    this.#fd = openFolder(this.path)
     this.files = Array.from({ length: count }, (_, permit) =>
       join(this.path, permit === 0 ? 'accept.lock' : `accept-${permit}.lock`),
     )
@@ -69,6 +69,16 @@ export class LockFolder {
     } catch {
       // A child has removed it, or put something of its own into it, which is not ours to remove.
     }
+  }
+}
+
+/** One that can't be opened (this process may have too many descriptors) is removed by its name: nobody has known it yet. */
+function openFolder(path: string): number {
+  try {
+    return openSync(path, fsConstants.O_RDONLY | fsConstants.O_DIRECTORY)
+  } catch (error) {
+    rmdirSync(path)
+    throw explained(error, path)
   }
 }
 

@@ -72,6 +72,7 @@ export async function acquireResources(
       mechanism === 'none' ? (predecessor?.takePassOn() ?? openEventDescriptor()) : undefined
     if (passOn !== undefined) undo.push(() => closeSync(passOn))
     const mailbox = canPark ? openDescriptorSockets() : undefined
+    if (mailbox !== undefined) undo.push(() => closeMailbox(mailbox))
     predecessor?.closeRest()
     return {
       ...{ listeners, admin, identity, pidFile },
@@ -126,10 +127,12 @@ export function releaseResources(resources: Resources): void {
   const { lockFolder, pidFile, scoreboardFd, passOn, mailbox } = resources
   closeSync(scoreboardFd)
   if (passOn !== undefined) closeSync(passOn)
-  if (mailbox !== undefined) {
-    closeSync(mailbox.sendEnd)
-    closeSync(mailbox.receiveEnd)
-  }
+  if (mailbox !== undefined) closeMailbox(mailbox)
   lockFolder.remove()
   pidFile?.release()
+}
+
+function closeMailbox({ sendEnd, receiveEnd }: MailboxTerms): void {
+  closeSync(sendEnd)
+  closeSync(receiveEnd)
 }

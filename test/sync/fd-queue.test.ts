@@ -47,7 +47,7 @@ test('a full ring takes nothing more, and again when one has left', () => {
   const { fds, words } = queue(...Array.from({ length: RING_SIZE }, (_, n) => 100 + n))
   assert.not(fds.push(listener, 999))
   assert.not(fds.push(LockOwner.worker(WORKER), 998))
-  assert.is(inHand(words, WORKER), -1, 'what was refused is the business of its owner')
+  assert.is(inHand(words, WORKER), 998, 'what was refused is still in hand')
   assert.is(fds.length, RING_SIZE)
   assert.is(fds.take(0), 100)
   assert.ok(fds.push(listener, 999))
