@@ -1,5 +1,5 @@
 /**
- * The protocols of src/sync and src/listener as Promela models, checked by spin: every model must hold, and
+ * The protocols of src/sync, src/listener and src/parker as Promela models, checked by spin: every model must hold, and
  * every mutant (the same model with the protocol broken in one place) must fail.
  *
  * A model that fails: `spin -DFLAG -a test/model/NAME.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan -m3000000`, then
@@ -91,6 +91,43 @@ const models: readonly Model[] = [
       ['IMMORTAL LEAVE_WOKEN', 'a woken thread that is late leaves without a look at the lock'],
       ['RECOVER_SILENTLY', 'recover wakes nobody'],
       ['RECOVER_ONLY_HELD', 'recover wakes only when the dead thread held the lock'],
+    ],
+  },
+  {
+    name: 'parking',
+    variants: [
+      'PARKER_DEATH STOP',
+      'PARKER_DEATH FULL',
+      'WORKER_DEATH STOP',
+      'WORKER_DEATH FULL',
+      'PARKER_DEATH NO_PARKER',
+    ],
+    mutants: [
+      [
+        'WORKER_DEATH DUPLICATE_FIRST',
+        'a thread duplicates before anything tells of the duplicate',
+      ],
+      ['WORKER_DEATH UNRESERVE_FIRST', 'a thread gives up its reservation before it notes'],
+      ['WORKER_DEATH END_LATE', 'a thread notes before the table is known to reach so far'],
+      ['WORKER_DEATH NO_SEARCH', 'nobody searches for what a dead thread noted and did not watch'],
+      ['FULL TAKE_BACK_UNCOMPARED', 'a thread takes back what the parker has claimed'],
+      [
+        'WORKER_DEATH FULL CLOSE_MARKED',
+        'a thread frees the number of what it takes back too early',
+      ],
+      ['FULL CLAIM_UNCOMPARED', 'the parker claims without comparing'],
+      ['PARKER_DEATH CLAIM_UNNOTED', 'the parker claims before it notes'],
+      [
+        'PARKER_DEATH HOLD_FIRST',
+        'the parker notes before it looks whether anything is parked there',
+      ],
+      ['PARKER_DEATH TRUST_NOTE', 'recovery trusts the note of a parker that had not claimed yet'],
+      ['PARKER_DEATH MAIL_UNNOTED', 'what may be in the mailbox is not noted so'],
+      ['PARKER_DEATH UNHAND_FIRST', 'the note is erased while the connection is open'],
+      ['PARKER_DEATH CLOSE_NOTED', 'the number is free while it is noted'],
+      ['PARKER_DEATH NO_FIRST_SEARCH', 'a new parker does not search'],
+      ['STOP LOOK_NOT', 'a thread parks without a look whether parking is over'],
+      ['WORKER_DEATH STOP EMPTY_ONCE', 'nobody looks behind a thread that dies after the end'],
     ],
   },
   {

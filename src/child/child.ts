@@ -65,7 +65,7 @@ export class Child {
       decision: (action, reason) => send({ type: 'decision', action, reason }),
       loaded: (files) => send({ type: 'loaded', files }),
       wantsParker: () => this.#parker?.start(),
-      gone: () => this.#parker?.searchParked(),
+      gone: (thread) => this.#parker?.recover(thread),
     })
     const { slot, blockedTimeout } = start
     this.#blocked = new BlockedWatch(slot, blockedTimeout, this.#crew, handOff, scoreboard)

@@ -15,7 +15,7 @@ import { type ThreadEvents, WorkerThread } from './worker-thread.js'
 export interface CrewEvents extends ThreadEvents {
   readonly decision: (action: string, reason: string) => void
   /** The thread is over, and what it had in hand is on its way to the others. */
-  readonly gone: () => void
+  readonly gone: (thread: number) => void
 }
 
 /** The worker threads of this child: as many as the spares ask for, within the limits, and each that dies replaced. */
@@ -228,7 +228,7 @@ export class Crew {
       if (this.#recycled === started) this.#recycled = undefined
       // What it had in hand goes to the others a moment later; nobody waits for that.
       void this.#handOff.recover(LockOwner.control, thread)
-      this.#events.gone()
+      this.#events.gone(thread)
       this.#lost.set(started, this.#inFlightOf(thread))
       this.#scoreboard.retireThread(slot, thread)
     }

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { fail, type SerializedError, serializeError } from '../errors.js'
 import type { ParkerStart } from '../messages.js'
+import { RestartDelay } from '../restart-delay.js'
 import { LockOwner } from '../sync/child-memory.js'
 import { resumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
@@ -8,20 +9,22 @@ import type { Parking } from '../sync/parking.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { peekConnection } from '../sys/socket.js'
 
-/** One that dies is started again ever later, should it die again and again. */
-const SHORTEST_RESTART_MS = 10
-const LONGEST_RESTART_MS = 1000
-
-/** The parker of this child, seen from its main thread. It is started when the first connection could be parked. */
+/**
+ * The parker of this child, seen from its main thread. It is started when the first connection could be parked.
+ *
+ * One that dies is started again, after a delay as with everything that dies. Meanwhile what is parked waits for it; unless it has not
+ * even come to watch anything: then there may be none for long, so nothing is parked any more until one
+ * runs, and what is parked goes to the threads.
+ */
 export class ParkerThread {
   readonly #start: ParkerStart
   readonly #parking: Parking
   readonly #handOff: HandOff
   readonly #report: (error: SerializedError) => void
   #worker: Worker | undefined
+  #startedAt = 0
   #exited: Promise<void> = Promise.resolve()
-  #restartMs = SHORTEST_RESTART_MS
-  #restart: NodeJS.Timeout | undefined
+  readonly #delay = new RestartDelay({ wait: () => undefined, over: () => this.start() })
   #isStopping = false
 
   constructor(
@@ -38,7 +41,9 @@ export class ParkerThread {
 
   /** Starts it, unless it runs already. */
   start(): void {
-    if (this.#worker !== undefined || this.#restart !== undefined || this.#isStopping) return
+    if (this.#worker !== undefined || this.#delay.isWaiting || this.#isStopping) return
+    this.#startedAt = performance.now()
+    this.#parking.close()
     const worker = new Worker(new URL('../parker/main.js', import.meta.url), {
       workerData: this.#start,
       // The user's flags are for the user's code.
@@ -53,9 +58,13 @@ export class ParkerThread {
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve(this.#gone())))
   }
 
-  /** A worker thread has died, perhaps while it parked something. */
-  searchParked(): void {
-    this.#parking.search()
+  /** A worker thread has ended, perhaps while it parked something. */
+  recover(thread: number): void {
+    const fd = this.#parking.recoverReserved(thread)
+    if (fd >= 0) void this.#queue(fd)
+    if (this.#worker !== undefined || this.#parking.isOpen) this.#parking.search()
+    // Nobody searches: it noted a connection when parking was over, and did not come to take it back.
+    else void this.#empty()
   }
 
   /**
@@ -64,28 +73,46 @@ export class ParkerThread {
    */
   async stop(): Promise<void> {
     this.#isStopping = true
-    clearTimeout(this.#restart)
+    this.#delay.stop()
     this.#parking.rouse()
     await this.#exited
-    const readable: number[] = []
-    this.#parking.each((fd) => {
-      const has = peekConnection(fd)
-      if (this.#parking.claim(fd) === 0) return
-      if (has === 'bytes') readable.push(fd)
-      else closeDescriptor(fd)
-    })
-    for (const fd of readable) await this.#handOff.offerLater(LockOwner.control, resumed(fd))
+    await this.#empty()
   }
 
   /** What it had in hand goes to the threads; what it had yet to hand on, its successor finds. */
   async #gone(): Promise<void> {
     this.#worker = undefined
-    await this.#handOff.recoverParker(LockOwner.control, (fd) => this.#parking.isParked(fd))
+    await this.#handOff.recoverParker(LockOwner.control, (fd) => this.#parking.isClaimed(fd))
     if (this.#isStopping) return
-    this.#restart = setTimeout(() => {
-      this.#restart = undefined
-      this.start()
-    }, this.#restartMs)
-    this.#restartMs = Math.min(this.#restartMs * 2, LONGEST_RESTART_MS)
+    if (this.#parking.isOpen) {
+      this.#delay.died('the parker', performance.now() - this.#startedAt)
+      return
+    }
+    this.#delay.startFailed()
+    await this.#empty()
+  }
+
+  /**
+   * Nobody parks any more, and no parker runs: queues what has a request, and closes what is over; what is idle as well, if the
+   * child stops.
+   */
+  async #empty(): Promise<void> {
+    const wanted: number[] = []
+    this.#parking.each((fd) => {
+      // Looked at before it is claimed: a thread that takes it back keeps it.
+      const has = peekConnection(fd)
+      const since = this.#parking.parkedSince(fd)
+      if (since === 0 || !this.#parking.claim(fd, since)) return
+      this.#parking.unwatch(fd)
+      if (has === 'bytes' || (has === 'nothing' && !this.#isStopping)) wanted.push(fd)
+      else closeDescriptor(fd)
+    })
+    for (const fd of wanted) await this.#handOff.offerLater(LockOwner.control, resumed(fd))
+  }
+
+  /** Of a thread that died before the connection was under the number that it had reserved, this is no socket. */
+  async #queue(fd: number): Promise<void> {
+    if (peekConnection(fd) === 'end') closeDescriptor(fd)
+    else await this.#handOff.offerLater(LockOwner.control, resumed(fd))
   }
 }

@@ -38,7 +38,7 @@ export interface ParkerOptions {
  */
 export class Parker {
   readonly #options: ParkerOptions
-  /** Readable, but the mailbox was full: still parked and no longer watched. The oldest first. */
+  /** Readable, but the mailbox was full: still parked and no longer watched. The oldest first. Or parked and impossible to watch. */
   #waiting: number[] = []
   #nextTickMs = 0
 
@@ -96,12 +96,15 @@ export class Parker {
     }
   }
 
+  /** Since when it was parked, if it is in hand now; else 0. */
   #claim(fd: number): number {
     const { parking, handOff } = this.#options
+    const since = parking.parkedSince(fd)
+    if (since === 0) return 0
     handOff.queue.hold(PARKER_THREAD, resumed(fd))
-    const since = parking.claim(fd)
-    if (since === 0) handOff.queue.unhand(PARKER_THREAD)
-    return since
+    if (parking.claim(fd, since)) return since
+    handOff.queue.unhand(PARKER_THREAD)
+    return 0
   }
 
   #retry(): void {
@@ -129,15 +132,19 @@ export class Parker {
       handOff.queue.hold(PARKER_THREAD, entry)
       return false
     }
-    // Erased before the descriptor is closed: its number may mean something else right after.
-    handOff.queue.unhand(PARKER_THREAD)
-    closeDescriptor(fd)
+    this.#end(fd)
     return true
   }
 
   #close(fd: number): void {
+    this.#options.parking.unwatch(fd)
+    this.#end(fd)
+  }
+
+  /** The note is erased before the number is free, and after the connection is: see `Parking.end`. */
+  #end(fd: number): void {
     const { parking, handOff } = this.#options
-    parking.unwatch(fd)
+    parking.end(fd)
     handOff.queue.unhand(PARKER_THREAD)
     closeDescriptor(fd)
   }
@@ -160,7 +167,12 @@ export class Parker {
 
   #watchAll(): void {
     const { parking } = this.#options
-    parking.each((fd) => void parking.watch(fd))
-    this.#waiting = []
+    const unwatched: number[] = []
+    parking.each((fd) => {
+      if (!parking.watch(fd)) unwatched.push(fd)
+    })
+    // What can't be watched (the user watches too many already) goes to a thread, readable or not. What has waited
+    // for room in the mailbox is watched, and reported, anew.
+    this.#waiting = unwatched
   }
 }

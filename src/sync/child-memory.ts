@@ -24,11 +24,12 @@ import { MAX_THREADS } from './limits.js'
  *           32  ring[256]             the queued entries, see FdQueue
  *          288  thread 0              16 words each: one cache line
  *          304  thread 1 …            the one behind the last is the parker's
- *          816  parked[262144]        per descriptor: since when it is parked, ms (31 bits); 0: it is not
+ *          816  parked[262144]        per descriptor: since when it is parked, ms (31 bits); 0 or less: it is not, see Parking
  *
  *     thread  +0  wake                event count: grows when the thread shall look at the queue
  *             +1  in hand             entry + 1 taken from the queue and not yet wrapped, or taken out of the parked ones
  *             +2  asked at            ms (31 bits) when it was asked whether its loop turns; 0: no question open
+ *             +3  reserved            descriptor + 1 that it has reserved to park a connection under
  */
 
 /** A power of two, enough for 32 threads that serve themselves, eight connections each (`Activity`). */
@@ -61,7 +62,7 @@ const PARKED = THREADS + (MAX_THREADS + 1) * THREAD_WORDS
 /** Descriptors from here on are not parked. The table takes memory only as far as it is used. */
 export const PARKED_PLACES = 2 ** 18
 
-export const ThreadWord = { wake: 0, inHand: 1, askedAt: 2 } as const
+export const ThreadWord = { wake: 0, inHand: 1, askedAt: 2, reserved: 3 } as const
 
 /** The place of a thread's own word. */
 export function threadWord(
@@ -71,7 +72,7 @@ export function threadWord(
   return THREADS + thread * THREAD_WORDS + word
 }
 
-/** Where it is noted since when a descriptor is parked. */
+/** Where it is noted since when a descriptor is parked, or what else has become of it. */
 export function parkedWord(fd: number): number {
   return PARKED + fd
 }

@@ -50,7 +50,7 @@ export class FdQueue {
     return (Atomics.load(this.#words, Word.queueTail) - head) | 0
   }
 
-  /** Adds a descriptor; false when the ring is full (the caller still owns the descriptor). */
+  /** Adds a descriptor; false when the ring is full: then the caller still owns it, and what was noted in hand still is. */
   push(self: number, fd: number): boolean {
     // Noted before the lock is asked for: that may be a long sleep, and death may come in it.
     this.#note(self, fd)
@@ -150,8 +150,9 @@ export class FdQueue {
       Atomics.store(this.#words, place(tail), fd)
       Atomics.store(this.#words, Word.queueTail, tail + 1)
     }
-    // Before the unlock: afterwards another thread may take, serve and close it, and the number be given anew.
-    this.#note(self, -1)
+    // Before the unlock: afterwards another thread may take, serve and close it, and the number be given anew. What the ring
+    // had no room for stays in hand: a death before the caller has found another place for it must not lose it.
+    if (!isFull) this.#note(self, -1)
     this.#mutex.unlock(self)
     return !isFull
   }

@@ -153,34 +153,40 @@ export class HandOff {
    * the mailbox, from where any thread of the pool may take it. Two can have counted on one idle thread (the listener
    * thread and the parker, or one of them and a request on a connection that this thread has), and without this the
    * second one's connection would wait here although another process has idle threads.
+   *
+   * Mailbox and queue may both be full by then. What has no place in either is returned, in hand: the thread serves it
+   * itself, late but not lost. Else -1.
    */
-  shed(thread: number): void {
+  shed(thread: number): number {
     const mailbox = this.#mailbox
-    if (mailbox === undefined || this.isStopping) return
+    if (mailbox === undefined || this.isStopping) return -1
     while (this.queue.length > 0 && this.idleBits === 0) {
       const entry = this.queue.take(thread)
-      if (entry < 0) return
+      if (entry < 0) return -1
       this.queue.holdMailed(thread, entry)
-      if (!mailbox.put(entry)) {
-        // Full: so many wait that one queue more does not matter. (The push writes the note anew.)
-        if (!this.queue.push(LockOwner.worker(thread), entry)) closeDescriptor(descriptorOf(entry))
-        return
-      }
-      // Erased before the descriptor is closed: its number may mean something else right after.
+      // Full: so many wait that one queue more does not matter.
+      if (!mailbox.put(entry)) return this.#putBack(thread, entry)
+      // The connection is let go, then the note is erased, and only then the number may mean something else.
+      mailbox.letGo(entry)
       this.queue.unhand(thread)
       closeDescriptor(descriptorOf(entry))
-      if (this.isStopping) this.#takeBack(thread, mailbox)
+      if (this.isStopping) return this.#takeBack(thread, mailbox)
     }
+    return -1
+  }
+
+  /** The push writes the note anew, before it can be seen that the ring is full. */
+  #putBack(thread: number, entry: number): number {
+    return this.queue.push(LockOwner.worker(thread), entry) ? -1 : entry
   }
 
   /**
    * The child stops, and may have looked into the mailbox for the last time before something was put in. A worker thread
    * looks into the queue once more when it ends.
    */
-  #takeBack(thread: number, mailbox: Mailbox): void {
+  #takeBack(thread: number, mailbox: Mailbox): number {
     const entry = mailbox.take()
-    if (entry >= 0 && !this.queue.push(LockOwner.worker(thread), entry))
-      closeDescriptor(descriptorOf(entry))
+    return entry < 0 ? -1 : this.#putBack(thread, entry)
   }
 
   /** The thread will take nothing more: it drains, or has died. */
@@ -286,13 +292,13 @@ export class HandOff {
   }
 
   /**
-   * After the parker has ended: what it had in hand is queued, unless it is still (or again) parked, and a wake-up that it
-   * may have kept is given again.
+   * After the parker has ended: what it had in hand is queued, if it had claimed it, and a wake-up that it may have kept is
+   * given again.
    */
-  async recoverParker(self: number, isParked: (fd: number) => boolean): Promise<void> {
+  async recoverParker(self: number, isClaimed: (fd: number) => boolean): Promise<void> {
     const entry = this.#recoverInHand(PARKER_THREAD)
     if (this.queue.length > 0) this.wakeOne()
-    if (entry >= 0 && !isParked(descriptorOf(entry))) await this.offerLater(self, entry)
+    if (entry >= 0 && isClaimed(descriptorOf(entry))) await this.offerLater(self, entry)
   }
 
   // ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -364,7 +370,9 @@ export class HandOff {
     const accepted = this.#mechanism.selfServe(self, isAlone ? room : 1, (entry, isNew) => {
       if (isNew) fresh++
       // The ring has room for all that idle threads take at once, and none is idle; still better closed than leaked.
-      if (!this.queue.push(self, entry)) closeDescriptor(descriptorOf(entry))
+      if (this.queue.push(self, entry)) return
+      this.queue.unhand(thread)
+      closeDescriptor(descriptorOf(entry))
     })
     if (accepted === 0) return -1
     if (fresh > 0) this.#scoreboard.addToField(this.#slot, 'accepted', fresh)

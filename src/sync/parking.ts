@@ -1,7 +1,7 @@
-import { closeDescriptor, duplicate } from '../sys/descriptor.js'
+import { closeDescriptor, duplicate, duplicateOver } from '../sys/descriptor.js'
 import type { Epoll } from '../sys/epoll.js'
 import { signalEvent } from '../sys/event-descriptor.js'
-import { PARKED_PLACES, parkedWord, Word } from './child-memory.js'
+import { PARKED_PLACES, parkedWord, ThreadWord, threadWord, Word } from './child-memory.js'
 import { elapsedMs, shortClock } from './short-clock.js'
 
 /** The descriptors of this process that parking needs. */
@@ -12,33 +12,51 @@ export interface ParkingTerms {
 }
 
 /**
+ * What is noted of a descriptor. Above 0: parked, since then. Below: a thread has it, and not the parker. 0 is what the
+ * parker's claim leaves, and nothing else writes it while a parker lives; so after its death a 0 tells that it had claimed
+ * what it has noted as in hand.
+ */
+const CLAIMED = 0
+const TAKEN_BACK = -1
+
+/** Each thread has a mark of its own: a number that another one has reserved since is not mistaken for its own. */
+const reservedBy = (thread: number): number => TAKEN_BACK - 1 - thread
+
+/**
  * The parked connections of a child: idle keep-alive connections that belong to no thread. Each is a descriptor in an
  * epoll instance, and a note in a table in the child's memory that says since when. What is noted is
  * parked: the epoll instance only tells which of them have something to read.
  *
  *     worker thread                                parker
- *     duplicate                                    the epoll instance reports it
- *     note              ─────────────────────►     claim: in hand, then the note is erased
- *     watch                                        no longer watch
- *     drop the socket                              hand on, close, or note again
+ *     reserve a number                             the epoll instance reports it
+ *     the connection gets that number              claim: in hand, then the note is erased
+ *     note              ─────────────────────►     no longer watch
+ *     watch                                        hand on, close, or note again
+ *     drop the socket
  *
  * **Only one has it.** The note is erased with one compare-and-exchange, and whoever succeeds owns the descriptor. The
  * watching thread still has a socket of its own on the same connection for a moment, but it runs JavaScript from the
  * check that the connection is clean to the end of that socket, so it reads nothing meanwhile, even if another thread
- * serves the connection already.
+ * serves the connection already. A thread takes back only what it has noted itself: it compares with its own note, for
+ * the parker may have been faster, and the number may stand for another connection by then.
  *
  * **A report about something not noted is ignored.** It may be about a descriptor that was claimed in the meantime and is
  * watched because the search after a death met the thread's own watching. To stop watching it could
  * hit a connection that was just parked under the same number; ignored, it does nothing (one event is one event), and the
  * kernel forgets it with the connection.
  *
- * **Death.** A thread that dies before the note leaks one descriptor until the process ends; the note is the very next
- * step after the duplication. One that dies after the note has parked: its socket closes with the thread, the duplicate
- * stays, and the parker, told to search, watches it. What the parker has in hand when it dies is noted like that of a
- * worker thread (see FdQueue); what was reported to it and not claimed is watched anew by its successor.
+ * **Death.** A duplicate that nobody knows of would keep the connection open, and its client would wait for ever. So a thread
+ * first gets a number (a duplicate of the wake descriptor, of which one more does no harm), marks it as its own, and then
+ * puts the connection under that number, in one system call. If it dies before the note, the mark tells the main thread that
+ * whatever is there now is the thread's. If it dies after the note it has parked: its socket closes with the thread, the duplicate
+ * stays, and the parker, told to search, watches it. The parker notes what it has in hand like a
+ * worker thread (see FdQueue), before it claims: if it dies in between, the note of the connection tells which (see
+ * `CLAIMED`). What was reported to it and not claimed is watched anew by its successor.
  *
- * **Stop.** A thread parks, then looks whether the child stops; the main thread makes the child stop, then empties the
- * table. One of them sees the other; both may, and then the claim decides.
+ * **End of parking.** A thread parks, then looks whether parking is over (the child stops, or has no parker); the main thread says that it is
+ * over, then empties the table. One of them sees the other; both may, and then the compare-and-exchange decides.
+ *
+ * test/model/parking.pml goes through all of this step by step.
  */
 export class Parking {
   readonly #words: Int32Array
@@ -62,28 +80,26 @@ export class Parking {
    * Parks the connection of a socket that this thread destroys right after, without running its event loop in between.
    * False if that is not possible: then the connection stays.
    */
-  park(socketFd: number): boolean {
-    const fd = duplicate(socketFd)
+  park(thread: number, socketFd: number): boolean {
+    const fd = this.#reserve(thread)
     if (fd < 0) return false
-    if (fd >= PARKED_PLACES) {
+    // The end first: a search after this thread's death must come to the note.
+    if (Atomics.load(this.#words, Word.parkedEnd) <= fd) this.#raiseEnd(fd + 1)
+    const since = duplicateOver(socketFd, fd) ? shortClock() : TAKEN_BACK
+    Atomics.store(this.#words, parkedWord(fd), since)
+    // Until here the mark in the table is the thread's own, so this word is not believed any more from the note on.
+    Atomics.store(this.#words, threadWord(thread, ThreadWord.reserved), 0)
+    if (since === TAKEN_BACK) {
       closeDescriptor(fd)
       return false
     }
-    Atomics.store(this.#words, parkedWord(fd), shortClock())
-    if (Atomics.load(this.#words, Word.parkedEnd) <= fd) this.#raiseEnd(fd + 1)
     if (!this.#epoll.addOnce(fd)) {
       // Unless the parker was told to search just now and succeeded with what this thread failed with.
-      if (this.claim(fd) === 0) return true
-      closeDescriptor(fd)
-      return false
+      return !this.#takeBack(thread, fd, since)
     }
     // The note first, then the look; the parker does it the other way round.
     if (Atomics.load(this.#words, Word.clockStopped) === 1) this.#startClock()
-    if (this.isStopping && this.claim(fd) !== 0) {
-      closeDescriptor(fd)
-      return false
-    }
-    return true
+    return this.isOpen || !this.#takeBack(thread, fd, since)
   }
 
   // ── parker ───────────────────────────────────────────────────────────────────────────────────────
@@ -97,12 +113,19 @@ export class Parking {
     Atomics.store(this.#words, Word.parkerRuns, 1)
   }
 
+  /** Since when a descriptor is parked; 0 if it is not. */
+  parkedSince(fd: number): number {
+    return Math.max(0, Atomics.load(this.#words, parkedWord(fd)))
+  }
+
   /**
-   * Takes a descriptor out of the parked ones: returns since when it was parked, 0 if somebody else was faster. The
-   * parker notes it as in hand before.
+   * Takes a descriptor out of those that are parked; false if somebody else was faster. (Should another connection be parked
+   * under this number by now, it will be reported by itself.)
+   *
+   * The parker notes it as in hand before, but after the look at `since`: only then a 0 can't be older than that note.
    */
-  claim(fd: number): number {
-    return Atomics.exchange(this.#words, parkedWord(fd), 0)
+  claim(fd: number, since: number): boolean {
+    return Atomics.compareExchange(this.#words, parkedWord(fd), since, CLAIMED) === since
   }
 
   /** Puts back what was claimed. It is not watched until `watch`. */
@@ -119,13 +142,22 @@ export class Parking {
     this.#epoll.remove(fd)
   }
 
+  /**
+   * Closes this descriptor's side of a connection, and keeps the number: it means the wake descriptor now. What is noted of a
+   * descriptor must be erased before its number is given anew, but if the connection were still open then, and the
+   * thread died in that moment, its client would wait for ever.
+   */
+  end(fd: number): void {
+    duplicateOver(this.#wake, fd)
+  }
+
   /** Calls `visit` for each parked descriptor, with how long it has been parked, in ms. Returns how many there are. */
   each(visit: (fd: number, parkedMs: number) => void): number {
     const end = Atomics.load(this.#words, Word.parkedEnd)
     let parked = 0
     for (let fd = 0; fd < end; fd++) {
       const since = this.#words[parkedWord(fd)] ?? 0
-      if (since === 0) continue
+      if (since <= 0) continue
       parked++
       visit(fd, elapsedMs(since))
     }
@@ -154,21 +186,70 @@ export class Parking {
 
   // ── the child's main thread ──────────────────────────────────────────────────────────────────────
 
+  /** There is no parker, and will not be one soon. What is parked then is the caller's to claim. */
+  close(): void {
+    Atomics.store(this.#words, Word.parkerRuns, 0)
+  }
+
   /** A thread has died: the parker looks for what it noted and did not watch. */
   search(): void {
     Atomics.store(this.#words, Word.searchAgain, 1)
     this.rouse()
   }
 
+  /**
+   * After a thread has ended: the descriptor that it had reserved and not parked, -1 if there is none. It is the caller's then:
+   * the connection, or what stood under its number before.
+   */
+  recoverReserved(dead: number): number {
+    const word = threadWord(dead, ThreadWord.reserved)
+    const fd = Atomics.load(this.#words, word) - 1
+    if (fd < 0) return -1
+    Atomics.store(this.#words, word, 0)
+    const mark = reservedBy(dead)
+    return Atomics.compareExchange(this.#words, parkedWord(fd), mark, TAKEN_BACK) === mark ? fd : -1
+  }
+
   rouse(): void {
     signalEvent(this.#wake)
   }
 
-  isParked(fd: number): boolean {
-    return Atomics.load(this.#words, parkedWord(fd)) !== 0
+  /** After the death of the parker: whether it had claimed the descriptor that it has noted as in hand. */
+  isClaimed(fd: number): boolean {
+    return Atomics.load(this.#words, parkedWord(fd)) === CLAIMED
   }
 
   // ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A number for a connection, marked as this thread's; -1 if there is none to be had. */
+  #reserve(thread: number): number {
+    const fd = duplicate(this.#wake)
+    if (fd < 0) return -1
+    if (fd >= PARKED_PLACES) {
+      closeDescriptor(fd)
+      return -1
+    }
+    Atomics.store(this.#words, parkedWord(fd), reservedBy(thread))
+    Atomics.store(this.#words, threadWord(thread, ThreadWord.reserved), fd + 1)
+    return fd
+  }
+
+  /** Undoes a note of this thread, by the same steps backwards; false if the connection is somebody else's by now. */
+  #takeBack(thread: number, fd: number, since: number): boolean {
+    const reserved = threadWord(thread, ThreadWord.reserved)
+    // Believed only together with the mark, which is there from the exchange on.
+    Atomics.store(this.#words, reserved, fd + 1)
+    const mark = reservedBy(thread)
+    const isOurs = Atomics.compareExchange(this.#words, parkedWord(fd), since, mark) === since
+    if (isOurs) {
+      this.#epoll.remove(fd)
+      this.end(fd)
+      Atomics.store(this.#words, parkedWord(fd), TAKEN_BACK)
+    }
+    Atomics.store(this.#words, reserved, 0)
+    if (isOurs) closeDescriptor(fd)
+    return isOurs
+  }
 
   #raiseEnd(end: number): void {
     for (;;) {

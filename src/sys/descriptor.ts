@@ -1,8 +1,9 @@
 import { readdirSync } from 'node:fs'
-import { check, declare } from './libc.js'
+import { check, declare, declareOptional } from './libc.js'
 
 const fcntl = declare<[number, number, string, number]>('int fcntl(int fd, int command, ...)')
 const pipe = declare<[Int32Array]>('int pipe(void *fds)')
+const dup3 = declareOptional<[number, number, number]>('int dup3(int from, int to, int flags)')
 const close = declare<[number]>('int close(int fd)')
 
 const F_SETFD = 2
@@ -10,6 +11,7 @@ const F_DUPFD_CLOEXEC = process.platform === 'darwin' ? 67 : 1030
 const F_GETFL = 3
 const F_SETFL = 4
 const FD_CLOEXEC = 1
+const O_CLOEXEC = 0o2000000
 const STANDARD_ERROR = 2
 const O_NONBLOCK = process.platform === 'darwin' ? 0x4 : 0o4000
 
@@ -25,6 +27,14 @@ export function setCloseOnExec(fd: number): void {
 /** Another descriptor of the same open file, closed on exec; -1 if there is none to be had, with the reason in `errno()`. */
 export function duplicate(fd: number): number {
   return fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0)
+}
+
+/**
+ * Linux: makes the descriptor `over` one of the open file of `fd`, closed on exec, in one step; what it meant before is
+ * closed. False if that can't be.
+ */
+export function duplicateOver(fd: number, over: number): boolean {
+  return dup3?.(fd, over, O_CLOEXEC) === over
 }
 
 /**

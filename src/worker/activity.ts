@@ -135,8 +135,10 @@ export class Activity {
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
     else if (this.#standing === 'open') this.#handOff.leaveOpen(this.#thread)
     if (this.#standing !== 'withdrawn') this.#standing = 'busy'
-    if (this.#blocks) this.#handOff.shed(this.#thread)
+    const kept = this.#blocks ? this.#handOff.shed(this.#thread) : -1
     this.#publish()
+    // Its turn comes when the handler that is about to run lets the event loop turn.
+    if (kept >= 0) this.#serve(kept)
   }
 
   /** The handler has returned, and its response is still to come: it waits for something. */

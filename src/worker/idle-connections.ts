@@ -6,6 +6,7 @@ import type { Activity } from './activity.js'
 import { CleanConnections, countListeners } from './clean-connection.js'
 
 export interface IdleConnectionsOptions {
+  readonly thread: number
   readonly keepAlive: KeepAlive
   readonly parking: Parking
   readonly activity: Activity
@@ -67,7 +68,7 @@ export class IdleConnections {
     const usual = this.#usualListeners + (this.#unusual.get(socket) ?? 0)
     if (countListeners(socket) !== usual) return
     // Closes this thread's descriptor. The connection lives on in the other one, so nothing is sent.
-    if (this.#options.parking.park(fd)) socket.destroy()
+    if (this.#options.parking.park(this.#options.thread, fd)) socket.destroy()
   }
 
   /** No parser runs in an immediate, so whatever looks clean is. */

@@ -116,14 +116,14 @@ async function createService(
 }
 
 function keepAliveOptions(
-  { keepAlive, parking: terms, memory, port }: Lease,
+  { thread, keepAlive, parking: terms, memory, port }: Lease,
   connections: Connections,
   activity: Activity,
 ): IdleConnectionsOptions | undefined {
   if (keepAlive === 'pin' || terms === undefined) return undefined
   const parking = new Parking(memory, new Epoll(terms.epoll), terms.wake)
   const askForParker = (): void => port.postMessage({ type: 'parker' } satisfies WorkerMessage)
-  return { keepAlive, parking, activity, connections, askForParker }
+  return { thread, keepAlive, parking, activity, connections, askForParker }
 }
 
 /** The adapter is a sixth of what a thread takes to start, so only those who need it load it. */
