@@ -180,6 +180,34 @@ test('a parked connection that the client ends or resets is forgotten', async ()
   await areParked(serving, 0)
 })
 
+for (const keepAlive of ['auto', 'park'] as const) {
+  test(`a thread that retires leaves its idle connections to the others (${keepAlive})`, async () => {
+    await using serving = await serve('http', { threads: 3, keepAlive })
+    const clients = await Promise.all(
+      Array.from({ length: 12 }, () => RawClient.connect(serving.port)),
+    )
+    try {
+      // All at once, so that each thread gets some.
+      for (const client of clients) client.write(ask('/slow?ms=200'))
+      const haveAll = () => clients.every((client) => responses(client) === 1)
+      await until(haveAll, LIMIT_MS, 'all responses')
+      const threads = () => serving.pool.stats().processes.flatMap((process) => process.threads)
+      const withSome = threads().filter(({ connections }) => connections > 0).length
+      assert.ok(keepAlive === 'park' || withSome > 1, `${withSome} threads with connections`)
+      serving.pool.resize({ threads: 1 })
+      await until(() => threads().length === 1, LIMIT_MS, 'one thread')
+      for (const client of clients) {
+        assert.not(client.socket.readableEnded || client.socket.destroyed)
+        client.write(ask('/'))
+        await until(() => responses(client) === 2, LIMIT_MS, 'a response of the one that is left')
+      }
+      assert.is(serving.pool.stats().totals.connections, clients.length)
+    } finally {
+      for (const client of clients) client[Symbol.dispose]()
+    }
+  })
+}
+
 test('a connection stays with its thread while anything is unfinished on it', async () => {
   await using serving = await serve('http', { keepAlive: 'park' })
   using first = await RawClient.connect(serving.port)

@@ -75,6 +75,8 @@ export class HttpService implements Service {
     // Requests that have arrived by now are read first, and served. One that arrives between this poll of the event loop and the
     // close, some microseconds, is never read: the kernel answers it with a reset, and the client knows that it may repeat it.
     await pollOnce()
+    // With a child that stays they are better off with its other threads.
+    await this.#idle?.parkAll()
     this.#closeIdle()
     const silent = setTimeout(() => {
       for (const socket of this.#connections) if (socket.bytesRead === 0) socket.destroy()

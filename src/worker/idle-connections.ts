@@ -1,9 +1,14 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeepAlive } from '../messages.js'
 import type { Parking } from '../sync/parking.js'
 import type { Activity } from './activity.js'
 import { CleanConnections, countListeners } from './clean-connection.js'
+
+/** How long a thread that leaves waits for a parker to start, at most, and how often it looks. */
+const PARKER_START_MS = 500
+const LOOK_AGAIN_MS = 5
 
 export interface IdleConnectionsOptions {
   readonly thread: number
@@ -62,6 +67,23 @@ export class IdleConnections {
     if (request.complete) this.#park(request.socket)
   }
 
+  /**
+   * The thread leaves, its child stays: parks what is idle, for the other threads to resume. Without a parker until now it waits
+   * for one a moment; what is not parked then, or can't be, is the caller's to close. Not to be called from within a parser.
+   *
+   * A parker costs a thread, but the one that leaves cost more.
+   */
+  async parkAll(): Promise<void> {
+    const { connections, parking } = this.#options
+    const [first] = connections
+    if (first === undefined || parking.isStopping) return
+    this.#ask()
+    const endsAt = performance.now() + PARKER_START_MS
+    while (!parking.isOpen && !parking.isStopping && performance.now() < endsAt)
+      await sleep(LOOK_AGAIN_MS)
+    this.#sweep()
+  }
+
   #park(socket: Socket): void {
     const fd = this.#clean.descriptor(socket)
     if (fd < 0) return
@@ -71,7 +93,7 @@ export class IdleConnections {
     if (this.#options.parking.park(this.#options.thread, fd)) socket.destroy()
   }
 
-  /** No parser runs in an immediate, so whatever looks clean is. */
+  /** No parser runs in an immediate or a timer, so whatever looks clean is. */
   readonly #sweep = (): void => {
     for (const socket of [...this.#options.connections]) {
       if (!this.#options.parking.isOpen) return
