@@ -26,7 +26,8 @@ const options = { keepAlive: 'park', processes: 2, threads: 2 } as const
 
 const plain = await new Promise<Server>((resolve) => {
   const server = createServer({ keepAliveTimeout: 5000 }, (request, response) => {
-    void handler(request, response)
+    // A body that is broken off fails its handler, and nobody else.
+    Promise.resolve(handler(request, response)).catch(() => undefined)
   })
   server.listen(0, '127.0.0.1', () => resolve(server))
 })
@@ -131,10 +132,56 @@ interface Piece {
   readonly isWhole: boolean
 }
 
+/** The last thing that a client says, at a moment when nothing is due; the end of the connection follows from it. */
+interface End {
+  readonly name: string
+  readonly bytes: string
+  /** Then it says that no more will come. */
+  readonly isHalfClosed: boolean
+}
+
 interface Script {
   readonly pieces: readonly Piece[]
-  readonly end: 'close' | 'half-close' | 'garbage'
+  readonly end: End
 }
+
+const OVER_THE_LIMIT = 17_000
+
+const ends: readonly ((random: Random) => Omit<End, 'name'>)[] = [
+  function farewell() {
+    return { bytes: last, isHalfClosed: false }
+  },
+  function silence() {
+    return { bytes: '', isHalfClosed: true }
+  },
+  function nonsense(random) {
+    return { bytes: random.pick(garbage), isHalfClosed: random.next() < 0.3 }
+  },
+  function nonsenseBehindRequest(random) {
+    return { bytes: head('GET /') + random.pick(garbage), isHalfClosed: false }
+  },
+  function brokenOff(random) {
+    const whole = random.pick([
+      head('GET /headers', `X-Long: ${'l'.repeat(40)}`),
+      `${head('POST /digest', 'Content-Length: 60')}${'b'.repeat(60)}`,
+      `${head('POST /digest', 'Transfer-Encoding: chunked')}20\r\n${'c'.repeat(32)}\r\n0\r\n\r\n`,
+    ])
+    return { bytes: whole.slice(0, random.from(1, whole.length - 1)), isHalfClosed: true }
+  },
+  /** The answer is there before the end is seen, or far too late. */
+  function lastRequest(random) {
+    const bytes = head(random.pick(['GET /', 'HEAD /', 'GET /nowhere', 'GET /slow?ms=300']))
+    return { bytes, isHalfClosed: true }
+  },
+  function tooLongHeaders(random) {
+    const long = `X-Long: ${'l'.repeat(OVER_THE_LIMIT)}`
+    return { bytes: head('GET /', long), isHalfClosed: random.next() < 0.3 }
+  },
+  function tooManyHeaders() {
+    const many = Array.from({ length: 1000 }, (_, n) => `X-${n}: ${'m'.repeat(20)}`)
+    return { bytes: head('GET /', ...many), isHalfClosed: false }
+  },
+]
 
 function scriptOf(random: Random): Script {
   const pieces: Piece[] = []
@@ -154,14 +201,19 @@ function scriptOf(random: Random): Script {
     }
     add(text, true)
   }
-  const end = random.pick(['close', 'close', 'close', 'half-close', 'garbage'] as const)
-  const quiet = { next: 'be answered', waitMs: random.from(0, 6) } as const
-  const before = pieces.pop()
-  if (before !== undefined) pieces.push(end === 'close' ? before : { ...before, ...quiet })
-  if (end === 'close') pieces.push({ bytes: last, next: 'go on', waitMs: 0, isWhole: false })
-  if (end === 'garbage')
-    pieces.push({ bytes: random.pick(garbage), next: 'go on', waitMs: 0, isWhole: false })
-  return { pieces, end }
+  const end = random.next() < 0.4 ? ends[0] : random.pick(ends)
+  if (end === undefined) throw new Error('no ends')
+  if (end !== ends[0]) {
+    const before = pieces.pop()
+    const quiet = { next: 'be answered', waitMs: random.from(0, 6) } as const
+    if (before !== undefined) pieces.push({ ...before, ...quiet })
+  }
+  return { pieces, end: { name: end.name, ...end(random) } }
+}
+
+function sayEnd(client: RawClient, { bytes, isHalfClosed }: End): void {
+  if (bytes !== '') client.write(Buffer.from(bytes, 'latin1'))
+  if (isHalfClosed) client.socket.end()
 }
 
 /** Has the plain server answer a script. Returns all it said, and how much of it after each piece that was waited for. */
@@ -183,7 +235,7 @@ async function rehearse({ pieces, end }: Script): Promise<{ said: string; length
     }
     lengths.push(undated(client.received).length)
   }
-  if (end === 'half-close') client.socket.end()
+  sayEnd(client, end)
   return { said: undated(await client.end()), lengths }
 }
 
@@ -203,7 +255,7 @@ async function play(
     // Time to be parked, or not enough of it.
     if (next !== 'go on') await sleep(waitMs)
   }
-  if (end === 'half-close') client.socket.end()
+  sayEnd(client, end)
   return undated(await client.end())
 }
 
@@ -213,23 +265,22 @@ function show({ pieces, end }: Script): string {
       ` ${next} ${waitMs}`,
     ),
   )
-  return [...lines, end].join('\n')
+  return [...lines, `${end.name} ${JSON.stringify(end.bytes.slice(0, 300))}`].join('\n')
 }
 
 // ── tests ──────────────────────────────────────────────────────────────────────────────────────────
 
 const second = `${head('POST /digest', 'Content-Length: 4')}body`
 
-test('a request that arrives in two pieces, split at every byte', async () => {
+/** Has clients say the second request in two pieces, split at every byte: the first piece by `begin`. */
+async function splitSecond(begin: (client: RawClient, at: number) => Promise<void>): Promise<void> {
   await using serving = await serve('http', options)
   await isParking(serving)
   const all = Array.from({ length: second.length + 1 }, (_, at) => at)
   await Promise.all(
     all.map(async (at) => {
       using client = await RawClient.connect(serving.port)
-      await client.write(head('GET /')).until(/hello\n$/)
-      await sleep(20)
-      client.write(second.slice(0, at))
+      await begin(client, at)
       await sleep(20)
       client.write(second.slice(at) + last)
       const said = await client.end()
@@ -237,23 +288,21 @@ test('a request that arrives in two pieces, split at every byte', async () => {
       assert.match(said, /"bytes":4/, `split at ${at}`)
     }),
   )
+}
+
+test('a request that arrives in two pieces, split at every byte', async () => {
+  await splitSecond(async (client, at) => {
+    await client.write(head('GET /')).until(/hello\n$/)
+    await sleep(20)
+    client.write(second.slice(0, at))
+  })
 })
 
 test('the next request comes with the end of the one before, split at every byte', async () => {
-  await using serving = await serve('http', options)
-  await isParking(serving)
-  const all = Array.from({ length: second.length + 1 }, (_, at) => at)
-  await Promise.all(
-    all.map(async (at) => {
-      using client = await RawClient.connect(serving.port)
-      client.write(head('GET /slow?ms=5') + second.slice(0, at))
-      await client.until(/done\n/)
-      await sleep(20)
-      client.write(second.slice(at) + last)
-      const said = await client.end()
-      assert.is(said.split('HTTP/1.1 200 OK').length, 4, `split at ${at}: ${said}`)
-    }),
-  )
+  await splitSecond(async (client, at) => {
+    client.write(head('GET /slow?ms=5') + second.slice(0, at))
+    await client.until(/done\n/)
+  })
 })
 
 test(`what a plain server says, byte for byte (seed ${SEED})`, async () => {
@@ -278,7 +327,8 @@ test(`what a plain server says, byte for byte (seed ${SEED})`, async () => {
     }),
   )
   assert.ok(scripts > 20, `only ${scripts} scripts`)
-  assert.equal(serving.errors, [])
+  // A body that is broken off fails its handler.
+  for (const { code } of serving.errors) assert.is(code, 'FT_ERR_HANDLER')
 })
 
 test('clients that vanish at any moment leave nothing behind', async () => {
@@ -300,6 +350,29 @@ test('clients that vanish at any moment leave nothing behind', async () => {
       }
     }),
   )
+  await leavesNothing(serving)
+})
+
+test('clients that reset a parked connection, before, in and behind the next request, leave nothing behind', async () => {
+  await using serving = await serve('http', options)
+  await isParking(serving)
+  const all = Array.from({ length: second.length + 1 }, (_, at) => at)
+  for (const pauseMs of [0, 1, 10]) {
+    await Promise.all(
+      all.map(async (at) => {
+        using client = await RawClient.connect(serving.port)
+        await client.write(head('GET /')).until(/hello\n$/)
+        await sleep(20)
+        client.write(second.slice(0, at))
+        await sleep(pauseMs)
+        client.socket.resetAndDestroy()
+      }),
+    )
+  }
+  await leavesNothing(serving)
+})
+
+async function leavesNothing(serving: Serving): Promise<void> {
   const isEmpty = () => {
     const { processes } = serving.pool.stats()
     return processes.every(
@@ -310,6 +383,6 @@ test('clients that vanish at any moment leave nothing behind', async () => {
   await until(isEmpty, LIMIT_MS, 'no connection left')
   // A handler that reads a body may find it cut off.
   for (const { code } of serving.errors) assert.is(code, 'FT_ERR_HANDLER')
-})
+}
 
 test.run()
