@@ -18,7 +18,7 @@ import { tempFolder } from './support/temp-folder.js'
 import { until } from './support/until.js'
 
 const LIMIT_MS = 20_000
-const SECONDS = Number(process.env.FORKTHREAD_CHAOS ?? 28)
+const SECONDS = Number(process.env.FORKTHREAD_CHAOS ?? 16)
 const SEED = Number(process.env.FORKTHREAD_SEED ?? Date.now() % 1_000_000)
 const CLIENTS = 40
 const PROCESSES = 2

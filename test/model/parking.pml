@@ -8,14 +8,15 @@
  * parking is closed and what is parked goes to the threads; with STOP the child stops at any moment. FULL lets mailbox and
  * epoll instance be full now and then.
  *
- * Abstractions: a second worker thread does each thing, parking too, in one step; the fd queue is a set, its push and its take (with the wrapping) are one step each (fd-queue.pml has
- * them); the kernel gives the lowest free number; a stamp is the number of its connection (two connections under one number
- * have different ones; one connection under one number twice does not matter); the clock that starts and stops is
- * left out: a time-out may come at any moment; one thread in all dies (MOST_DEATHS).
+ * Abstractions: a second worker thread does each thing, parking too, in one step; the fd queue is a set, its push and its
+ * take (with the wrapping) are one step each (fd-queue.pml has them); the kernel gives the lowest free number; a stamp is
+ * the number of its connection (two connections under one number have different ones; one connection under one number
+ * twice does not matter); the clock that starts and stops is left out: a time-out may come at any moment; one thread
+ * dies, once (MOST_DEATHS).
  *
  * Properties: (1) whoever closes, hands on or wraps a descriptor finds the connection there that he means; (2) no
- * connection is read by two; (3) none is open and known to nobody, at the end none is parked; (4) a parked connection with something to read is reported
- * or in the parker's list; (5) no deadlock.
+ * connection is read by two; (3) none is open and known to nobody, and at the end none is parked; (4) a parked connection
+ * with something to read is reported, or in the parker's list; (5) no deadlock.
  *
  * What is given up knowingly: what comes between the last look at an idle connection and its close, as with every server;
  * and the connection of a parker that dies between its note "may be mailed" and the mail.

@@ -6,12 +6,14 @@ import { bit } from '#dist/sync/bits.js'
 import {
   createChildMemory,
   LockOwner,
+  PARKER_THREAD,
   RING_SIZE,
   ThreadWord,
   threadWord,
   Word,
 } from '#dist/sync/child-memory.js'
 import { HandOff } from '#dist/sync/hand-off.js'
+import { Mailbox } from '#dist/sync/mailbox.js'
 import type { Mechanism } from '#dist/sync/mechanism.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
@@ -393,6 +395,67 @@ test('whatever comes between, a queued descriptor and an idle thread find each o
     }
   }
   assert.ok(runs > 500, `${runs} runs`)
+})
+
+/** Has no room, and while it is asked the ring fills up as well. */
+class FullMailbox extends Mailbox {
+  readonly #whenAsked: () => void
+
+  constructor(scoreboard: Scoreboard, whenAsked: () => void) {
+    super({ sendEnd: -1, receiveEnd: -1 }, scoreboard)
+    this.#whenAsked = whenAsked
+  }
+
+  override put(): boolean {
+    this.#whenAsked()
+    return false
+  }
+}
+
+function childWithFullMailbox(whenAsked: (handOff: HandOff) => void) {
+  const { words, scoreboard, mechanism } = child()
+  const mailbox = new FullMailbox(scoreboard, () => whenAsked(handOff))
+  const handOff = new HandOff(
+    words.buffer as SharedArrayBuffer,
+    scoreboard,
+    SLOT,
+    mechanism,
+    mailbox,
+  )
+  return { words, handOff }
+}
+
+const inHand = (words: Int32Array, thread: number) => words[threadWord(thread, ThreadWord.inHand)]
+
+test('a thread that would shed keeps what neither the mailbox nor the ring has room for', () => {
+  const { words, handOff } = childWithFullMailbox(({ queue }) => {
+    for (let fd = 100; queue.push(listener, fd); fd++);
+  })
+  handOff.queue.push(listener, 10)
+  assert.is(handOff.shed(4), 10)
+  assert.is(handOff.queue.length, RING_SIZE)
+  // Should it die now, it is handed to the others.
+  assert.is(inHand(words, 4), 11)
+  assert.is(handOff.queue.recover(4), 10)
+})
+
+test('a thread that would shed puts back what the mailbox has no room for', () => {
+  const { words, handOff } = childWithFullMailbox(() => undefined)
+  handOff.queue.push(listener, 10)
+  handOff.queue.push(listener, 12)
+  assert.is(handOff.shed(4), -1)
+  assert.is(inHand(words, 4), 0)
+  assert.equal([handOff.queue.take(0), handOff.queue.take(0)].sort(), [10, 12])
+})
+
+test('what the parker had in hand at its end is queued only if it had claimed it', async () => {
+  const { handOff } = child()
+  handOff.queue.hold(PARKER_THREAD, 10)
+  await handOff.recoverParker(control, () => false)
+  assert.is(handOff.queue.length, 0)
+  handOff.queue.hold(PARKER_THREAD, 10)
+  await handOff.recoverParker(control, (fd) => fd === 10)
+  assert.is(handOff.queue.take(0), 10)
 })
 
 test.run()
