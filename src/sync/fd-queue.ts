@@ -108,7 +108,9 @@ export class FdQueue {
 
   /**
    * From here on what is in hand may be in the mailbox as well, as a descriptor that no death can take from it. Should this
-   * thread die, its own one is only to be closed.
+   * thread die, its own one is only to be closed. (Between this note and the mail it is lost with the thread, as what a
+   * thread serves is lost with it. Whether the mail is on its way nobody can tell afterwards, and a connection that two
+   * threads read would be worse: its client would get answers mixed up.)
    */
   holdMailed(thread: number, entry: number): void {
     Atomics.store(this.#words, threadWord(thread, ThreadWord.inHand), -(entry + 1))
