@@ -12,7 +12,7 @@
  * take (with the wrapping) are one step each (fd-queue.pml has them); the kernel gives the lowest free number; a stamp is
  * the number of its connection (two connections under one number have different ones; one connection under one number
  * twice does not matter); the clock that starts and stops is left out: a time-out may come at any moment; one thread
- * dies, once (MOST_DEATHS).
+ * dies, once (MOST_DEATHS; with WORKER_DEATH, PARKER_DEATH and two deaths it takes minutes and -DBITSTATE, and holds as well).
  *
  * Properties: (1) whoever closes, hands on or wraps a descriptor finds the connection there that he means; (2) no
  * connection is read by two; (3) none is open and known to nobody, and at the end none is parked; (4) a parked connection
