@@ -33,6 +33,12 @@ export interface BlockingSpan {
 const HALF_LIFE_US = 1_000_000
 
 /**
+ * A longer pause counts as one of this length. What a request risks is decided by those that come close to it: after a quiet
+ * minute the next rush is likely to be like the last one, and must not have to be learned anew while connections wait.
+ */
+const LONGEST_SPAN_US = 1_000_000
+
+/**
  * To park and to resume a connection costs 70 to 100 µs of CPU, and delays its next request by about as much. So a thread parks when it
  * saves a multiple of that in waiting: five times to begin with, two times to go on. (A handler of 1 ms at half load
  * saves 250 µs, one of 5 ms 1250 µs.)
@@ -48,10 +54,11 @@ const GO_ON = { fromWaitUs: 200, fromActiveUs: 150 } as const
 export function addSpan(past: Blocking, span: BlockingSpan): Blocking {
   const rest = Math.max(0, span.activeUs - span.longUs)
   const squares = span.longSquaresUs2 + (span.requests > 0 ? rest ** 2 / span.requests : 0)
-  const fade = 2 ** (-span.spanUs / HALF_LIFE_US)
+  const spanUs = Math.min(span.spanUs, LONGEST_SPAN_US)
+  const fade = 2 ** (-spanUs / HALF_LIFE_US)
   return {
     squaresUs2: past.squaresUs2 * fade + squares,
-    spanUs: past.spanUs * fade + span.spanUs,
+    spanUs: past.spanUs * fade + spanUs,
     activeUs: past.activeUs * fade + span.activeUs,
     requests: past.requests * fade + span.requests,
   }

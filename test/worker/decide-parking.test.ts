@@ -85,6 +85,15 @@ test('one long request among short ones is enough, if it is not lost among too m
   assert.not(shouldPark(false, rare))
 })
 
+test('after a long pause the next rush need not be learned anew', () => {
+  let blocking: Blocking = noBlocking
+  for (let spans = 0; spans < 100; spans++)
+    blocking = addSpan(blocking, spanOf({ us: 20_000, load: 0.5 }))
+  const pause = { spanUs: 60_000_000, requests: 1, longUs: 0, longSquaresUs2: 0, activeUs: 2000 }
+  blocking = addSpan(blocking, pause)
+  assert.ok(shouldPark(true, blocking))
+})
+
 test('the past fades', () => {
   let blocking = addSpan(noBlocking, spanOf({ us: 20_000, load: 1 }))
   assert.ok(shouldPark(true, blocking))
