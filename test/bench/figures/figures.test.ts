@@ -68,9 +68,9 @@ test('beside idle: one of three waits for a while after the other thread is done
   assert.is(waitedBesideIdle(servings, 2), 1 / 3)
 })
 
-test('beside idle: a thread that served nothing idles all the time, and two milliseconds are excused', () => {
-  assert.is(waitedBesideIdle([serving('a', 0, 0, 50), serving('a', 45, 50, 60)], 2), 1 / 2)
-  assert.is(waitedBesideIdle([serving('a', 0, 0, 50), serving('a', 49, 50, 60)], 2), 0)
+test('beside idle: a thread that served nothing idles all the time, and five milliseconds are excused', () => {
+  assert.is(waitedBesideIdle([serving('a', 0, 0, 50), serving('a', 44, 50, 60)], 2), 1 / 2)
+  assert.is(waitedBesideIdle([serving('a', 0, 0, 50), serving('a', 46, 50, 60)], 2), 0)
 })
 
 test('evenness: even, all in one, and a thread more than there should be', () => {

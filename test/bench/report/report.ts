@@ -35,7 +35,7 @@ export interface Results {
 const legend = (results: Results): string[] => [
   machineLine(results.machine),
   `${results.plan.rounds} interleaved rounds of ${results.plan.seconds} s, ${results.plan.threads} threads, busy for ${Math.round(results.plan.load * 100)} % of the time where the handler blocks; each figure is the median (min..max) of the rounds, a ratio the median of the rounds' ratios (95 % sure; below six rounds their range); p99.9 is of all rounds together`,
-  'CPU: of the whole process tree. p99 ÷ limit: against one queue before as many threads, with the same arrivals and service times. Waited beside idle: share of requests that waited more than 2 ms while a thread ran no handler. Evenness: Jain, 1 is even. Memory: PSS of the tree. Generator late: how late requests were started, the same trouble for every server',
+  'CPU: of the whole process tree. p99 ÷ limit: against one queue before as many threads, with the same arrivals and service times. Waited beside idle: share of requests that waited more than 5 ms while a thread ran no handler. Evenness: Jain, 1 is even. Memory: PSS of the tree. Generator late: how late requests were started, the same trouble for every server',
 ]
 
 function tables(results: Results): Table[] {
