@@ -224,6 +224,8 @@ for (const acceptMutex of ['flock', 'none'] as const) {
       processes: 3,
       threads: 2,
       acceptMutex,
+      // A parker, started at some moment or not, would change what descriptors there are. It has a chaos of its own.
+      keepAlive: 'pin',
       blockedTimeout: BLOCKED_MS,
       // For a thread in an endless loop that is asked to go; all else is done within 50 ms.
       drainTimeout: 5000,

@@ -1,22 +1,16 @@
 /** Idle keep-alive connections that are handed back: any thread resumes them, and no byte is lost or out of order. */
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PoolOptions } from 'forkthread'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import httpFixture from './fixtures/http.js'
 import { get, keepAliveAgent } from './support/http.js'
 import { openDescriptors } from './support/pool-processes.js'
 import { children } from './support/processes.js'
-import { Random } from './support/random.js'
 import { RawClient } from './support/raw-client.js'
 import { type Serving, serve } from './support/serve.js'
 import { until } from './support/until.js'
 
 const LIMIT_MS = 30_000
-const SEED = Number(process.env.FORKTHREAD_SEED ?? Date.now() % 1_000_000)
 
 const ask = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`
 
@@ -74,28 +68,6 @@ for (const acceptMutex of ['none', 'flock'] as const) {
     await until(() => parked(serving) === 0, LIMIT_MS, 'none parked')
   })
 }
-
-test('pin keeps a connection with its thread, however long its handlers block', async () => {
-  await using serving = await serve('http', { threads: 2, keepAlive: 'pin' })
-  using client = await RawClient.connect(serving.port)
-  for (let count = 1; count <= 30; count++) {
-    client.write(ask('/block?ms=20'))
-    await until(() => client.received.split('HTTP/1.1').length > count, LIMIT_MS, 'reply')
-  }
-  await sleep(100)
-  assert.match(serving.pool.stats().scoreboard, /K/)
-  assert.is(new Set(client.received.match(/\d+:\d+\n/g)).size, 1)
-})
-
-test('an idle parked connection is closed after keepAliveTimeout', async () => {
-  await using serving = await park({ keepAliveTimeout: 1000 })
-  using client = await RawClient.connect(serving.port)
-  await client.write(ask('/')).until(/hello\n$/)
-  const began = performance.now()
-  await client.end()
-  const lasted = performance.now() - began
-  assert.ok(lasted > 900 && lasted < 5000, `${lasted} ms`)
-})
 
 test('a pool that closes closes what is parked at once, and serves a request that is there', async () => {
   const serving = await park({ processes: 2, threads: 2 })
@@ -190,94 +162,6 @@ test('10,000 parked connections', async () => {
     for (const client of clients) client[Symbol.dispose]()
   }
   await until(() => parked(serving) === 0, LIMIT_MS, 'none parked')
-})
-
-/** What a client may say, as pieces that never end a request where the next one begins. */
-function conversation(random: Random): string {
-  const requests = Array.from({ length: random.from(1, 6) }, () =>
-    random.pick([
-      () => ask('/'),
-      () => `\r\n${ask('/headers', 'X-One: 1\r\n')}`,
-      () => ask(`/bytes?count=${random.from(0, 3000)}`),
-      () => ask('/slow?ms=3'),
-      () => ask('/block?ms=2').replace('/block?ms=2', '/two-writes'),
-      () => `HEAD / HTTP/1.1\r\nHost: a\r\n\r\n`,
-      () => `POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world`,
-      () => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345`,
-      () =>
-        `POST /digest HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`,
-      () =>
-        `POST /digest HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n`,
-      () =>
-        `POST /digest HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nabcd`,
-    ])(),
-  )
-  // Nothing malformed: at that node:http drops the replies that are not ready yet.
-  if (random.next() < 0.1) requests.push('GET / HTTP/1.0\r\n\r\n')
-  else requests.push(ask('/', 'Connection: close\r\n'))
-  return requests.join('')
-}
-
-interface Piece {
-  readonly bytes: string
-  readonly pauseMs: number
-}
-
-function cut(text: string, random: Random): Piece[] {
-  const pieces: Piece[] = []
-  const longest = random.pick([3, 40, 200, 1000])
-  const pauseMs = random.pick([0, 1, 5])
-  // Between two requests more often than anywhere else: there a connection may be parked.
-  const ends = new Set([...text.matchAll(/\r\n\r\n/g)].map(({ index }) => index + 4))
-  for (let at = 0; at < text.length; ) {
-    let end = Math.min(text.length, at + random.from(1, longest))
-    for (const near of ends) if (near > at && near < end && random.next() < 0.6) end = near
-    pieces.push({ bytes: text.slice(at, end), pauseMs: random.next() < 0.5 ? pauseMs : 0 })
-    at = end
-  }
-  return pieces
-}
-
-async function say(port: number, pieces: readonly Piece[], isHalfClosed: boolean): Promise<string> {
-  using client = await RawClient.connect(port)
-  client.socket.setNoDelay(true)
-  for (const { bytes, pauseMs } of pieces) {
-    if (client.socket.destroyed) break
-    client.write(bytes)
-    if (pauseMs > 0) await sleep(pauseMs)
-  }
-  if (isHalfClosed) client.socket.end()
-  return (await client.end()).replaceAll(/Date: .*\r\n/g, '')
-}
-
-test(`any conversation goes as with node:http (FORKTHREAD_SEED=${SEED})`, async () => {
-  const random = new Random(SEED)
-  const oracle = createServer(httpFixture).listen(0, '127.0.0.1')
-  await once(oracle, 'listening')
-  const { port } = oracle.address() as AddressInfo
-  await using serving = await park({ processes: 2, threads: 2 })
-  try {
-    const endsAt = performance.now() + 10_000
-    for (let round = 0; performance.now() < endsAt; round++) {
-      const talks = Array.from({ length: 16 }, () => {
-        const pieces = cut(conversation(random), random)
-        return { pieces, isHalfClosed: random.next() < 0.1 }
-      })
-      await Promise.all(
-        talks.map(async ({ pieces, isHalfClosed }) => {
-          const expected = await say(port, pieces, isHalfClosed)
-          const actual = await say(serving.port, pieces, isHalfClosed)
-          // Who hangs up while requests are under way may miss their replies, from either server.
-          if (isHalfClosed && expected.length !== actual.length) return
-          assert.is(actual, expected, `round ${round}: ${JSON.stringify(pieces)}`)
-        }),
-      )
-    }
-    assert.ok(serving.pool.stats().totals.requests > 100)
-  } finally {
-    oracle.closeAllConnections()
-    oracle.close()
-  }
 })
 
 test.run()
