@@ -29,14 +29,22 @@ export interface BlockingSpan {
   readonly activeUs: number
 }
 
-/** The past counts half after so long. */
+/** The past counts half after so long, or after so many requests, whichever comes first. */
 const HALF_LIFE_US = 1_000_000
+const HALF_LIFE_REQUESTS = 100
+
+/**
+ * Sooner where requests are short now: what was long before them is soon no reason to park any more, and to park all of them
+ * would cost most of the throughput. (Such a rush, parked, is over within a tenth of a second.)
+ */
+const HALF_LIFE_SHORT_REQUESTS = 12
+const SHORT_US = 500
 
 /**
  * A longer pause counts as one of this length. What a request risks is decided by those that come close to it: after a quiet
  * minute the next rush is likely to be like the last one, and must not have to be learned anew while connections wait.
  */
-const LONGEST_SPAN_US = 1_000_000
+const LONGEST_SPAN_US = 250_000
 
 /**
  * To park and to resume a connection costs 70 to 100 µs of CPU, and delays its next request by about as much. So a thread parks when it
@@ -55,7 +63,9 @@ export function addSpan(past: Blocking, span: BlockingSpan): Blocking {
   const rest = Math.max(0, span.activeUs - span.longUs)
   const squares = span.longSquaresUs2 + (span.requests > 0 ? rest ** 2 / span.requests : 0)
   const spanUs = Math.min(span.spanUs, LONGEST_SPAN_US)
-  const fade = 2 ** (-spanUs / HALF_LIFE_US)
+  const isShort = span.activeUs < span.requests * SHORT_US
+  const halfLife = isShort ? HALF_LIFE_SHORT_REQUESTS : HALF_LIFE_REQUESTS
+  const fade = 2 ** -(spanUs / HALF_LIFE_US + span.requests / halfLife)
   return {
     squaresUs2: past.squaresUs2 * fade + squares,
     spanUs: past.spanUs * fade + spanUs,

@@ -94,6 +94,16 @@ test('after a long pause the next rush need not be learned anew', () => {
   assert.ok(shouldPark(true, blocking))
 })
 
+test('a thread that has parked gives it up within two spans of short requests', () => {
+  let blocking: Blocking = noBlocking
+  for (let spans = 0; spans < 100; spans++)
+    blocking = addSpan(blocking, spanOf({ us: 20_000, load: 0.7 }))
+  // Parking makes them longer.
+  const short = spanOf({ us: 100, load: 1 })
+  for (let spans = 0; spans < 2; spans++) blocking = addSpan(blocking, short)
+  assert.not(shouldPark(true, blocking))
+})
+
 test('the past fades', () => {
   let blocking = addSpan(noBlocking, spanOf({ us: 20_000, load: 1 }))
   assert.ok(shouldPark(true, blocking))
