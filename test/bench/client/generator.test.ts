@@ -99,7 +99,8 @@ for (const connections of ['each', 8] as const) {
       assert.ok(during.length > 30, `${during.length} came`)
       for (const { arrivedMs, answeredMs } of during) {
         const lateMs = answeredMs - (stillFromMs + STILL_MS)
-        assert.ok(lateMs >= -1 && lateMs < SLACK_MS, `${arrivedMs - stillFromMs}: ${lateMs}`)
+        // A timer of Node may be a millisecond early, and the two clocks are of two processes.
+        assert.ok(lateMs >= -3 && lateMs < SLACK_MS, `${arrivedMs - stillFromMs}: ${lateMs}`)
       }
     })
   })
