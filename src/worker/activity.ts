@@ -55,6 +55,7 @@ export class Activity {
   /** Of calls of handlers since the last measure, as far as they were long. */
   #longUs = 0
   #longSquaresUs2 = 0
+  #longestUs = 0
   /** When the last handler was called, epoch ms; 0 if that one is accounted for. */
   #calledAt = 0
   #spanBeganAt = performance.now()
@@ -195,6 +196,7 @@ export class Activity {
     if (ms < LONG_MS) return
     this.#longUs += ms * 1000
     this.#longSquaresUs2 += (ms * 1000) ** 2
+    this.#longestUs = Math.max(this.#longestUs, ms * 1000)
   }
 
   #settle(): void {
@@ -262,12 +264,14 @@ export class Activity {
       requests: this.#requestsSinceMeasure,
       longUs: this.#longUs,
       longSquaresUs2: this.#longSquaresUs2,
+      longestUs: this.#longestUs,
       activeUs: active * 1000,
     })
     this.#blocks = shouldPark(this.#blocks, this.#blocking)
     this.#spanBeganAt = endedAt
     this.#longUs = 0
     this.#longSquaresUs2 = 0
+    this.#longestUs = 0
     this.#requestsSinceMeasure = 0
     this.#row.activeUs = activeUs
     this.#batch = Math.min(

@@ -8,12 +8,20 @@
  */
 export interface Blocking {
   readonly squaresUs2: number
+  /** The largest part of `squaresUs2` that came from a single request. */
+  readonly largestUs2: number
   readonly spanUs: number
   readonly activeUs: number
   readonly requests: number
 }
 
-export const noBlocking: Blocking = { squaresUs2: 0, spanUs: 0, activeUs: 0, requests: 0 }
+export const noBlocking: Blocking = {
+  squaresUs2: 0,
+  largestUs2: 0,
+  spanUs: 0,
+  activeUs: 0,
+  requests: 0,
+}
 
 /** A thread begins as if it had been idle for a second: its first request is slow, since nothing is warm yet, and tells little. */
 export const freshThread: Blocking = { ...noBlocking, spanUs: 1_000_000 }
@@ -25,6 +33,7 @@ export interface BlockingSpan {
   /** Of the handlers that ran long, from their call to their return. */
   readonly longUs: number
   readonly longSquaresUs2: number
+  readonly longestUs: number
   /** Of the event loop: what it did between two waits for events, those handlers included. */
   readonly activeUs: number
 }
@@ -63,11 +72,14 @@ export function addSpan(past: Blocking, span: BlockingSpan): Blocking {
   const rest = Math.max(0, span.activeUs - span.longUs)
   const squares = span.longSquaresUs2 + (span.requests > 0 ? rest ** 2 / span.requests : 0)
   const spanUs = Math.min(span.spanUs, LONGEST_SPAN_US)
+  // A single slow request may be slow both in its handler and around it.
+  const largest = span.longestUs ** 2 + (span.requests > 0 ? (rest / span.requests) ** 2 : 0)
   const isShort = span.activeUs < span.requests * SHORT_US
   const halfLife = isShort ? HALF_LIFE_SHORT_REQUESTS : HALF_LIFE_REQUESTS
   const fade = 2 ** -(spanUs / HALF_LIFE_US + span.requests / halfLife)
   return {
     squaresUs2: past.squaresUs2 * fade + squares,
+    largestUs2: Math.max(past.largestUs2 * fade, largest),
     spanUs: past.spanUs * fade + spanUs,
     activeUs: past.activeUs * fade + span.activeUs,
     requests: past.requests * fade + span.requests,
@@ -75,8 +87,10 @@ export function addSpan(past: Blocking, span: BlockingSpan): Blocking {
 }
 
 export function shouldPark(isParking: boolean, blocking: Blocking): boolean {
-  const { squaresUs2, spanUs, activeUs, requests } = blocking
+  const { squaresUs2, largestUs2, spanUs, activeUs, requests } = blocking
   if (spanUs === 0 || requests === 0) return false
   const { fromWaitUs, fromActiveUs } = isParking ? GO_ON : PARK
-  return squaresUs2 / 2 / spanUs >= fromWaitUs && activeUs / requests >= fromActiveUs
+  // One slow request is chance (a thread that is cold, a machine that is busy), two are a habit.
+  const habitUs2 = isParking ? squaresUs2 : squaresUs2 - largestUs2
+  return habitUs2 / 2 / spanUs >= fromWaitUs && activeUs / requests >= fromActiveUs
 }

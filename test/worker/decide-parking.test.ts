@@ -27,6 +27,7 @@ function spanOf({ us, load }: Work): BlockingSpan {
     requests,
     longUs: isLong ? requests * us : 0,
     longSquaresUs2: isLong ? requests * us ** 2 : 0,
+    longestUs: isLong ? us : 0,
     activeUs: requests * us,
   }
 }
@@ -64,16 +65,18 @@ test('between the thresholds it stays as it was', () => {
   assert.ok(settles(work, true))
 })
 
-test('one long request among short ones is enough, if it is not lost among too many', () => {
+test('two long requests among short ones are enough, if they are not lost among too many; one is not', () => {
   const short = spanOf({ us: 1000, load: 0.5 })
-  const long = { longUs: 100_000, longSquaresUs2: 100_000 ** 2 }
-  const after = addSpan(noBlocking, {
+  const long = { longUs: 100_000, longSquaresUs2: 100_000 ** 2, longestUs: 100_000 }
+  const span = {
     ...short,
     spanUs: SPAN_US + long.longUs,
     activeUs: short.activeUs + long.longUs,
     ...long,
-  })
-  assert.ok(shouldPark(false, after))
+  }
+  const once = addSpan(noBlocking, span)
+  assert.not(shouldPark(false, once))
+  assert.ok(shouldPark(false, addSpan(once, span)))
   // The same beside so many tiny ones that parking all of them would cost more than it saves.
   const hellos = spanOf({ us: 20, load: 1 })
   const rare = addSpan(noBlocking, {
@@ -89,7 +92,7 @@ test('after a long pause the next rush need not be learned anew', () => {
   let blocking: Blocking = noBlocking
   for (let spans = 0; spans < 100; spans++)
     blocking = addSpan(blocking, spanOf({ us: 20_000, load: 0.5 }))
-  const pause = { spanUs: 60_000_000, requests: 1, longUs: 0, longSquaresUs2: 0, activeUs: 2000 }
+  const pause = { ...spanOf({ us: 2000, load: 0.04 }), spanUs: 60_000_000 }
   blocking = addSpan(blocking, pause)
   assert.ok(shouldPark(true, blocking))
 })
