@@ -145,11 +145,12 @@ for (const mechanism of mechanisms) {
     await using scene = new Scene({ mechanism, permits: 2 })
     const { words } = scene
     for (let n = 0; n < 4; n++) scene.start('count holders')
-    await until(() => (words[At.first] ?? 0) > 200, LIMIT_MS, '200 times inside')
+    // The first to start may have been inside so often before the others run.
+    const bothHeld = () => (words[At.first] ?? 0) > 200 && (words[At.repairs] ?? 0) > 0
+    await until(bothHeld, LIMIT_MS, '200 times inside, and both permits in use at a time')
     await scene.stop()
     assert.is(words[At.broken], 0)
     assert.is(words[At.inside], 0)
-    assert.ok((words[At.repairs] ?? 0) > 0, 'both permits were in use at a time')
   })
 }
 
