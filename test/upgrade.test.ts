@@ -258,19 +258,22 @@ test('the admin address says "ready" all the time', async () => {
   assert.equal([...new Set(answers)], [200])
 })
 
-/** The new parent, as soon as it has been started. */
-const newcomer = (program: Program, known: readonly number[]): Promise<number> =>
-  until(() => children(program.pid).find((pid) => !known.includes(pid)), LIMIT_MS, 'the new parent')
+/** Begins an upgrade: the new parent as soon as it has been started, and the children that there were before. */
+async function begin(program: Program): Promise<{ pid: number; known: readonly number[] }> {
+  const known = children(program.pid)
+  program.send('SIGUSR2')
+  const started = () => children(program.pid).find((pid) => !known.includes(pid))
+  const pid = await until(started, LIMIT_MS, 'the new parent')
+  program.adopt(pid)
+  return { pid, known }
+}
 
 test('SIGKILL of the old parent during the upgrade: the new one goes on', async () => {
   using files = project()
   files.configure({ canaryTime: 2000 })
   await using program = files.start()
   const [url = ''] = await program.ready(2)
-  const known = children(program.pid)
-  program.send('SIGUSR2')
-  const pid = await newcomer(program, known)
-  program.adopt(pid)
+  const { known, pid } = await begin(program)
   await until(() => children(pid).length === 2, LIMIT_MS, 'children of the new parent')
   program.send('SIGKILL')
   await until(() => !known.some(isRunning), LIMIT_MS, 'the end of the old children')
@@ -287,10 +290,7 @@ test('SIGTERM of the old parent during the upgrade ends both, at once or on tria
     files.configure({ canaryTime: 3000 })
     await using program = files.start()
     await program.ready(2)
-    const known = children(program.pid)
-    program.send('SIGUSR2')
-    const pid = await newcomer(program, known)
-    program.adopt(pid)
+    await begin(program)
     if (onTrial) await program.output(/listening on (?:.*\n){3,}/)
     program.send('SIGTERM')
     await program.gone()
@@ -306,9 +306,7 @@ for (const signals of [['SIGQUIT'], ['SIGTERM', 'SIGTERM']] as const) {
     files.configure({ canaryTime: 10_000 })
     await using program = files.start()
     const [url = ''] = await program.ready(2)
-    program.send('SIGUSR2')
-    const pid = await newcomer(program, children(program.pid))
-    program.adopt(pid)
+    const { pid } = await begin(program)
     await program.output(/listening on (?:.*\n){3,}/)
     // More than the old parent has threads for; whoever drains would wait for them.
     const begun = Array.from({ length: 8 }, async () => {
@@ -344,10 +342,7 @@ test('the new parent dies on trial: the old one goes on', async () => {
   files.configure({ canaryTime: 3000 })
   await using program = files.start()
   const [url = ''] = await program.ready(2)
-  const known = children(program.pid)
-  program.send('SIGUSR2')
-  const pid = await newcomer(program, known)
-  program.adopt(pid)
+  const { pid } = await begin(program)
   await program.output(/listening on (?:.*\n){3,}/)
   send(pid, 'SIGKILL')
   await program.output(/killed by SIGKILL, though it had been ready[\s\S]*FT_ERR_UPGRADE/, 'stderr')

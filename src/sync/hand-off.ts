@@ -222,7 +222,7 @@ export class HandOff {
     return queued
   }
 
-  /** Sleeps until `hasCapacity` may have become true, `timeoutMs` is over, or `interrupt` is called. */
+  /** Sleeps until `hasCapacity` may have become true, `timeoutMs` is over, or `stopListening` is called. */
   sleepUntil(hasCapacity: () => boolean, timeoutMs = Number.POSITIVE_INFINITY): void {
     const seen = this.#capacity.read()
     Atomics.store(this.#words, Word.listenerAsleep, 1)

@@ -44,7 +44,8 @@ const HALF_LIFE_REQUESTS = 100
 
 /**
  * Sooner where requests are short now: what was long before them is soon no reason to park any more, and to park all of them
- * would cost most of the throughput. (Such a rush, parked, is over within a tenth of a second.)
+ * would cost most of the throughput. (Measured: 2 × 2 threads go over from 20 ms to
+ * hello in 0.3 to 0.8 s, at a fraction of their throughput.)
  */
 const HALF_LIFE_SHORT_REQUESTS = 12
 const SHORT_US = 500
