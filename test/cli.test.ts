@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { kebab, parseArguments } from '#dist/cli/arguments.js'
@@ -305,6 +306,10 @@ for (const [what, signal, toGroup] of [
     const again = (): void => void (toGroup ? program.sendToGroup(signal) : program.send(signal))
     again()
     await program.output(finishing(signal), 'stderr')
+    // Passed on by npm as well, it still is one Ctrl-C.
+    again()
+    await sleep(200)
+    assert.not.match(program.stderr, 'ending at once')
     again()
     await slow.cut
     // As a shell reports it: 128 and the number of the signal. It is no graceful stop.

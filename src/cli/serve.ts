@@ -10,6 +10,9 @@ const ENDED_BY_SIGNAL = 128
 /** Signals that ask for a graceful stop; a second one, of either, ends the pool at once. */
 const GRACEFUL = ['SIGINT', 'SIGTERM'] as const
 
+/** What comes so soon after the first signal is no second wish. */
+const SAME_KEY_MS = 100
+
 /**
  * Runs a pool until a signal, or an order at its admin address, stops it. Resolves with the exit status. `readOptions` is asked
  * again at each reload.
@@ -17,7 +20,7 @@ const GRACEFUL = ['SIGINT', 'SIGTERM'] as const
 export async function serve(readOptions: () => Promise<PoolOptions>): Promise<number> {
   const starting = new AbortController()
   let pool: Pool | undefined
-  let signals = 0
+  let firstAt: number | undefined
   let status = 0
   const endAtOnce = (signal: NodeJS.Signals): void => {
     print.warning(`${signal}: ending at once`)
@@ -26,8 +29,14 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
     void pool.kill()
   }
   const endGracefully = (signal: NodeJS.Signals): void => {
-    if (++signals > 1) endAtOnce(signal)
-    else if (pool === undefined) starting.abort(new StoppedWhileStarting(signal))
+    const now = performance.now()
+    if (firstAt !== undefined) {
+      // The terminal tells the whole group of a Ctrl-C, and npm tells its child once more.
+      if (now - firstAt > SAME_KEY_MS) endAtOnce(signal)
+      return
+    }
+    firstAt = now
+    if (pool === undefined) starting.abort(new StoppedWhileStarting(signal))
     else {
       print.notice(`${signal}: finishing the requests in flight (once more to end at once)`)
       void pool.close()
