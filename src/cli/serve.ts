@@ -10,7 +10,7 @@ const ENDED_BY_SIGNAL = 128
 /** Signals that ask for a graceful stop; a second one, of either, ends the pool at once. */
 const GRACEFUL = ['SIGINT', 'SIGTERM'] as const
 
-/** What comes so soon after the first signal is no second wish. */
+/** A Ctrl-C so soon after the first signal is no second wish: the terminal tells the whole group, and npm its child once more. */
 const SAME_KEY_MS = 100
 
 /**
@@ -31,8 +31,8 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   const endGracefully = (signal: NodeJS.Signals): void => {
     const now = performance.now()
     if (firstAt !== undefined) {
-      // The terminal tells the whole group of a Ctrl-C, and npm tells its child once more.
-      if (now - firstAt > SAME_KEY_MS) endAtOnce(signal)
+      const sameKey = signal === 'SIGINT' && now - firstAt <= SAME_KEY_MS
+      if (!sameKey) endAtOnce(signal)
       return
     }
     firstAt = now
