@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { SerializedError } from './errors.js'
+import type { LoadedFile } from './loaded-file.js'
 import type { MechanismTerms } from './sync/create-mechanism.js'
 import type { MailboxTerms } from './sync/mailbox.js'
 import type { ParkingTerms } from './sync/parking.js'
@@ -138,7 +139,7 @@ export interface ChildPressure {
 /** Files that the handler has loaded. */
 export interface FilesLoaded {
   readonly type: 'loaded'
-  readonly files: readonly string[]
+  readonly files: readonly LoadedFile[]
 }
 
 /** The child has started or retired threads. */

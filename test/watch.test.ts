@@ -86,6 +86,24 @@ test('a broken file is shown once, the old code goes on, and its repair is taken
   assert.is(count(program.stderr, /has changed/), 2)
 })
 
+test('a change is taken up that comes between the load of a file and the watch of it', async () => {
+  using files = project()
+  // Written while the threads load, each behind its own reading of the file.
+  files.write('word.mjs', "export const word = 'one'\n")
+  files.write(
+    'app.mjs',
+    `import { writeFileSync } from 'node:fs'
+import { word } from './word.mjs'
+const file = new URL('./word.mjs', import.meta.url)
+if (word === 'one') writeFileSync(file, "export const word = 'two'\\n")
+export default (req, res) => res.end(word)
+`,
+  )
+  const { program, says } = await files.start()
+  await using _ = program
+  await says('two')
+})
+
 test('a file that is written again with the same content is no change', async () => {
   using files = project()
   const { program, says } = await files.start()

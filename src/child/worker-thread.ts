@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { deserializeError, type SerializedError } from '../errors.js'
+import type { LoadedFile } from '../loaded-file.js'
 import type { EndLease, HandlerKind, Lease, WorkerMessage } from '../messages.js'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
@@ -19,7 +20,7 @@ export interface ThreadEnvironment {
 export interface ThreadEvents {
   readonly report: (error: SerializedError) => void
   /** The handler has loaded these files. */
-  readonly loaded: (files: readonly string[]) => void
+  readonly loaded: (files: readonly LoadedFile[]) => void
   /** It would park connections, if there were a parker. */
   readonly wantsParker: () => void
 }

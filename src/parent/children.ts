@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { fail } from '../errors.js'
+import type { LoadedFile } from '../loaded-file.js'
 import type { HandlerKind, Range } from '../messages.js'
 import { RestartDelay } from '../restart-delay.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
@@ -19,7 +20,7 @@ const LOOK_EVERY_MS = 1000
 export interface ChildrenEvents {
   ready: [ForkedChild]
   /** The handler has loaded these files. */
-  loaded: [files: readonly string[]]
+  loaded: [files: readonly LoadedFile[]]
   report: [Error]
   decision: [action: string, reason: string]
   /** Threads idle, and yet connections wait: whoever has been called shall call the next. */

@@ -1,11 +1,14 @@
-import { createHash } from 'node:crypto'
-import { type FSWatcher, readFileSync, watch } from 'node:fs'
+import { type FSWatcher, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { fingerprint, type LoadedFile } from '../loaded-file.js'
 
 /** Editors and compilers write a file in several steps, and several files at once. */
 const SETTLE_MS = 100
 /** But a file that is written all the time changes all the same. */
 const LONGEST_SETTLE_MS = 1000
+
+/** The fingerprint of a file that two threads have loaded with different contents: whatever it holds now is new to one of them. */
+const SEVERAL = 'several'
 
 /**
  * Watches files for a change of what is in them. Their folders are watched, since many editors put a new file in
@@ -14,25 +17,35 @@ const LONGEST_SETTLE_MS = 1000
 export class FileWatch {
   readonly #changed: (file: string) => void
   readonly #folders = new Map<string, FSWatcher>()
-  /** What each file held when it was last looked at. */
+  /** What each file held when it was loaded, or looked at since. */
   readonly #contents = new Map<string, string>()
   /** Files that something has happened to. */
   readonly #touched = new Set<string>()
   #settling: NodeJS.Timeout | undefined
   #firstTouch = 0
+  #isOpen = false
 
-  /** `changed` is called once for all files that change together, with one of them. */
+  /** `changed` is called once for all files that change together, with one of them; after `open` only. */
   constructor(changed: (file: string) => void) {
     this.#changed = changed
   }
 
-  add(files: readonly string[]): void {
-    for (const file of files) {
-      if (this.#contents.has(file)) continue
-      this.#contents.set(file, fingerprint(file))
-      const folder = dirname(file)
+  add(files: readonly LoadedFile[]): void {
+    for (const { path, fingerprint } of files) {
+      const known = this.#contents.get(path)
+      if (known === fingerprint) continue
+      this.#contents.set(path, known === undefined ? fingerprint : SEVERAL)
+      const folder = dirname(path)
       if (!this.#folders.has(folder)) this.#watch(folder)
+      // It may have changed since it was loaded, and before its folder was watched.
+      this.#touch(path)
     }
+  }
+
+  /** From now on changes are told of, also those that came before. */
+  open(): void {
+    this.#isOpen = true
+    if (this.#touched.size > 0) this.#settle()
   }
 
   close(): void {
@@ -56,11 +69,14 @@ export class FileWatch {
   }
 
   #touch(file: string): void {
-    const now = performance.now()
-    if (this.#touched.size === 0) this.#firstTouch = now
+    if (this.#touched.size === 0) this.#firstTouch = performance.now()
     this.#touched.add(file)
+    if (this.#isOpen) this.#settle()
+  }
+
+  #settle(): void {
     clearTimeout(this.#settling)
-    const longestMs = this.#firstTouch + LONGEST_SETTLE_MS - now
+    const longestMs = Math.max(0, this.#firstTouch + LONGEST_SETTLE_MS - performance.now())
     this.#settling = setTimeout(() => this.#compare(), Math.min(SETTLE_MS, longestMs))
   }
 
@@ -75,14 +91,5 @@ export class FileWatch {
     }
     this.#touched.clear()
     if (found !== undefined) this.#changed(found)
-  }
-}
-
-/** Of what a file holds; '' when it can't be read. */
-function fingerprint(file: string): string {
-  try {
-    return createHash('sha256').update(readFileSync(file)).digest('base64')
-  } catch {
-    return ''
   }
 }

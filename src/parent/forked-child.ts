@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { deserializeError, fail } from '../errors.js'
+import type { LoadedFile } from '../loaded-file.js'
 import type { ChildMessage, HandlerKind, ParentMessage, Range, StartChild } from '../messages.js'
 import type { ChildState } from '../stats.js'
 import type { MailboxTerms } from '../sync/mailbox.js'
@@ -27,7 +28,7 @@ export interface ForkedChildEvents {
   /** Its last idle thread has become busy, and it may start no more. */
   pressure: []
   /** The handler has loaded these files. */
-  loaded: [files: readonly string[]]
+  loaded: [files: readonly LoadedFile[]]
   /** It leaves, and not because the parent has asked it to. */
   leaving: []
   exit: [Exit]

@@ -305,6 +305,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     else predecessor.onLeave(() => this.#writePidFile())
     this.#move('serving')
     this.#sayReady()
+    this.#files?.open()
     // While the pool closes it only has to end, which `drainTimeout` sees to.
     this.#systemd.startWatchdog(
       (intervalMs) => this.#state === 'closing' || isAbleToServe(this.#children.all, intervalMs),

@@ -1,5 +1,6 @@
 import { Session } from 'node:inspector'
 import { fileURLToPath } from 'node:url'
+import { fingerprint, type LoadedFile } from '../loaded-file.js'
 
 /** For both the parsed and the unparsable ones. */
 interface ScriptEvent {
@@ -13,9 +14,9 @@ const ourFolder = new URL('..', import.meta.url).href
  * Tells `report` which files this thread loads, from now on and for good: ES modules, CommonJS modules, those that do not parse, and
  * those that come later. The debugger knows of all of them, whatever loader is in use, on every version of Node.
  */
-export function watchLoadedFiles(report: (files: readonly string[]) => void): () => void {
+export function watchLoadedFiles(report: (files: readonly LoadedFile[]) => void): () => void {
   const known = new Set<string>()
-  let fresh: string[] = []
+  let fresh: LoadedFile[] = []
   const tell = (): void => {
     if (fresh.length > 0) report(fresh)
     fresh = []
@@ -26,7 +27,8 @@ export function watchLoadedFiles(report: (files: readonly string[]) => void): ()
     const path = isFile ? fileURLToPath(url) : url
     if ((!isFile && !url.startsWith('/')) || known.has(path)) return
     known.add(path)
-    if (fresh.push(path) === 1) setImmediate(tell)
+    // Now, and not when somebody hears of it: what comes later is a change.
+    if (fresh.push({ path, fingerprint: fingerprint(path) }) === 1) setImmediate(tell)
   }
   const session = new Session()
   session.connect()

@@ -1,0 +1,17 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+
+/** A file that a thread has loaded, and what it held then. */
+export interface LoadedFile {
+  readonly path: string
+  readonly fingerprint: string
+}
+
+/** Of what a file holds; '' when it can't be read. */
+export function fingerprint(path: string): string {
+  try {
+    return createHash('sha256').update(readFileSync(path)).digest('base64')
+  } catch {
+    return ''
+  }
+}
