@@ -152,10 +152,10 @@ export const schema = z.strictObject({
     meaning: 'processes that may accept at the same time, with an accept mutex (default: 1)',
     placeholder: 'N',
   }),
-  keepAlive: option(z.enum(['auto', 'park', 'pin']).default('pin'), {
+  keepAlive: option(z.enum(['auto', 'park', 'pin']).default('auto'), {
     allowed: "'auto', 'pin' or, on Linux, 'park'",
     meaning:
-      'an idle keep-alive connection stays with its thread (pin, default), is handed back for any thread (park), or is handed back by threads whose handlers block them (auto)',
+      'an idle keep-alive connection is handed back for any thread (park), stays with its thread (pin), or is handed back by threads whose handlers block them (auto, default)',
     placeholder: 'auto|park|pin',
     fixed: true,
   }),

@@ -3,7 +3,7 @@ import { getHeapStatistics } from 'node:v8'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { emptyRow, type ThreadRow } from '../sync/thread-rows.js'
-import { addSpan, type Blocking, freshThread, shouldPark } from './decide-parking.js'
+import { BlockingMeter } from './blocking-meter.js'
 
 /** A fresh connection that sends nothing for this long does not make its thread busy any longer. */
 const FRESH_MS = 5
@@ -11,9 +11,6 @@ const FRESH_MS = 5
 /** Between two measures of how long a request keeps the event loop busy. */
 const MEASURE_EVERY_MS = 50
 const READ_HEAP_EVERY_MS = 1000
-
-/** A handler that runs for so long without a break is measured by itself; with less, a millisecond more or less matters. */
-const LONG_MS = 2
 
 /** A thread takes several connections at once only if all of them together keep it busy for less than this. */
 const MOST_BATCH_US = 500
@@ -52,15 +49,7 @@ export class Activity {
   #measuredAt = 0
   #heapReadAt = 0
   #requestsSinceMeasure = 0
-  /** Of calls of handlers since the last measure, as far as they were long. */
-  #longUs = 0
-  #longSquaresUs2 = 0
-  #longestUs = 0
-  /** When the last handler was called, epoch ms; 0 if that one is accounted for. */
-  #calledAt = 0
-  #spanBeganAt = performance.now()
-  #blocking: Blocking = freshThread
-  #blocks = false
+  readonly #blocking = new BlockingMeter()
   /** How many connections to take at once when nobody else is idle. */
   #batch = 1
 
@@ -81,13 +70,13 @@ export class Activity {
 
   /** Whether its handlers block this thread for so long that its idle connections are better off elsewhere. */
   get blocks(): boolean {
-    return this.#blocks
+    return this.#blocking.blocks
   }
 
   /** The handler is loaded: the thread may be given work from now on. */
   start(): void {
     this.#utilization = performance.eventLoopUtilization()
-    this.#spanBeganAt = performance.now()
+    this.#blocking.start()
     this.#settle()
   }
 
@@ -130,13 +119,12 @@ export class Activity {
     this.#scoreboard.rows.writeRequest(this.#slot, this.#thread, what)
     const row = this.#row
     const now = Date.now()
-    this.#noteCall(now)
-    this.#calledAt = now
+    this.#blocking.called(now)
     if (row.inFlight++ === 0) row.busySince = now
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
     else if (this.#standing === 'open') this.#handOff.leaveOpen(this.#thread)
     if (this.#standing !== 'withdrawn') this.#standing = 'busy'
-    const kept = this.#blocks ? this.#handOff.shed(this.#thread) : -1
+    const kept = this.#blocking.blocks ? this.#handOff.shed(this.#thread) : -1
     this.#publish()
     // Its turn comes when the handler that is about to run lets the event loop turn.
     if (kept >= 0) this.#serve(kept)
@@ -144,7 +132,7 @@ export class Activity {
 
   /** The handler has returned, and its response is still to come: it waits for something. */
   requestWaits(): void {
-    this.#noteCall(Date.now())
+    this.#blocking.returned(Date.now())
     this.#settle()
   }
 
@@ -153,7 +141,7 @@ export class Activity {
     row.inFlight--
     row.requests++
     row.lastUsed = Date.now()
-    this.#noteCall(row.lastUsed)
+    this.#blocking.returned(row.lastUsed)
     if (row.inFlight === 0) row.busySince = 0
     this.#requestsSinceMeasure++
     if (row.lastUsed - this.#measuredAt >= MEASURE_EVERY_MS) this.#measure(row.lastUsed)
@@ -183,20 +171,6 @@ export class Activity {
   close(): void {
     clearTimeout(this.#freshTimer)
     this.#freshTimer = undefined
-  }
-
-  /**
-   * The last handler that was called has returned by now. In whole milliseconds, for which the time has to be asked
-   * anyway; what is shorter is in the event loop's share.
-   */
-  #noteCall(now: number): void {
-    if (this.#calledAt === 0) return
-    const ms = now - this.#calledAt
-    this.#calledAt = 0
-    if (ms < LONG_MS) return
-    this.#longUs += ms * 1000
-    this.#longSquaresUs2 += (ms * 1000) ** 2
-    this.#longestUs = Math.max(this.#longestUs, ms * 1000)
   }
 
   #settle(): void {
@@ -258,20 +232,7 @@ export class Activity {
     const activeUs = Math.round((active * 1000) / this.#requestsSinceMeasure)
     this.#utilization = utilization
     this.#measuredAt = now
-    const endedAt = performance.now()
-    this.#blocking = addSpan(this.#blocking, {
-      spanUs: (endedAt - this.#spanBeganAt) * 1000,
-      requests: this.#requestsSinceMeasure,
-      longUs: this.#longUs,
-      longSquaresUs2: this.#longSquaresUs2,
-      longestUs: this.#longestUs,
-      activeUs: active * 1000,
-    })
-    this.#blocks = shouldPark(this.#blocks, this.#blocking)
-    this.#spanBeganAt = endedAt
-    this.#longUs = 0
-    this.#longSquaresUs2 = 0
-    this.#longestUs = 0
+    this.#blocking.measure(this.#requestsSinceMeasure, active * 1000)
     this.#requestsSinceMeasure = 0
     this.#row.activeUs = activeUs
     this.#batch = Math.min(

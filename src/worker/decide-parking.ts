@@ -36,6 +36,8 @@ export interface BlockingSpan {
   readonly longestUs: number
   /** Of the event loop: what it did between two waits for events, those handlers included. */
   readonly activeUs: number
+  /** It could have run, but others had the cores. */
+  readonly delayUs: number
 }
 
 /** The past counts half after so long, or after so many requests, whichever comes first. */
@@ -45,7 +47,7 @@ const HALF_LIFE_REQUESTS = 100
 /**
  * Sooner where requests are short now: what was long before them is soon no reason to park any more, and to park all of them
  * would cost most of the throughput. (Measured: 2 × 2 threads go over from 20 ms to
- * hello in 0.3 to 0.8 s, at a fraction of their throughput.)
+ * hello within a second.)
  */
 const HALF_LIFE_SHORT_REQUESTS = 12
 const SHORT_US = 500
@@ -61,28 +63,38 @@ const LONGEST_SPAN_US = 250_000
  * saves a multiple of that in waiting: five times to begin with, two times to go on. (A handler of 1 ms at half load
  * saves 250 µs, one of 5 ms 1250 µs.)
  *
- * And the cost must be small beside the work: long waits of a thread with tiny requests come from a rare long one, or from a
- * machine whose cores are taken by others, and there parking would cost more than it saves. While a thread parks, its
+ * And the cost must be small beside the work: long waits of a thread with tiny requests come from a rare long one, and
+ * there parking would cost more than it saves. While a thread parks, its
  * requests include that cost, hence the lower bound.
  */
 const PARK = { fromWaitUs: 500, fromActiveUs: 200 } as const
 const GO_ON = { fromWaitUs: 200, fromActiveUs: 150 } as const
 
-/** Of everything else (short handlers, continuations after an `await`, parsing) each request had its even share. */
+/**
+ * Of everything else (short handlers, continuations after an `await`, parsing) each request had its even share.
+ *
+ * What a thread waited for a core counts for nothing: no other thread would have had one for the connection. (Without this, a rush of hello
+ * requests parks wherever there are more threads than cores: a time slice of another thread, 2 to 13 ms, looks like
+ * a handler that blocks.) It is taken from all pieces evenly, since nobody knows in which one it was.
+ */
 export function addSpan(past: Blocking, span: BlockingSpan): Blocking {
-  const rest = Math.max(0, span.activeUs - span.longUs)
-  const squares = span.longSquaresUs2 + (span.requests > 0 ? rest ** 2 / span.requests : 0)
+  const activeUs = Math.max(0, span.activeUs - span.delayUs)
+  const ran = span.activeUs > 0 ? activeUs / span.activeUs : 0
+  const rest = Math.max(0, span.activeUs - span.longUs) * ran
+  const squares =
+    span.longSquaresUs2 * ran ** 2 + (span.requests > 0 ? rest ** 2 / span.requests : 0)
   const spanUs = Math.min(span.spanUs, LONGEST_SPAN_US)
   // A single slow request may be slow both in its handler and around it.
-  const largest = span.longestUs ** 2 + (span.requests > 0 ? (rest / span.requests) ** 2 : 0)
-  const isShort = span.activeUs < span.requests * SHORT_US
+  const largest =
+    (span.longestUs * ran) ** 2 + (span.requests > 0 ? (rest / span.requests) ** 2 : 0)
+  const isShort = activeUs < span.requests * SHORT_US
   const halfLife = isShort ? HALF_LIFE_SHORT_REQUESTS : HALF_LIFE_REQUESTS
   const fade = 2 ** -(spanUs / HALF_LIFE_US + span.requests / halfLife)
   return {
     squaresUs2: past.squaresUs2 * fade + squares,
     largestUs2: Math.max(past.largestUs2 * fade, largest),
     spanUs: past.spanUs * fade + spanUs,
-    activeUs: past.activeUs * fade + span.activeUs,
+    activeUs: past.activeUs * fade + activeUs,
     requests: past.requests * fade + span.requests,
   }
 }

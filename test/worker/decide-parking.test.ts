@@ -29,6 +29,7 @@ function spanOf({ us, load }: Work): BlockingSpan {
     longSquaresUs2: isLong ? requests * us ** 2 : 0,
     longestUs: isLong ? us : 0,
     activeUs: requests * us,
+    delayUs: 0,
   }
 }
 
@@ -57,6 +58,28 @@ test('long requests are parked from a moderate load on', () => {
   assert.ok(settles({ us: 20_000, load: 0.1 }))
   assert.ok(settles({ us: 5000, load: 0.5 }))
   assert.not(settles({ us: 1000, load: 0.5 }))
+})
+
+test('what a thread waited for a core is no reason to park', () => {
+  // Hello, on a machine with more threads than cores: time slices of others, in handlers and around them.
+  const hello = {
+    ...spanOf({ us: 300, load: 0.9 }),
+    longUs: 27_000,
+    longSquaresUs2: 4 * 7000 ** 2,
+    longestUs: 8000,
+    delayUs: 30_000,
+  }
+  let blocking: Blocking = noBlocking
+  for (let spans = 0; spans < 20; spans++) {
+    blocking = addSpan(blocking, hello)
+    assert.not(shouldPark(false, blocking))
+  }
+  // Also if it was longer than all that the loop did: a thread waits for a core as well when an event has come.
+  assert.not(shouldPark(false, addSpan(noBlocking, { ...hello, delayUs: 60_000 })))
+  // But with half of a core each, handlers of 10 ms of CPU still block.
+  const busy = { ...spanOf({ us: 20_000, load: 1 }), delayUs: SPAN_US / 2 }
+  for (let spans = 0; spans < 100; spans++) blocking = addSpan(blocking, busy)
+  assert.ok(shouldPark(false, blocking))
 })
 
 test('between the thresholds it stays as it was', () => {
