@@ -22,10 +22,15 @@ interface Model {
   readonly mutants: readonly (readonly [flags: string, broken: string])[]
 }
 
+/** Variants of some minutes and up to 3 GB that say little more than the others: with FORKTHREAD_STRESS only. */
+function onDemand(...variants: readonly string[]): readonly string[] {
+  return process.env.FORKTHREAD_STRESS === undefined ? [] : variants
+}
+
 const models: readonly Model[] = [
   {
     name: 'hand-off',
-    variants: ['DEATH', 'EXCLUSIVE'],
+    variants: ['DEATH', 'EXCLUSIVE', 'AHEAD EXCLUSIVE', ...onDemand('AHEAD', 'AHEAD DEATH')],
     mutants: [
       ['DROP_BATON', 'a thread that becomes busy wakes nobody for what is queued'],
       ['TAKE_SILENTLY', 'a thread that has taken one descriptor wakes nobody for the rest'],
@@ -41,6 +46,8 @@ const models: readonly Model[] = [
       ['IDLE_BLINDLY', 'a thread becomes idle without a look at the queue'],
       ['IF_FOR_WHILE', 'a thread that found the queue empty becomes idle without another look'],
       ['DEATH RECOVER_SILENTLY', 'nobody is woken for what a dead thread had been woken for'],
+      ['AHEAD TRUST_AHEAD', 'a thread that was woken ahead counts, also if it has looked already'],
+      ['AHEAD CLEAR_LATE', 'a woken thread looks at the queue before it clears its woken bit'],
     ],
   },
   {

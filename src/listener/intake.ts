@@ -75,8 +75,12 @@ export class Intake {
   /** Accepts as many as there is room for; they wait in here for `handOver`. Returns the error of a shortage, or 0. */
   accept(): number {
     this.enter(ListenerState.accepting)
-    const { acceptor } = this.#options
-    const { broken, shortage } = acceptor.accept(this.room, (entry, isNew) => {
+    const { acceptor, handOff } = this.#options
+    const { room } = this
+    // To wake a thread takes longer than to accept: its way here and the accept go on at the same time. (Measured: a quarter less
+    // from accept to handler with 1 × 2 threads. For the last idle thread it gains nothing and costs 5 % of the CPU at saturation.)
+    if (room > 1) handOff.wakeAhead()
+    const { broken, shortage } = acceptor.accept(room, (entry, isNew) => {
       this.#accepted.push(entry)
       if (isNew) this.#fresh++
     })

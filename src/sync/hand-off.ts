@@ -53,6 +53,8 @@ export class HandOff {
   readonly #capacity: EventCount
   /** One per thread. */
   readonly #wakes: readonly EventCount[]
+  /** The bit of the thread that `wakeAhead` has woken; of the listener thread only. */
+  #ahead = 0
 
   /** `slot` is that of this process in the scoreboard. */
   constructor(
@@ -211,15 +213,40 @@ export class HandOff {
   // ── listener thread ──────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Queues descriptors and wakes a thread for each as far as there are idle ones. Returns how many were queued: fewer
-   * than given only if the ring is full.
+   * A connection waits, and is about to be accepted and offered: an idle thread that sleeps is woken now, so that it is on its way
+   * meanwhile. If nothing comes of it, or too late, the thread finds the queue empty and sleeps again.
+   */
+  wakeAhead(): void {
+    const asleep = this.idleBits & ~Atomics.load(this.#words, Word.wokenBits)
+    this.#ahead = asleep === 0 ? 0 : bit(lowestBit(asleep))
+    if (asleep !== 0) this.#call(lowestBit(asleep))
+  }
+
+  /**
+   * Queues descriptors and wakes a thread for each as far as there are idle ones; one that was woken ahead counts, if it still
+   * has to look at the queue. Returns how many were queued: fewer than given only if the ring is full.
    */
   offer(self: number, descriptors: readonly number[]): number {
     let queued = 0
     while (queued < descriptors.length && this.queue.push(self, descriptors[queued] ?? -1)) queued++
-    for (let wakes = Math.min(queued, Math.max(this.idleCount, 1)); wakes > 0; wakes--)
-      this.wakeOne()
+    let wakes = Math.min(queued, Math.max(this.idleCount, 1))
+    if (wakes > 0 && this.#isAheadComing()) wakes--
+    for (; wakes > 0; wakes--) this.wakeOne()
     return queued
+  }
+
+  /**
+   * Whether the thread that was woken ahead will look at the queue as it is now. It clears its woken bit and then reads the queue;
+   * here the queue was written, and then the bit is read: one of the two sees the other's write. Should it have become busy, it
+   * may have passed the baton before there was anything to pass: hence the look at its idle bit, and whoever clears that one
+   * later reads the queue after it. A bit that another has set since is as good: a call follows it, or the recovery of the one that
+   * died in between, which calls somebody.
+   */
+  #isAheadComing(): boolean {
+    const idle = this.idleBits
+    const coming = idle & Atomics.load(this.#words, Word.wokenBits) & this.#ahead
+    this.#ahead = 0
+    return coming !== 0
   }
 
   /** Sleeps until `hasCapacity` may have become true, `timeoutMs` is over, or `stopListening` is called. */
@@ -307,16 +334,14 @@ export class HandOff {
    * Wakes one idle thread, or every open one: of those it is not known which loop turns next.
    *
    * The lowest one, so that as few threads as the load needs stay warm; but not one that is on its way already, so that
-   * two descriptors start two threads at once. Nothing rests on these bits: if every idle thread is on its way, the
+   * two descriptors start two threads at once. Here nothing rests on these bits: if every idle thread is on its way, the
    * lowest is woken once more, so some idle thread always looks at the queue after the call.
    */
   wakeOne(): void {
     const idle = this.idleBits
     if (idle !== 0) {
       const asleep = idle & ~Atomics.load(this.#words, Word.wokenBits)
-      const thread = lowestBit(asleep !== 0 ? asleep : idle)
-      Atomics.or(this.#words, Word.wokenBits, bit(thread))
-      this.wake(thread)
+      this.#call(lowestBit(asleep !== 0 ? asleep : idle))
       return
     }
     let open = Atomics.load(this.#words, Word.openBits)
@@ -326,6 +351,11 @@ export class HandOff {
       open &= ~bit(thread)
     }
     // Busy threads look at the queue by themselves as soon as they become idle or open.
+  }
+
+  #call(thread: number): void {
+    Atomics.or(this.#words, Word.wokenBits, bit(thread))
+    this.wake(thread)
   }
 
   #recoverInHand(dead: number): number {

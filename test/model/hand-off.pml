@@ -7,7 +7,7 @@
  *
  * One listener thread, two worker threads. A worker becomes idle, open or busy by itself at any moment (handlers end and
  * wait, keep-alive requests arrive). With DEATH worker 1 may die at any step of a take and is
- * recovered; to keep that small, no worker becomes open then.
+ * recovered. With AHEAD the listener thread wakes a thread before it accepts. To keep those two small, no worker becomes open then.
  *
  * Abstractions: a descriptor is a unit in the ring (fd-queue.pml has the ring itself); an event count is a flag that is
  * cleared where the count is read; `next to wake` is any idle thread; every batch is two; no other child has an idle
@@ -27,14 +27,21 @@ bool turn /* held */
 bool moving[2], waits /* waits: the listener thread sleeps for capacity */
 bool isPolling
 
+#ifdef AHEAD
+bool called[2] /* the woken bits */
+#define CALL(thread) called[thread] = 1; pending[thread] = 1
+#else
+#define CALL(thread) pending[thread] = 1
+#endif
+
 #define ANY_IDLE (idle[0] || idle[1])
 #define ANY_OPEN (open[0] || open[1])
 #define ACCEPTABLE(queued) (idle[0] + idle[1] > queued || (queued == 0 && ANY_OPEN))
 
 inline wakeOne() {
   if
-  :: idle[0] -> pending[0] = 1
-  :: idle[1] -> pending[1] = 1
+  :: idle[0] -> CALL(0)
+  :: idle[1] -> CALL(1)
   :: !ANY_IDLE ->
     if
     :: open[0] -> pending[0] = 1
@@ -87,6 +94,9 @@ inline release() {
 
 active proctype Listener() {
   byte queued, accepted, wakes;
+#ifdef AHEAD
+  byte ahead; /* 1 + the thread that was woken ahead */
+#endif
 
 again:
   queued = queue;
@@ -98,6 +108,14 @@ again:
   /* The look before the poll is left out: it only saves the poll. */
 end_poll:
   atomic { backlog > 0 -> isPolling = 0 };
+#ifdef AHEAD
+  /* Its look at the two words may be out of date when it calls. */
+  if
+  :: atomic { idle[0] && !called[0] -> ahead = 1 }; CALL(0)
+  :: atomic { idle[1] && !called[1] -> ahead = 2 }; CALL(1)
+  :: !(idle[0] && !called[0]) && !(idle[1] && !called[1])
+  fi;
+#endif
   queued = queue;
   atomic {
     do
@@ -113,6 +131,17 @@ end_poll:
   :: atomic { accepted == wakes -> accepted = 0; break }
   od;
   atomic { wakes = (wakes > 1 && !(idle[0] && idle[1]) -> 1 : (wakes > 2 -> 2 : wakes)) };
+#ifdef AHEAD
+#ifdef TRUST_AHEAD
+  atomic { wakes = wakes - (wakes > 0 && ahead > 0); ahead = 0 };
+#else
+  /* The idle bit first, then the woken bit. */
+  if
+  :: atomic { wakes > 0 && ahead > 0 && idle[ahead - 1] }; atomic { wakes = wakes - called[ahead - 1]; ahead = 0 }
+  :: atomic { !(wakes > 0 && ahead > 0 && idle[ahead - 1]) -> ahead = 0 }
+  fi;
+#endif
+#endif
   do
   :: wakes > 0 -> wakes--; wakeOne()
   :: wakes == 0 -> break
@@ -160,7 +189,7 @@ settle:
 end_busy:
   if
   :: atomic { moving[self] = 1; room = 2; goto becomeIdle }
-#ifndef DEATH
+#if !defined(DEATH) && !defined(AHEAD)
   :: atomic { moving[self] = 1; goto becomeOpen }
 #endif
   :: atomic { pending[self] -> moving[self] = 1; goto woken }
@@ -243,6 +272,9 @@ woken:
 #endif
   MAY_DIE
 look:
+#if defined(AHEAD) && !defined(CLEAR_LATE)
+  called[self] = 0;
+#endif
   if
   :: queue == 0 -> goto looked
   :: queue > 0
@@ -264,6 +296,9 @@ look:
   open[self] = 0;
   goto afterTake;
 looked:
+#ifdef CLEAR_LATE
+  called[self] = 0;
+#endif
 #ifdef LOOK_FIRST
   pending[self] = 0;
 #endif

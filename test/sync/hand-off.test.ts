@@ -339,7 +339,7 @@ test('wherever a thread dies on its way to idle, nothing is lost', async () => {
 
 /** The property: if something is queued while a thread is idle, one that is idle has been woken since. */
 function assertNobodyForgotten(
-  { handOff, words }: ReturnType<typeof child>,
+  { handOff, words }: Pick<ReturnType<typeof child>, 'handOff' | 'words'>,
   before: readonly number[],
   context: string,
 ): void {
@@ -395,6 +395,46 @@ test('whatever comes between, a queued descriptor and an idle thread find each o
     }
   }
   assert.ok(runs > 500, `${runs} runs`)
+})
+
+test('a thread that was woken ahead counts only if it still has to look at the queue', () => {
+  for (const what of ['looks', 'becomes busy', 'becomes busy and idle again'] as const) {
+    for (const one of [0, 1]) {
+      for (const idle of [[0], [0, 1]]) {
+        let points = 0
+        for (let step = 0; ; step++) {
+          const { handOff, words } = child()
+          for (const thread of idle) handOff.becomeIdle(thread, 1)
+          // What each has seen of its wake-ups: read before the look, as in the loop of a lease.
+          const seen = [0, 0]
+          const isReached = interruptedAt(
+            step,
+            () => {
+              handOff.wakeAhead()
+              handOff.offer(listener, [10])
+            },
+            () => {
+              if ((words[Word.queueMutex] ?? 0) !== 0 || !idle.includes(one)) return
+              if (what === 'looks') {
+                seen[one] = wakes(words, one)
+                handOff.takeWhenWoken(one)
+              } else handOff.becomeBusy(one)
+              if (what === 'becomes busy and idle again') handOff.becomeIdle(one, 1)
+            },
+          )
+          const context = `${what} ${one} of ${idle}, point ${step}`
+          if (!isReached) {
+            const all = idle.reduce((sum, thread) => sum + wakes(words, thread), 0)
+            assert.is(all, 1, `${context}: one wake-up suffices`)
+            break
+          }
+          points++
+          assertNobodyForgotten({ handOff, words }, seen, context)
+        }
+        assert.ok(points > 5)
+      }
+    }
+  }
 })
 
 /** Has no room, and while it is asked the ring fills up as well. */
