@@ -31,8 +31,8 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   const endGracefully = (signal: NodeJS.Signals): void => {
     const now = performance.now()
     if (firstAt !== undefined) {
-      const sameKey = signal === 'SIGINT' && now - firstAt <= SAME_KEY_MS
-      if (!sameKey) endAtOnce(signal)
+      const isSameKey = signal === 'SIGINT' && now - firstAt <= SAME_KEY_MS
+      if (!isSameKey) endAtOnce(signal)
       return
     }
     firstAt = now

@@ -31,10 +31,10 @@ export class FileWatch {
   }
 
   add(files: readonly LoadedFile[]): void {
-    for (const { path, fingerprint } of files) {
+    for (const { path, fingerprint: loaded } of files) {
       const known = this.#contents.get(path)
-      if (known === fingerprint) continue
-      this.#contents.set(path, known === undefined ? fingerprint : SEVERAL)
+      if (known === loaded) continue
+      this.#contents.set(path, known === undefined ? loaded : SEVERAL)
       const folder = dirname(path)
       if (!this.#folders.has(folder)) this.#watch(folder)
       // It may have changed since it was loaded, and before its folder was watched.

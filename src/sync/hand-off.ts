@@ -240,7 +240,7 @@ export class HandOff {
    * here the queue was written, and then the bit is read: one of the two sees the other's write. Should it have become busy, it
    * may have passed the baton before there was anything to pass: hence the look at its idle bit, and whoever clears that one
    * later reads the queue after it. A bit that another has set since is as good: a call follows it, or the recovery of the one that
-   * died in between, which calls somebody.
+   * died in between, which erases the bits and then reads the queue.
    */
   #isAheadComing(): boolean {
     const idle = this.idleBits
@@ -313,6 +313,7 @@ export class HandOff {
     const fd = this.#recoverInHand(dead)
     this.withdraw(dead)
     this.turns.forget(dead)
+    this.#forgetCalls()
     if (this.queue.length > 0) this.wakeOne()
     this.#announceCapacity()
     if (fd >= 0) await this.offerLater(self, fd)
@@ -324,6 +325,7 @@ export class HandOff {
    */
   async recoverParker(self: number, isClaimed: (fd: number) => boolean): Promise<void> {
     const entry = this.#recoverInHand(PARKER_THREAD)
+    this.#forgetCalls()
     if (this.queue.length > 0) this.wakeOne()
     if (entry >= 0 && isClaimed(descriptorOf(entry))) await this.offerLater(self, entry)
   }
@@ -356,6 +358,14 @@ export class HandOff {
   #call(thread: number): void {
     Atomics.or(this.#words, Word.wokenBits, bit(thread))
     this.wake(thread)
+  }
+
+  /**
+   * A thread that died in `#call` may have left a bit without a call, and the listener thread would rely on it. To erase a bit
+   * whose call is on its way costs a needless wake-up at most.
+   */
+  #forgetCalls(): void {
+    Atomics.store(this.#words, Word.wokenBits, 0)
   }
 
   #recoverInHand(dead: number): number {

@@ -56,7 +56,8 @@ export class BlockingMeter {
       longSquaresUs2: this.#longSquaresUs2,
       longestUs: this.#longestUs,
       activeUs,
-      delayUs: (delayUs ?? 0) - (this.#delayUs ?? 0),
+      // The one reading or the other may have failed (no descriptors).
+      delayUs: delayUs === undefined || this.#delayUs === undefined ? 0 : delayUs - this.#delayUs,
     })
     this.#blocks = shouldPark(this.#blocks, this.#blocking)
     this.#spanBeganAt = endedAt

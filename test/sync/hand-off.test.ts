@@ -437,6 +437,21 @@ test('a thread that was woken ahead counts only if it still has to look at the q
   }
 })
 
+test('a thread that died between the note of a call and the call is not relied upon', async () => {
+  for (const recover of ['thread', 'parker'] as const) {
+    const { handOff, words } = child()
+    handOff.becomeIdle(0, 1)
+    handOff.wakeAhead()
+    handOff.takeWhenWoken(0)
+    Atomics.or(words, Word.wokenBits, bit(0))
+    if (recover === 'thread') await handOff.recover(control, 1)
+    else await handOff.recoverParker(control, () => false)
+    const before = wakes(words, 0)
+    handOff.offer(listener, [10])
+    assert.is(wakes(words, 0), before + 1, recover)
+  }
+})
+
 /** Has no room, and while it is asked the ring fills up as well. */
 class FullMailbox extends Mailbox {
   readonly #whenAsked: () => void
