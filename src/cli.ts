@@ -4,9 +4,9 @@ import { type Command, parseArguments } from './cli/arguments.js'
 import { loadConfig } from './cli/config.js'
 import { helpText } from './cli/help.js'
 import { print } from './cli/print.js'
-import { ForkthreadError } from './errors.js'
-import type { PoolOptions } from './options.js'
-import { requirePlatform } from './platform.js'
+import type { PoolOptions } from './options/options.js'
+import { ForkthreadError } from './shared/errors.js'
+import { requirePlatform } from './shared/platform.js'
 
 const USAGE = new Set(['FT_ERR_USAGE', 'FT_ERR_OPTION', 'FT_ERR_OPTION_UNKNOWN', 'FT_ERR_ADDRESS'])
 

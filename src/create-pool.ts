@@ -1,6 +1,6 @@
-import type { PoolOptions } from './options.js'
+import type { PoolOptions } from './options/options.js'
 import type { Pool } from './parent/pool.js'
-import { requirePlatform } from './platform.js'
+import { requirePlatform } from './shared/platform.js'
 
 /**
  * Binds the listeners, starts the processes and their threads, and resolves when all of them are ready to serve.

@@ -1,6 +1,4 @@
 export { createPool } from './create-pool.js'
-
-export { type ErrorCode, ForkthreadError } from './errors.js'
 export type {
   ConnectionHandler,
   FetchHandler,
@@ -9,9 +7,10 @@ export type {
   RequestHandler,
   UpgradeHandler,
 } from './handler.js'
-export type { PoolOptions } from './options.js'
+export type { PoolOptions } from './options/options.js'
 export type { Pool } from './parent/pool.js'
 export type { ChildInfo, ExitInfo, PoolEvents } from './parent/pool-events.js'
+export { type ErrorCode, ForkthreadError } from './shared/errors.js'
 export type {
   Decision,
   ListenerStats,
@@ -19,4 +18,4 @@ export type {
   ReloadProgress,
   Stats,
   ThreadStats,
-} from './stats.js'
+} from './shared/stats.js'

@@ -17,15 +17,30 @@ const RULE = 'lint/style/noRestrictedImports'
 const wrong = [
   {
     place: 'sys',
-    says: 'sys and errors.ts only',
-    imports: ['../sync/bits.js', '../parent/pool.js', '../messages.js', '../options.js'],
+    says: 'sys and shared/errors.ts only',
+    imports: [
+      '../sync/bits.js',
+      '../parent/pool.js',
+      '../shared/messages.js',
+      '../options/options.js',
+    ],
   },
   {
     place: 'sync',
-    says: 'sync, sys and errors.ts only',
-    imports: ['../child/child.js', '../worker/lease.js', '../listener/intake.js', '../messages.js'],
+    says: 'sync, sys and shared/errors.ts only',
+    imports: [
+      '../child/child.js',
+      '../worker/lease.js',
+      '../listener/intake.js',
+      '../shared/messages.js',
+    ],
   },
   ...room('parent', ['child', 'listener', 'worker', 'parker', 'admin']),
+  {
+    place: 'parent/children',
+    says: 'A room may import itself',
+    imports: ['../../child/child.js', '../../admin/server.js', '../../index.js', '../../cli.js'],
+  },
   ...room('child', ['parent', 'listener', 'worker', 'parker', 'admin']),
   ...room('listener', ['parent', 'child', 'worker', 'parker', 'admin']),
   ...room('worker', ['parent', 'child', 'listener', 'parker', 'admin']),
@@ -33,14 +48,18 @@ const wrong = [
   ...room('admin', ['parent', 'child', 'listener', 'worker', 'parker']),
   {
     place: 'cli',
-    says: 'cli, parent, admin and the shared files',
+    says: 'cli, parent, admin, options and shared',
     imports: ['../child/child.js', '../sync/mutex.js', '../index.js', '../cli.js'],
   },
-  // The top level of src.
   {
-    place: '.',
-    says: 'other shared files and sync only',
-    imports: ['./parent/pool.js', './sys/libc.js', './cli/serve.js', './cli.js', './index.js'],
+    place: 'shared',
+    says: 'shared and sync only',
+    imports: ['../parent/pool.js', '../sys/libc.js', '../options/options.js', '../index.js'],
+  },
+  {
+    place: 'options',
+    says: 'options, shared and sync only',
+    imports: ['../parent/pool.js', '../sys/libc.js', '../cli.js', '../index.js'],
   },
 ] as const
 
@@ -113,7 +132,7 @@ rules('a clean copy passes', ({ folder }) => {
 })
 
 for (const { place, says, imports } of wrong) {
-  const folderName = place === '.' ? 'src' : `src/${place}`
+  const folderName = `src/${place}`
   rules(`${folderName} may not import ${imports.join(', ')}`, ({ folder }) => {
     const written = new Map<string, string>()
     for (const [index, from] of imports.entries()) {
@@ -136,7 +155,7 @@ for (const { place, says, imports } of wrong) {
 
 rules('files that the rules name alone have their own', ({ folder }) => {
   const additions = {
-    'src/errors.ts': './sync/bits.js',
+    'src/shared/errors.ts': '../sync/bits.js',
     'src/index.ts': './child/child.js',
     'src/cli.ts': './parent/pool.js',
   }

@@ -1,8 +1,8 @@
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { createInterface } from 'node:readline'
-import type { Address } from '../address.js'
-import { deserializeError, fail } from '../errors.js'
-import type { OrderName } from '../stats.js'
+import type { Address } from '../options/address.js'
+import { deserializeError, fail } from '../shared/errors.js'
+import type { OrderName } from '../shared/stats.js'
 import type { OrderLine } from './order-stream.js'
 
 const PATIENCE_MS = 5000

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { type SerializedError, serializeError } from '../errors.js'
-import type { Order } from '../stats.js'
+import { type SerializedError, serializeError } from '../shared/errors.js'
+import type { Order } from '../shared/stats.js'
 
 /** One line of the answer to an order, as JSON. The last line has `done` or `error`; without it the pool has died. */
 export type OrderLine =

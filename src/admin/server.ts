@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
-import type { AdminSource, OrderName } from '../stats.js'
+import type { AdminSource, OrderName } from '../shared/stats.js'
 import { streamOrder } from './order-stream.js'
 
 /** After a handover: how long a client that has connected before may take to ask. */

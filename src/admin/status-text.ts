@@ -1,5 +1,5 @@
 import kleur from 'kleur'
-import type { ProcessStats, Stats } from '../stats.js'
+import type { ProcessStats, Stats } from '../shared/stats.js'
 
 const MIB = 2 ** 20
 

@@ -1,4 +1,4 @@
-import { fail } from '../errors.js'
+import { fail } from '../shared/errors.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import type { Crew } from './crew.js'

@@ -1,4 +1,4 @@
-import type { Range } from '../messages.js'
+import type { Range } from '../shared/messages.js'
 
 /** What a child knows when it decides how many threads it should have. */
 export interface ThreadSituation {

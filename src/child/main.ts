@@ -1,5 +1,5 @@
-import { serializeError } from '../errors.js'
-import type { ChildMessage, ParentMessage, StartChild } from '../messages.js'
+import { serializeError } from '../shared/errors.js'
+import type { ChildMessage, ParentMessage, StartChild } from '../shared/messages.js'
 import { exitImmediately } from '../sys/exit.js'
 import { Child, type DrainTerms } from './child.js'
 import { checkReadable, dropPrivileges } from './drop-privileges.js'

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import { deserializeError, type SerializedError } from '../errors.js'
-import type { LoadedFile } from '../loaded-file.js'
-import type { EndLease, HandlerKind, Lease, WorkerMessage } from '../messages.js'
+import { deserializeError, type SerializedError } from '../shared/errors.js'
+import type { LoadedFile } from '../shared/loaded-file.js'
+import type { EndLease, HandlerKind, Lease, WorkerMessage } from '../shared/messages.js'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
 

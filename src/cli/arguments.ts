@@ -1,7 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { fail } from '../errors.js'
-import { metaOf, type OptionName, optionNames } from '../options.js'
-import type { OrderName } from '../stats.js'
+import { metaOf, type OptionName, optionNames } from '../options/options.js'
+import { fail } from '../shared/errors.js'
+import type { OrderName } from '../shared/stats.js'
 
 /** What the command line asks for. */
 export type Command =

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SHARE_ENV, Worker } from 'node:worker_threads'
-import { fail } from '../errors.js'
+import { fail } from '../shared/errors.js'
 
 /** Modules that have been imported here: Node would not read them again, nor what they import. */
 const imported = new Set<string>()

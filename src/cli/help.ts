@@ -1,5 +1,5 @@
 import { bold, dim } from 'kleur/colors'
-import { metaOf } from '../options.js'
+import { metaOf } from '../options/options.js'
 import { flagNames, isSwitch, kebab } from './arguments.js'
 
 /** The text of `forkthread --help`; every option comes from the schema. */

@@ -1,6 +1,6 @@
-import { parseAddress } from '../address.js'
 import { orderAdmin } from '../admin/client.js'
-import type { OrderName } from '../stats.js'
+import { parseAddress } from '../options/address.js'
+import type { OrderName } from '../shared/stats.js'
 import { print } from './print.js'
 
 const DONE: Readonly<Record<OrderName, string>> = {

@@ -1,5 +1,5 @@
 import kleur from 'kleur'
-import { type ErrorCode, ForkthreadError } from '../errors.js'
+import { type ErrorCode, ForkthreadError } from '../shared/errors.js'
 
 // kleur looks at standard output only, but all of this goes to standard error.
 kleur.enabled = process.stderr.isTTY && process.stderr.hasColors()

@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import { createPool } from '../create-pool.js'
-import type { PoolOptions } from '../options.js'
+import type { PoolOptions } from '../options/options.js'
 import type { Pool } from '../parent/pool.js'
 import { print } from './print.js'
 

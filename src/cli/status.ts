@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseAddress } from '../address.js'
 import { askAdmin } from '../admin/client.js'
 import { statusText } from '../admin/status-text.js'
-import { fail } from '../errors.js'
-import type { Stats } from '../stats.js'
+import { parseAddress } from '../options/address.js'
+import { fail } from '../shared/errors.js'
+import type { Stats } from '../shared/stats.js'
 
 const REFRESH_MS = 1000
 /** Cursor home, and behind what is written then, clear the rest. */

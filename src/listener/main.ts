@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { fail, serializeError } from '../errors.js'
-import type { ListenerStart, Report } from '../messages.js'
+import { fail, serializeError } from '../shared/errors.js'
+import type { ListenerStart, Report } from '../shared/messages.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createExclusiveMechanism, createMutexMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'

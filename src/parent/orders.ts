@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import type { AdminSource, Decision, Order, ReloadProgress } from '../stats.js'
+import type { AdminSource, Decision, Order, ReloadProgress } from '../shared/stats.js'
 import type { PoolEvents } from './pool-events.js'
 
 /** As much of a pool as orders need. */

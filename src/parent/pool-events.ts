@@ -1,4 +1,4 @@
-import type { Decision, ReloadProgress } from '../stats.js'
+import type { Decision, ReloadProgress } from '../shared/stats.js'
 
 export interface ChildInfo {
   readonly pid: number

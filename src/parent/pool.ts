@@ -1,26 +1,31 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fail } from '../errors.js'
-import type { HandlerKind } from '../messages.js'
-import { type PoolOptions, type PoolSizes, plainOptions, type Settings } from '../options.js'
-import { parseOptions, parseSizes } from '../parse-options.js'
-import type { Decision, OpenAdmin, Stats } from '../stats.js'
+import {
+  type PoolOptions,
+  type PoolSizes,
+  plainOptions,
+  type Settings,
+} from '../options/options.js'
+import { parseOptions, parseSizes } from '../options/parse-options.js'
+import { fail } from '../shared/errors.js'
+import type { HandlerKind } from '../shared/messages.js'
+import type { Decision, OpenAdmin, Stats } from '../shared/stats.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
-import { isAbleToServe } from './able-to-serve.js'
-import { Children, type Sizes } from './children.js'
-import { FileWatch } from './file-watch.js'
-import { createGeneration } from './generation.js'
-import { Handover } from './handover.js'
+import { acquireResources, type Resources, releaseResources } from './binding/resources.js'
+import { isAbleToServe } from './children/able-to-serve.js'
+import { Children, type Sizes } from './children/children.js'
+import { createGeneration } from './children/generation.js'
 import { ordersFor } from './orders.js'
 import type { PoolEvents } from './pool-events.js'
-import { Predecessor } from './predecessor.js'
-import { ReloadQueue } from './reload-queue.js'
-import { Reloads } from './reloads.js'
-import { acquireResources, type Resources, releaseResources } from './resources.js'
+import { FileWatch } from './reload/file-watch.js'
+import { ReloadQueue } from './reload/reload-queue.js'
+import { Reloads } from './reload/reloads.js'
 import { collectStats } from './stats.js'
-import type { UpgradeOptions } from './successor.js'
-import { SystemdNotify } from './systemd-notify.js'
+import { SystemdNotify } from './systemd/systemd-notify.js'
+import { Handover } from './upgrade/handover.js'
+import { Predecessor } from './upgrade/predecessor.js'
+import type { UpgradeOptions } from './upgrade/successor.js'
 
 /**
  * The states of a pool and the moves between them: one way, never back. A pool that is draining says so to those who ask for its

@@ -1,12 +1,12 @@
-import type { HandlerKind } from '../messages.js'
-import type { Decision, ProcessStats, Stats, ThreadStats } from '../stats.js'
+import type { HandlerKind } from '../shared/messages.js'
+import type { Decision, ProcessStats, Stats, ThreadStats } from '../shared/stats.js'
 import { bit } from '../sync/bits.js'
 import { MAX_THREADS } from '../sync/limits.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
-import type { Children } from './children.js'
-import type { ForkedChild } from './forked-child.js'
-import type { Listener } from './listener.js'
-import { processUsage } from './process-usage.js'
+import type { Listener } from './binding/listener.js'
+import type { Children } from './children/children.js'
+import type { ForkedChild } from './children/forked-child.js'
+import { processUsage } from './children/process-usage.js'
 
 export interface StatsSource {
   readonly startedAt: number

@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads'
-import type { ParkerStart } from '../messages.js'
+import type { ParkerStart } from '../shared/messages.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'

@@ -1,4 +1,4 @@
-import { fail } from '../errors.js'
+import { fail } from '../shared/errors.js'
 
 /**
  * The word of a mutex:

@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url'
-import { fail } from '../errors.js'
 import type {
   ConnectionHandler,
   FetchHandler,
@@ -8,6 +7,7 @@ import type {
   RequestHandler,
   UpgradeHandler,
 } from '../handler.js'
+import { fail } from '../shared/errors.js'
 
 /** A handler module after the look at what it exports. */
 export type LoadedHandler = {

@@ -1,6 +1,6 @@
 import { Session } from 'node:inspector'
 import { fileURLToPath } from 'node:url'
-import { fingerprint, type LoadedFile } from '../loaded-file.js'
+import { fingerprint, type LoadedFile } from '../shared/loaded-file.js'
 
 /** For both the parsed and the unparsable ones. */
 interface ScriptEvent {

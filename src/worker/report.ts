@@ -6,8 +6,8 @@ import {
   fail,
   type SerializedError,
   serializeError,
-} from '../errors.js'
-import type { WorkerMessage } from '../messages.js'
+} from '../shared/errors.js'
+import type { WorkerMessage } from '../shared/messages.js'
 import type { ReportFailure } from './service.js'
 
 /** A handler that fails on every request must not drown the log, nor the parent. */

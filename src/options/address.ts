@@ -1,0 +1,52 @@
+import { isIPv6 } from 'node:net'
+import { resolve } from 'node:path'
+import { fail } from '../shared/errors.js'
+
+/** Where the user wants to listen. */
+export type Address =
+  /** No host: every interface, IPv6 and IPv4. */
+  | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+  /** Linux: a unix socket whose name is in no file system. */
+  | { readonly kind: 'abstract'; readonly name: string }
+  /** A listening socket that this process has inherited. */
+  | { readonly kind: 'fd'; readonly fd: number }
+  /** What systemd has passed: all of it, or what the socket unit calls by this name. */
+  | { readonly kind: 'systemd'; readonly name: string | undefined }
+
+const PORT = /^\d{1,5}$/
+const HOST_PORT = /^([^:[\]\s/]+):(\d{1,5})$/
+const V6_PORT = /^\[([^\]]+)\]:(\d{1,5})$/
+/** A path with a zero byte would end there for the kernel, and a name would not be what is shown. */
+const ABSTRACT = /^unix:@([^\0]+)$/
+const UNIX = /^unix:(?!@)([^\0]+)$/
+/** 0 to 2 are the standard streams. */
+const FD = /^fd:([3-9]|[1-9]\d{1,5})$/
+/** FileDescriptorName= in systemd.socket(5): no control characters and no colon. */
+const SYSTEMD = /^systemd(?::([^\p{Cc}:]{1,255}))?$/u
+
+/** @throws FT_ERR_ADDRESS */
+export function parseAddress(given: string | number): Address {
+  const text = String(given)
+  const name = ABSTRACT.exec(text)?.[1]
+  if (name !== undefined) return { kind: 'abstract', name }
+  const unix = UNIX.exec(text)?.[1]
+  if (unix !== undefined) return { kind: 'unix', path: resolve(unix) }
+  // Before HOST:PORT, whose form these have, too.
+  const fd = FD.exec(text)?.[1]
+  if (fd !== undefined) return { kind: 'fd', fd: Number(fd) }
+  const systemd = SYSTEMD.exec(text)
+  if (systemd !== null) return { kind: 'systemd', name: systemd[1] }
+  if (PORT.test(text)) return tcp(given, undefined, text)
+  const v6 = V6_PORT.exec(text)
+  if (v6 !== null && isIPv6(v6[1] ?? '')) return tcp(given, v6[1], v6[2])
+  const named = HOST_PORT.exec(text)
+  if (named !== null && named[1] !== 'fd') return tcp(given, named[1], named[2])
+  throw fail('FT_ERR_ADDRESS', [given])
+}
+
+function tcp(given: unknown, host: string | undefined, portText: string | undefined): Address {
+  const port = Number(portText)
+  if (port > 65_535) throw fail('FT_ERR_ADDRESS', [given])
+  return { kind: 'tcp', host, port }
+}

@@ -1,0 +1,357 @@
+import { z } from 'zod'
+import type { Range } from '../shared/messages.js'
+import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
+import { defaultSizes, measureMachine } from './default-sizes.js'
+
+/**
+ * The one schema of every option: of the API, of configuration files and of the command line. Each
+ * option carries in its `meta` what is allowed in words (for errors), what it means (for help), and how it
+ * is written on the command line.
+ */
+interface OptionMeta {
+  /** "processes: 0 was given; allowed is …" */
+  readonly allowed: string
+  readonly meaning: string
+  /** The placeholder of its value in `--help`; none for options that only the API has. */
+  readonly placeholder?: string
+  /** The command line may give it several times. */
+  readonly repeatable?: boolean
+  /** It is settled when the pool starts, so a reload can't change it. */
+  readonly fixed?: boolean
+}
+
+function option<T extends z.ZodType>(schema: T, meta: OptionMeta): T {
+  return schema.meta({ ...meta })
+}
+
+const milliseconds = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1)
+const MS = 'a whole number of milliseconds from 0 (never) to 2147483647'
+const PATIENCE = 'a whole number of milliseconds from 1 to 2147483647'
+
+const machine = measureMachine()
+const sizes = defaultSizes(machine.cores, machine.memoryBytes)
+const inWords = ({ min, max }: Range): string => (min === max ? String(min) : `${min}:${max}`)
+
+/** `4`, `'1:4'` or `{ min: 1, max: 4 }`. */
+function range(limit: number) {
+  const bound = z.int().min(1).max(limit)
+  return z
+    .union([
+      bound.transform((both) => ({ min: both, max: both })),
+      z
+        .string()
+        .regex(/^\d+:\d+$/)
+        .transform((text) => text.split(':').map(Number))
+        .pipe(z.tuple([bound, bound]))
+        .transform(([min, max]) => ({ min, max })),
+      z.strictObject({ min: bound, max: bound }),
+    ])
+    .refine(({ min, max }) => min <= max)
+}
+
+const rangeInWords = (limit: number): string =>
+  `a whole number from 1 to ${limit}, or MIN:MAX, or { min, max }, with min not above max`
+
+/** As `chmod` takes it: a number, or its octal digits as text. */
+function octal(limit: number) {
+  return z.union([
+    z.int().min(0).max(limit),
+    z
+      .string()
+      .regex(/^(0o)?[0-7]{1,4}$/)
+      .transform((text) => Number.parseInt(text.replace('0o', ''), 8))
+      .pipe(z.int().max(limit)),
+  ])
+}
+
+const account = z.union([
+  z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 2),
+  z.string().regex(/^[^\s:]+$/),
+])
+const ACCOUNT = 'a name or a number from 0 to 4294967294'
+
+/** With systemd one address may be several listeners, which count each. */
+export const MOST_LISTENERS = 64
+
+const address = z.union([z.int().min(0).max(65_535), z.string().min(1)])
+
+export const schema = z.strictObject({
+  handler: option(z.union([z.string().min(1), z.instanceof(URL)]), {
+    allowed: 'the path or file URL of a module',
+    meaning: 'the module with your handler',
+  }),
+  listen: option(
+    z
+      .union([address.transform((one) => [one]), z.array(address).min(1).max(MOST_LISTENERS)])
+      .default(['127.0.0.1:8080']),
+    {
+      allowed: `an address or a list of up to ${MOST_LISTENERS}: PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd or systemd:NAME`,
+      fixed: true,
+      meaning: 'where to listen; a PORT alone is on every interface (default 127.0.0.1:8080)',
+      placeholder: 'ADDRESS',
+      repeatable: true,
+    },
+  ),
+  processes: option(range(MAX_PROCESSES / 2).default(sizes.processes), {
+    allowed: rangeInWords(MAX_PROCESSES / 2),
+    meaning: `child processes (default here: ${inWords(sizes.processes)}, by its cores)`,
+    placeholder: 'N|MIN:MAX',
+  }),
+  threads: option(range(MAX_THREADS).default(sizes.threads), {
+    allowed: rangeInWords(MAX_THREADS),
+    meaning: `worker threads in each process (default here: ${inWords(sizes.threads)}, by its memory)`,
+    placeholder: 'N|MIN:MAX',
+  }),
+  spares: option(range(MAX_PROCESSES * MAX_THREADS).default(sizes.spares), {
+    allowed: rangeInWords(MAX_PROCESSES * MAX_THREADS),
+    meaning: `idle threads to keep in the whole pool (default here: ${inWords(sizes.spares)}, by its cores)`,
+    placeholder: 'N|MIN:MAX',
+  }),
+  blockedTimeout: option(milliseconds.default(60_000), {
+    allowed: MS,
+    meaning:
+      "ms that a handler may block its thread's event loop; the thread is replaced (default: 60000)",
+    placeholder: 'MS',
+  }),
+  recycleRequests: option(z.int().min(0).default(0), {
+    allowed: 'a whole number, 0 for never',
+    meaning: 'requests after which a thread is replaced (default: 0, never)',
+    placeholder: 'N',
+  }),
+  recycleHeap: option(z.int().min(0).default(0), {
+    allowed: 'a whole number of bytes, 0 for never',
+    meaning: 'bytes of heap from which a thread is replaced (default: 0, never)',
+    placeholder: 'BYTES',
+  }),
+  recycleLifetime: option(milliseconds.default(0), {
+    allowed: MS,
+    meaning: 'ms after which a process is replaced (default: 0, never)',
+    placeholder: 'MS',
+  }),
+  recycleRss: option(z.int().min(0).default(0), {
+    allowed: 'a whole number of bytes, 0 for never',
+    meaning: 'bytes of resident memory from which a process is replaced (default: 0, never)',
+    placeholder: 'BYTES',
+  }),
+  acceptMutex: option(z.enum(['auto', 'flock', 'fcntl', 'none']).default('auto'), {
+    fixed: true,
+    allowed: "'auto', 'flock' or, on Linux, 'fcntl' or 'none'",
+    meaning:
+      'how processes take turns to accept: a file lock, none (the kernel wakes one), or auto (default): none for one listener and few processes',
+    placeholder: 'auto|flock|fcntl|none',
+  }),
+  acceptPermits: option(z.int().min(1).max(MAX_PERMITS).default(1), {
+    fixed: true,
+    allowed: `a whole number from 1 to ${MAX_PERMITS}`,
+    meaning: 'processes that may accept at the same time, with an accept mutex (default: 1)',
+    placeholder: 'N',
+  }),
+  keepAlive: option(z.enum(['auto', 'park', 'pin']).default('auto'), {
+    allowed: "'auto', 'pin' or, on Linux, 'park'",
+    meaning:
+      'an idle keep-alive connection is handed back for any thread (park), stays with its thread (pin), or is handed back by threads whose handlers block them (auto, default)',
+    placeholder: 'auto|park|pin',
+    fixed: true,
+  }),
+  keepAliveTimeout: option(milliseconds.default(5000), {
+    allowed: MS,
+    meaning: 'ms that an idle keep-alive connection stays open (default: 5000)',
+    placeholder: 'MS',
+  }),
+  headersTimeout: option(milliseconds.default(60_000), {
+    allowed: `${MS}, not above requestTimeout`,
+    meaning:
+      'ms a client may take for the headers of a request (default: 60000, or requestTimeout if that is less)',
+    placeholder: 'MS',
+  }),
+  requestTimeout: option(milliseconds.default(300_000), {
+    allowed: MS,
+    meaning: 'ms a client may take for a whole request (default: 300000)',
+    placeholder: 'MS',
+  }),
+  drainTimeout: option(milliseconds.min(1).default(30_000), {
+    allowed: PATIENCE,
+    meaning: 'ms a leaving process may take to finish its requests (default: 30000)',
+    placeholder: 'MS',
+  }),
+  startTimeout: option(milliseconds.min(1).default(30_000), {
+    allowed: PATIENCE,
+    meaning: 'ms a process may take to load the handler (default: 30000)',
+    placeholder: 'MS',
+  }),
+  preStopDelay: option(milliseconds.default(0), {
+    allowed: MS,
+    meaning:
+      'ms between the word that the pool is draining (/ready) and the end of serving (default: 0)',
+    placeholder: 'MS',
+  }),
+  reloadBatch: option(
+    z
+      .int()
+      .min(1)
+      .max(MAX_PROCESSES / 2)
+      .default(1),
+    {
+      allowed: `a whole number from 1 to ${MAX_PROCESSES / 2}`,
+      meaning: 'processes that a reload may have above the usual number at a time (default: 1)',
+      placeholder: 'N',
+    },
+  ),
+  canaryTime: option(milliseconds.default(1000), {
+    allowed: MS,
+    meaning:
+      'ms that the first process of a reload must stay up before others follow (default: 1000)',
+    placeholder: 'MS',
+  }),
+  watch: option(z.boolean().default(false), {
+    fixed: true,
+    allowed: 'true or false',
+    meaning: 'for development: reload when a file changes that the handler has loaded',
+  }),
+  admin: option(z.union([z.int().min(0).max(65_535), z.string().min(1)]).optional(), {
+    fixed: true,
+    allowed:
+      'a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH',
+    meaning: 'where to ask how the pool does: /status.json, /live, /ready (default: nowhere)',
+    placeholder: 'ADDRESS',
+  }),
+  backlog: option(z.int().min(1).max(65_535).default(1024), {
+    fixed: true,
+    allowed: 'a whole number from 1 to 65535',
+    meaning: 'connections that may wait in the kernel per listener (default: 1024)',
+    placeholder: 'N',
+  }),
+  ipv6Only: option(z.boolean().default(false), {
+    fixed: true,
+    allowed: 'true or false',
+    meaning: 'an IPv6 listener leaves IPv4 clients out',
+  }),
+  reusePort: option(z.boolean().default(false), {
+    allowed: 'true or false',
+    meaning:
+      'SO_REUSEPORT: other sockets of this user may have the same port, and the kernel spreads connections over all',
+    fixed: true,
+  }),
+  deferAccept: option(z.boolean().optional(), {
+    allowed: 'true or false',
+    meaning: 'Linux: accept a connection when its first bytes are there (default: on for HTTP)',
+  }),
+  socketMode: option(octal(0o777).optional(), {
+    allowed: "a number from 0 to 0o777, or its octal digits as text, such as '0660'",
+    meaning:
+      'rights of unix paths (default: 0777 without the umask); to connect takes the right to write',
+    placeholder: 'MODE',
+    fixed: true,
+  }),
+  socketUser: option(account.optional(), {
+    allowed: ACCOUNT,
+    meaning: 'owner of unix paths (default: who starts the pool)',
+    placeholder: 'USER',
+    fixed: true,
+  }),
+  socketGroup: option(account.optional(), {
+    allowed: ACCOUNT,
+    meaning: 'group of unix paths (default: that of who starts the pool)',
+    placeholder: 'GROUP',
+    fixed: true,
+  }),
+  user: option(account.optional(), {
+    allowed: ACCOUNT,
+    meaning: 'root only: as whom the children run; the parent stays root',
+    placeholder: 'USER',
+    fixed: true,
+  }),
+  group: option(account.optional(), {
+    allowed: `${ACCOUNT}, together with user`,
+    meaning: "their group, beside the user's supplementary ones (default: the user's first one)",
+    placeholder: 'GROUP',
+    fixed: true,
+  }),
+  umask: option(octal(0o777).optional(), {
+    allowed: "a number from 0 to 0o777, or its octal digits as text, such as '027'",
+    meaning: 'umask of the children, of unix paths and of the pid file (default: as it is)',
+    placeholder: 'MASK',
+    fixed: true,
+  }),
+  pidFile: option(z.string().min(1).optional(), {
+    allowed: 'a path',
+    meaning: 'a file that holds the pid of the parent while the pool serves',
+    placeholder: 'PATH',
+    fixed: true,
+  }),
+  systemdNotify: option(z.boolean().default(true), {
+    allowed: 'true or false',
+    meaning:
+      'tell systemd when the pool is ready and stops, and feed its watchdog (if it asks for that)',
+    fixed: true,
+  }),
+  execArgv: option(z.array(z.string()).optional(), {
+    allowed: 'a list of strings',
+    meaning: 'a flag for Node in the worker threads, such as --import=tsx',
+    placeholder: 'FLAG',
+    repeatable: true,
+  }),
+  env: option(z.record(z.string().min(1), z.string()).optional(), {
+    allowed: 'an object of strings (NAME=VALUE on the command line)',
+    meaning: 'an environment variable for the worker threads',
+    placeholder: 'NAME=VALUE',
+    repeatable: true,
+  }),
+  resourceLimits: option(
+    z
+      .strictObject({
+        maxOldGenerationSizeMb: z.number().positive().optional(),
+        maxYoungGenerationSizeMb: z.number().positive().optional(),
+        codeRangeSizeMb: z.number().positive().optional(),
+        stackSizeMb: z.number().positive().optional(),
+      })
+      .optional(),
+    {
+      allowed:
+        'an object with maxOldGenerationSizeMb, maxYoungGenerationSizeMb, codeRangeSizeMb or stackSizeMb in MiB (NAME=MIB on the command line)',
+      meaning: "a limit of each worker thread's heap, as in node:worker_threads",
+      placeholder: 'NAME=MIB',
+      repeatable: true,
+    },
+  ),
+})
+
+/** What a user gives. */
+export interface PoolOptions extends z.input<typeof schema> {
+  /** Closes the pool when it aborts; during the start it makes the start fail. */
+  readonly signal?: AbortSignal | undefined
+  /** Asked for the options anew at each reload, as the command does with its configuration file. */
+  readonly reloadOptions?: (() => PoolOptions | Promise<PoolOptions>) | undefined
+}
+
+/** What `pool.resize` takes. */
+export type PoolSizes = Partial<Pick<PoolOptions, 'processes' | 'threads' | 'spares'>>
+
+/** Without what is not in the schema. */
+export function plainOptions({
+  signal: _,
+  reloadOptions: __,
+  ...options
+}: PoolOptions): z.input<typeof schema> {
+  return options
+}
+
+/** Every option with its value. */
+export type Settings = Readonly<Omit<z.output<typeof schema>, 'handler'>> & {
+  /** A file URL. */
+  readonly handler: string
+}
+
+export type OptionName = keyof typeof schema.shape
+
+export const optionNames = Object.keys(schema.shape) as readonly OptionName[]
+
+export function metaOf(name: OptionName): OptionMeta {
+  return schema.shape[name].meta() as unknown as OptionMeta
+}

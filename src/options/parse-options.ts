@@ -1,0 +1,111 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
+import type { z } from 'zod'
+import { fail } from '../shared/errors.js'
+import {
+  metaOf,
+  type OptionName,
+  optionNames,
+  type PoolSizes,
+  type Settings,
+  schema,
+} from './options.js'
+
+/**
+ * Checks options and fills in what is missing.
+ * @throws FT_ERR_OPTION for the first wrong value, FT_ERR_OPTION_UNKNOWN for a name that is none,
+ *   FT_ERR_HANDLER_NOT_FOUND when the handler's file is missing
+ */
+export function parseOptions(given: unknown): Settings {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw fail('FT_ERR_OPTION', ['options', given, 'an object with at least a handler'])
+  const result = schema.safeParse(given)
+  if (!result.success) throw explain(given, result.error)
+  const settings = result.data
+  if (settings.group !== undefined && settings.user === undefined)
+    throw refusal('group', settings.group)
+  return {
+    ...settings,
+    headersTimeout: headersTimeoutOf(given, settings),
+    handler: resolveHandler(settings.handler),
+  }
+}
+
+/** Node refuses headers that may take longer than their request; only who asked for that is told so. */
+function headersTimeoutOf(
+  given: { readonly headersTimeout?: unknown },
+  { headersTimeout, requestTimeout }: z.output<typeof schema>,
+): number {
+  if (requestTimeout === 0 || headersTimeout <= requestTimeout) return headersTimeout
+  if (given.headersTimeout === undefined) return requestTimeout
+  throw refusal('headersTimeout', headersTimeout)
+}
+
+/**
+ * Checks the options that a reload brings.
+ * @throws what `parseOptions` throws, and FT_ERR_OPTION_FIXED for a change that a running pool can't take up
+ */
+export function parseReload(current: Settings, given: unknown): Settings {
+  const next = parseOptions(given)
+  for (const name of optionNames) {
+    if (metaOf(name).fixed !== true || isDeepStrictEqual(next[name], current[name])) continue
+    throw fail('FT_ERR_OPTION_FIXED', [name, current[name], next[name]])
+  }
+  return next
+}
+
+const sizesSchema = schema.pick({ processes: true, threads: true, spares: true }).partial()
+
+/** Only what was given. @throws FT_ERR_OPTION, FT_ERR_OPTION_UNKNOWN */
+export function parseSizes(given: PoolSizes): Partial<Pick<Settings, keyof PoolSizes>> {
+  const { processes, threads, spares } = given
+  const result = sizesSchema.safeParse(given)
+  if (!result.success) throw explain(given, result.error)
+  // A default must not undo what the pool has now.
+  return {
+    ...(processes === undefined ? {} : { processes: result.data.processes }),
+    ...(threads === undefined ? {} : { threads: result.data.threads }),
+    ...(spares === undefined ? {} : { spares: result.data.spares }),
+  } as Partial<Pick<Settings, keyof PoolSizes>>
+}
+
+function explain(given: object, error: z.ZodError): Error {
+  const issue = error.issues[0]
+  if (issue?.code === 'unrecognized_keys' && issue.path.length === 0)
+    return fail('FT_ERR_OPTION_UNKNOWN', [issue.keys[0] ?? '', optionNames])
+  const name = issue?.path[0] as OptionName
+  const value = (given as Record<string, unknown>)[name]
+  return refusal(name, value)
+}
+
+function refusal(name: OptionName, value: unknown): Error {
+  return fail('FT_ERR_OPTION', [name, value, metaOf(name).allowed])
+}
+
+function resolveHandler(handler: string | URL): string {
+  const isUrl = handler instanceof URL || handler.startsWith('file:')
+  const path = isUrl ? pathOf(handler) : resolve(handler)
+  if (!isFile(path)) throw fail('FT_ERR_HANDLER_NOT_FOUND', [path])
+  // A URL keeps its query, with which a user may tell variants of one module apart.
+  return isUrl ? String(handler) : pathToFileURL(path).href
+}
+
+function pathOf(url: string | URL): string {
+  try {
+    return fileURLToPath(url)
+  } catch {
+    // Another scheme, another host, or a slash in disguise.
+    throw refusal('handler', String(url))
+  }
+}
+
+/** A folder can't be imported. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,261 @@
+import { closeSync, lstatSync, type Stats, unlinkSync } from 'node:fs'
+import type { Address } from '../../options/address.js'
+import { fail } from '../../shared/errors.js'
+import type { HandlerKind } from '../../shared/messages.js'
+import { constants } from '../../sys/constants.js'
+import { setCloseOnExec, setNonBlocking } from '../../sys/descriptor.js'
+import { systemErrorName } from '../../sys/libc.js'
+import { addressText, type SocketAddress } from '../../sys/sockaddr.js'
+import {
+  acceptQueue,
+  boundAddress,
+  changeBacklog,
+  deferAccept,
+  type ListenOptions,
+  openListener,
+  whyNotListening,
+} from '../../sys/socket.js'
+import { ignoreNewConnections } from '../../sys/syn-filter.js'
+import { resolveHost } from './resolve-host.js'
+import { claimUnixPath } from './unix-path.js'
+import { setUnixRights, type UnixRights } from './unix-rights.js'
+
+/** A client that stays silent for longer is handed to a thread all the same. */
+const DEFER_ACCEPT_SECONDS = 1
+
+export interface ListenerOptions extends ListenOptions {
+  readonly unixRights: UnixRights
+}
+
+/** An address to be bound here, and not one of a socket from outside. */
+export type OwnAddress = Extract<Address, { kind: 'tcp' | 'unix' | 'abstract' }>
+
+export interface AdoptOptions {
+  /** How the user calls it, for errors: `fd:3`, `systemd`. */
+  readonly origin: string
+  /** Without it, the queue stays as long as whoever made the socket has made it. */
+  readonly backlog?: number
+  readonly owner: 'predecessor' | 'outside'
+}
+
+/**
+ * Whose the socket is, beside that this process has a descriptor of it. Only who owns it ends it: removes its unix path, has the
+ * kernel refuse connections.
+ *
+ *     predecessor → pool → successor      at an upgrade, each at its moment
+ *     outside                             systemd's, or whoever has started this process: never ours to end
+ */
+export type ListenerOwner = 'predecessor' | 'pool' | 'successor' | 'outside'
+
+/** A bound, listening socket of the parent, which never accepts from it. */
+export class Listener {
+  readonly fd: number
+  /** How the user calls it; the same for each parent that is told to listen there. */
+  readonly origin: string
+  readonly #address: SocketAddress
+  readonly #limit: number
+  #owner: ListenerOwner
+  /** Of a unix path: which file is ours to remove. */
+  #file: Stats | undefined
+
+  private constructor(
+    fd: number,
+    origin: string,
+    address: SocketAddress,
+    limit: number | undefined,
+    owner: ListenerOwner,
+  ) {
+    this.fd = fd
+    this.origin = origin
+    this.#address = address
+    this.#limit = limit ?? 0
+    this.#owner = owner
+    if (owner === 'pool') this.#file = this.#look()
+  }
+
+  /**
+   * Takes over a socket of this process that listens already. It becomes non-blocking, for everybody who shares it, and
+   * closed on exec; `close()` closes it.
+   * @throws FT_ERR_ADDRESS_INHERITED for a descriptor that is no such socket; it stays as it was then
+   */
+  static adopt(fd: number, options: AdoptOptions): Listener {
+    return Listener.#wrap(fd, options)
+  }
+
+  static #wrap(
+    fd: number,
+    { origin, backlog, owner }: Omit<AdoptOptions, 'owner'> & { readonly owner: ListenerOwner },
+  ): Listener {
+    const why = whyNotListening(fd)
+    if (why !== undefined)
+      throw fail('FT_ERR_ADDRESS_INHERITED', [origin, `descriptor ${fd}: ${why}`])
+    const address = boundAddress(fd)
+    if (address === undefined) {
+      const foreign = `descriptor ${fd}: it is neither of TCP nor a unix socket`
+      throw fail('FT_ERR_ADDRESS_INHERITED', [origin, foreign])
+    }
+    setCloseOnExec(fd)
+    setNonBlocking(fd)
+    if (backlog !== undefined) changeBacklog(fd, backlog)
+    return new Listener(fd, origin, address, backlog, owner)
+  }
+
+  /**
+   * Binds and listens.
+   * @throws FT_ERR_ADDRESS_IN_USE, FT_ERR_ADDRESS_DENIED, FT_ERR_ADDRESS_NOT_LOCAL, FT_ERR_HOST_NOT_FOUND,
+   *   FT_ERR_SOCKET_PATH, FT_ERR_SOCKET_RIGHTS, or FT_ERR_SYSTEM for what the system says beside those; nothing stays bound then
+   */
+  static async open(address: OwnAddress, options: ListenerOptions): Promise<Listener> {
+    const origin = originOf(address)
+    try {
+      const fd = await open(address, options)
+      return Listener.#wrap(fd, { origin, backlog: options.backlog, owner: 'pool' })
+    } catch (error) {
+      throw explain(error, origin)
+    }
+  }
+
+  /** `http://127.0.0.1:8080`, `tcp://[::1]:9000` or `unix:/run/app.sock`. */
+  name(kind: HandlerKind): string {
+    const text = addressText(this.#address)
+    if (!this.#isTcp) return text
+    return `${kind === 'http' ? 'http' : 'tcp'}://${text}`
+  }
+
+  get #isTcp(): boolean {
+    return this.#address.family === 4 || this.#address.family === 6
+  }
+
+  /** Has the kernel keep connections until their first bytes are there, or not. Only where the client speaks first. */
+  deferAccept(isOn: boolean): void {
+    if (this.#isTcp) deferAccept(this.fd, isOn ? DEFER_ACCEPT_SECONDS : 0)
+  }
+
+  /**
+   * The end is near: new connections are not let in any more, so that those which wait can be accepted to the last one. On
+   * TCP the client tries again a second later, and is refused by then. A unix path goes at once.
+   */
+  shut(): void {
+    if (this.#owner !== 'pool') return
+    this.removePath()
+    if (!this.#isTcp) return
+    ignoreNewConnections(this.fd)
+    // A handshake that is complete but for its first bytes is accepted without them.
+    deferAccept(this.fd, 0)
+  }
+
+  /** Connections that wait to be accepted, as far as the system tells. */
+  get backlog(): { length: number; limit: number } {
+    const queue = this.#isTcp ? acceptQueue(this.fd) : undefined
+    return queue ?? { length: 0, limit: this.#limit }
+  }
+
+  /** Closes this process's descriptor and removes the unix path, if that is still the one made here. */
+  close(): void {
+    closeSync(this.fd)
+    this.removePath()
+  }
+
+  /** The predecessor that it was taken over from leaves. */
+  claim(): void {
+    if (this.#owner !== 'predecessor') return
+    this.#owner = 'pool'
+    this.#file = this.#look()
+  }
+
+  /** A successor has taken it over. */
+  leave(): void {
+    if (this.#owner === 'pool') this.#owner = 'successor'
+  }
+
+  /** For a listener whose descriptor somebody else has closed. */
+  removePath(): void {
+    const file = this.#file
+    if (this.#owner !== 'pool' || this.#address.family !== 'unix' || file === undefined) return
+    const found = this.#look()
+    if (found?.ino === file.ino && found.dev === file.dev) unlinkSync(this.#address.path)
+  }
+
+  #look(): Stats | undefined {
+    if (this.#address.family !== 'unix') return undefined
+    return lstatSync(this.#address.path, { throwIfNoEntry: false })
+  }
+}
+
+async function open(address: OwnAddress, options: ListenerOptions): Promise<number> {
+  switch (address.kind) {
+    case 'unix': {
+      const { path } = address
+      const onBound = (): void => setRightsOrRemove(path, options.unixRights)
+      return await claimUnixPath(path, () =>
+        openListener({ family: 'unix', path }, options, onBound),
+      )
+    }
+    case 'abstract':
+      return openAbstract(address.name, options)
+    case 'tcp':
+      return await openTcp(address.host, address.port, options)
+  }
+}
+
+/** The path is bound already, so it is ours to remove if this fails. */
+function setRightsOrRemove(path: string, rights: UnixRights): void {
+  try {
+    setUnixRights(path, rights)
+  } catch (error) {
+    unlinkSync(path)
+    throw error
+  }
+}
+
+function openAbstract(name: string, options: ListenerOptions): number {
+  const refuse = (why: string): Error => fail('FT_ERR_SOCKET_PATH', [`@${name}`, why])
+  if (process.platform !== 'linux') throw refuse('names that begin with @ exist on Linux only')
+  const bytes = Buffer.byteLength(name)
+  if (bytes >= constants.unixPathSize) throw refuse(`it has ${bytes} bytes behind the @`)
+  return openListener({ family: 'abstract', name }, options)
+}
+
+async function openTcp(
+  host: string | undefined,
+  port: number,
+  options: ListenerOptions,
+): Promise<number> {
+  if (host !== undefined) {
+    const { family, address } = await resolveHost(host)
+    return openListener({ family, host: address, port }, options)
+  }
+  try {
+    return openListener({ family: 6, host: '::', port }, options)
+  } catch (error) {
+    // A machine without IPv6.
+    const name = systemErrorName(error)
+    if (name !== 'EAFNOSUPPORT' && name !== 'EADDRNOTAVAIL') throw error
+    return openListener({ family: 4, host: '0.0.0.0', port }, options)
+  }
+}
+
+/** An address as errors call it, however it was written. */
+export function originOf(address: OwnAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`
+  if (address.kind === 'abstract') return `unix:@${address.name}`
+  if (address.host === undefined) return `port ${address.port}`
+  return address.host.includes(':')
+    ? `[${address.host}]:${address.port}`
+    : `${address.host}:${address.port}`
+}
+
+function explain(error: unknown, name: string): unknown {
+  switch (systemErrorName(error)) {
+    case 'EADDRINUSE':
+      return fail('FT_ERR_ADDRESS_IN_USE', [name], error)
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return fail('FT_ERR_ADDRESS_DENIED', [name], error)
+    case 'EADDRNOTAVAIL':
+      return fail('FT_ERR_ADDRESS_NOT_LOCAL', [name], error)
+    default:
+      return error
+  }
+}

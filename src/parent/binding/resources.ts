@@ -1,0 +1,138 @@
+import { closeSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseAddress } from '../../options/address.js'
+import { metaOf, type Settings } from '../../options/options.js'
+import { fail } from '../../shared/errors.js'
+import type { Identity } from '../../shared/messages.js'
+import type { MailboxTerms } from '../../sync/mailbox.js'
+import { Scoreboard } from '../../sync/scoreboard.js'
+import { SCOREBOARD_BYTES } from '../../sync/scoreboard-layout.js'
+import { openDescriptorSockets } from '../../sys/descriptor-socket.js'
+import { openEventDescriptor } from '../../sys/event-descriptor.js'
+import { createSharedMemory } from '../../sys/memory.js'
+import type { Predecessor } from '../upgrade/predecessor.js'
+import { chooseMechanism } from './choose-mechanism.js'
+import { childIdentity } from './identity.js'
+import type { Listener } from './listener.js'
+import { LockFolder } from './lock-folder.js'
+import { mayPark } from './may-park.js'
+import { openListener, openListeners } from './open-listeners.js'
+import { PidFile } from './pid-file.js'
+
+/** Everything that a pool holds beside its children, and must give back at the end. */
+export interface Resources {
+  readonly listeners: readonly Listener[]
+  readonly mechanism: 'flock' | 'fcntl' | 'none'
+  readonly lockFolder: LockFolder
+  readonly scoreboardFd: number
+  readonly scoreboard: Scoreboard
+  /** Bound for the admin address, if there is one. */
+  readonly admin: Listener | undefined
+  /** As whom the children run, if not as the parent does. */
+  readonly identity: Identity | undefined
+  readonly pidFile: PidFile | undefined
+  /** The pass-on descriptor, where there is no accept mutex. */
+  readonly passOn: number | undefined
+  /** Where connections may be parked. */
+  readonly mailbox: MailboxTerms | undefined
+}
+
+/**
+ * Binds and creates everything, or nothing. What a predecessor has bound is taken over from it.
+ * @throws see `createPool`
+ */
+export async function acquireResources(
+  settings: Settings,
+  predecessor: Predecessor | undefined,
+): Promise<Resources> {
+  // What was acquired is given back in the opposite order if a later step fails.
+  const undo: (() => void)[] = []
+  try {
+    const addresses = settings.listen.map(parseAddress)
+    const canPark = mayPark(settings)
+    const identity = childIdentity(settings)
+    const pidFile = claimPidFile(settings, predecessor)
+    if (pidFile !== undefined) undo.push(() => pidFile.release())
+    const listeners: Listener[] = []
+    undo.push(() => {
+      for (const listener of listeners) listener.close()
+    })
+    await openListeners(addresses, settings, predecessor, listeners)
+    const mechanism = chooseMechanism(settings, listeners.length)
+    const admin =
+      settings.admin === undefined ? undefined : await openAdmin(settings.admin, predecessor)
+    if (admin !== undefined) undo.push(() => admin.close())
+    const lockFolder = new LockFolder(mechanism, settings.acceptPermits, identity)
+    undo.push(() => lockFolder.remove())
+    const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
+    undo.push(() => closeSync(scoreboardFd))
+    const scoreboard = Scoreboard.map(scoreboardFd)
+    scoreboard.format()
+    const passOn =
+      mechanism === 'none' ? (predecessor?.takePassOn() ?? openEventDescriptor()) : undefined
+    if (passOn !== undefined) undo.push(() => closeSync(passOn))
+    const mailbox = canPark ? openDescriptorSockets() : undefined
+    if (mailbox !== undefined) undo.push(() => closeMailbox(mailbox))
+    predecessor?.closeRest()
+    return {
+      ...{ listeners, admin, identity, pidFile },
+      ...{ mechanism, lockFolder, scoreboardFd, scoreboard, passOn, mailbox },
+    }
+  } catch (error) {
+    for (const step of undo.reverse()) step()
+    predecessor?.closeRest()
+    throw error
+  }
+}
+
+function claimPidFile(
+  { pidFile, umask = 0 }: Settings,
+  predecessor: Predecessor | undefined,
+): PidFile | undefined {
+  if (pidFile === undefined) return undefined
+  if (predecessor !== undefined && predecessor.pidFile === resolve(pidFile))
+    return PidFile.takeOver(pidFile, umask, predecessor.pid)
+  return PidFile.claim(pidFile, umask)
+}
+
+const ADMIN_BACKLOG = 16
+const OWNER_ONLY = 0o600
+
+/**
+ * The admin address tells much and will do more, so it is for this machine only: loopback, or a unix path that only its
+ * owner may open.
+ * @throws FT_ERR_OPTION for any other address, and what `Listener.open` throws
+ */
+async function openAdmin(
+  given: string | number,
+  predecessor: Predecessor | undefined,
+): Promise<Listener> {
+  const address = parseAddress(typeof given === 'number' ? `127.0.0.1:${given}` : given)
+  const isAllowed =
+    address.kind === 'unix' || (address.kind === 'tcp' && LOOPBACK.test(address.host ?? ''))
+  if (!isAllowed) throw fail('FT_ERR_OPTION', ['admin', given, metaOf('admin').allowed])
+  const options = {
+    backlog: ADMIN_BACKLOG,
+    ipv6Only: false,
+    reusePort: false,
+    unixRights: { mode: OWNER_ONLY },
+  }
+  return await openListener(address, options, predecessor)
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
+
+/** Gives everything back but the listeners, which are closed at the beginning of the end. */
+export function releaseResources(resources: Resources): void {
+  const { lockFolder, pidFile, scoreboardFd, passOn, mailbox } = resources
+  closeSync(scoreboardFd)
+  if (passOn !== undefined) closeSync(passOn)
+  if (mailbox !== undefined) closeMailbox(mailbox)
+  lockFolder.remove()
+  pidFile?.release()
+}
+
+function closeMailbox({ sendEnd, receiveEnd }: MailboxTerms): void {
+  closeSync(sendEnd)
+  closeSync(receiveEnd)
+}

@@ -1,0 +1,342 @@
+import { EventEmitter } from 'node:events'
+import { fail } from '../../shared/errors.js'
+import type { LoadedFile } from '../../shared/loaded-file.js'
+import type { HandlerKind, Range } from '../../shared/messages.js'
+import { RestartDelay } from '../../shared/restart-delay.js'
+import type { Scoreboard } from '../../sync/scoreboard.js'
+import { describeDeath } from './describe-death.js'
+import { type Exit, ForkedChild, type Inheritance } from './forked-child.js'
+import type { Generation } from './generation.js'
+import type { Ledger } from './ledger.js'
+import { LoadWatch } from './load-watch.js'
+import { findRecyclable } from './recyclable.js'
+import { Slots } from './slots.js'
+import { StartLimit } from './start-limit.js'
+import { StuckWatch } from './stuck-watch.js'
+
+/** How often the parent looks at the size of the pool when nothing makes it look earlier. */
+const LOOK_EVERY_MS = 1000
+
+export interface ChildrenEvents {
+  ready: [ForkedChild]
+  /** The handler has loaded these files. */
+  loaded: [files: readonly LoadedFile[]]
+  report: [Error]
+  decision: [action: string, reason: string]
+  /** Threads idle, and yet connections wait: whoever has been called shall call the next. */
+  stuck: []
+  /** The child is gone; `expected` if it was asked to leave. */
+  exit: [child: ForkedChild, exit: Exit, expected: boolean]
+}
+
+export interface ChildrenOptions {
+  readonly inheritance: Inheritance
+  readonly scoreboard: Scoreboard
+  /** Connections that wait in all backlogs, and parked ones that wait for a thread. */
+  readonly backlog: () => number
+}
+
+export interface Sizes {
+  readonly processes: Range
+  readonly threads: Range
+  readonly spares: Range
+}
+
+/** A child takes the place of another one. */
+export interface Replacement {
+  readonly generation: Generation
+  /** Asked when the successor starts. */
+  readonly sizes: () => Sizes
+  readonly reason: string
+  /** What the successor must pass, once it is ready, before the other one leaves. */
+  readonly proof?: (successor: ForkedChild) => Promise<void>
+}
+
+/** A child that has been forked, and what becomes of it. */
+interface Start {
+  readonly child: ForkedChild
+  readonly ready: Promise<HandlerKind>
+}
+
+/** The children of the pool: as many as the spares ask for, within the limits, and each that dies replaced. */
+export class Children extends EventEmitter<ChildrenEvents> {
+  readonly #inheritance: Inheritance
+  readonly #scoreboard: Scoreboard
+  readonly #backlog: () => number
+  readonly #slots: Slots<ForkedChild>
+  readonly #startLimit = new StartLimit()
+  readonly #stuckWatch: StuckWatch
+  readonly #loadWatch: LoadWatch
+  #generation: Generation
+  #sizes: Sizes
+  #looks: NodeJS.Timeout | undefined
+  readonly #delay = new RestartDelay({
+    wait: (ms, reason) => this.emit('decision', `wait ${ms} ms before the next start`, reason),
+    over: () => this.look(),
+  })
+  /** Children whose successor has been started: it counts in their place. */
+  readonly #replaced = new Set<ForkedChild>()
+  #isLeaving = false
+
+  constructor(options: ChildrenOptions, generation: Generation, sizes: Sizes) {
+    super()
+    const { inheritance, scoreboard, backlog } = options
+    this.#inheritance = inheritance
+    this.#scoreboard = scoreboard
+    this.#backlog = backlog
+    this.#generation = generation
+    this.#sizes = sizes
+    this.#slots = new Slots(scoreboard)
+    this.#loadWatch = new LoadWatch(scoreboard)
+    this.#stuckWatch = new StuckWatch(scoreboard, () => this.emit('stuck'))
+  }
+
+  get all(): readonly ForkedChild[] {
+    return this.#slots.all
+  }
+
+  get sizes(): Sizes {
+    return this.#sizes
+  }
+
+  /** What new children run with. */
+  get generation(): Generation {
+    return this.#generation
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving
+  }
+
+  get ledger(): Ledger {
+    return this.#slots.ledger
+  }
+
+  /**
+   * Starts the first `processes.min` children; resolves with the kind of their handler when all are ready. From then on
+   * the number follows the load.
+   * @throws the handler's error (FT_ERR_HANDLER_LOAD, FT_ERR_HANDLER_EXPORT), FT_ERR_CHILD_DIED, FT_ERR_START_TIMEOUT
+   */
+  async open(): Promise<HandlerKind> {
+    const { min } = this.#sizes.processes
+    this.emit(
+      'decision',
+      `start ${plural(min, 'process')}`,
+      'processes.min at the start of the pool',
+    )
+    const kinds = await Promise.all(Array.from({ length: min }, () => this.#start().ready))
+    if (!this.#isLeaving) this.#looks = setInterval(() => this.look(), LOOK_EVERY_MS)
+    return kinds[0] ?? 'http'
+  }
+
+  /** New sizes, taken up without a restart. */
+  resize(sizes: Sizes): void {
+    this.#sizes = sizes
+    const { threads, spares } = sizes
+    for (const child of this.all) child.resize(threads, spares)
+    this.look()
+  }
+
+  /** From now on new children are of this generation; those of the old one stay until they are replaced. */
+  advance(generation: Generation, sizes: Sizes): void {
+    this.#generation = generation
+    this.resize(sizes)
+  }
+
+  /**
+   * Starts a successor, has it pass its proof, and retires `old`. Resolves with the kind of the handler when `old` is gone.
+   * If the successor fails, `old` stays. Without an `old` it is one child more.
+   * @throws what a start throws, what the proof throws, and FT_ERR_CLOSED when all leave
+   */
+  async replace(old: ForkedChild | undefined, replacement: Replacement): Promise<HandlerKind> {
+    // Others that leave may have all the places: up to twice the usual number, and no more.
+    while (this.#slots.room === 0 && !this.#isLeaving) await this.#slots.nextFree()
+    // `leave` asks those that are there, and the descriptors to be inherited may be closed by now.
+    if (this.#isLeaving) throw fail('FT_ERR_CLOSED', ['the start of a process'])
+    const { generation, reason, proof } = replacement
+    const sizes = replacement.sizes()
+    const gone = old?.untilGone()
+    if (old !== undefined) this.#replaced.add(old)
+    void gone?.then(() => this.#forgetReplaced(old))
+    // A child that has grown is followed by one of its size, or the pool would be smaller for a while.
+    const { min, max } = sizes.threads
+    const threads =
+      old === undefined ? min : Math.max(Math.min(this.#scoreboard.rows.count(old.slot), max), min)
+    const { child, ready } = this.#start(generation, sizes, threads)
+    try {
+      const kind = await ready
+      await proof?.(child)
+      if (old !== undefined) this.#retire(old, reason)
+      await gone
+      return kind
+    } catch (error) {
+      this.#forgetReplaced(old)
+      this.#retire(child, 'it was to replace another one and failed')
+      throw error
+    }
+  }
+
+  /** Has a child leave that needs no successor. Resolves when it is gone. */
+  async dismiss(child: ForkedChild, reason: string): Promise<void> {
+    this.#retire(child, reason)
+    await child.untilGone()
+  }
+
+  /**
+   * Has all leave: they finish what they have and what waits in `backlogs` (numbers of listeners), and are killed after
+   * `drainTimeout`. Resolves when all are gone.
+   */
+  async leave(backlogs: readonly number[]): Promise<void> {
+    this.#isLeaving = true
+    clearInterval(this.#looks)
+    this.#delay.stop()
+    const gone = this.all.map((child) => child.untilGone())
+    for (const child of this.all) {
+      // One that has not served yet has nothing to finish.
+      if (child.state === 'starting') child.kill()
+      else child.drain(backlogs, true)
+    }
+    const late = setTimeout(() => this.kill(), this.#generation.drainTimeout)
+    await Promise.all(gone)
+    clearTimeout(late)
+  }
+
+  /** Ends all at once. */
+  kill(): void {
+    this.#isLeaving = true
+    for (const child of this.all) child.kill()
+  }
+
+  /** Compares what there is with what there should be, and starts, retires, recycles or ends what is stuck. */
+  look(): void {
+    if (this.#isLeaving || this.#looks === undefined) return
+    const now = performance.now()
+    const backlog = this.#backlog()
+    this.#stuckWatch.look(this.all, backlog, now)
+    const load = {
+      sizes: this.#sizes,
+      serving: this.all.filter((child) => child.state === 'ready' && !this.#replaced.has(child)),
+      starting: this.all.filter(({ state }) => state === 'starting').length,
+      backlog,
+    }
+    const decision = this.#loadWatch.look(load, now)
+    if (decision?.action === 'start') {
+      if (this.#delay.isWaiting) return
+      const granted = this.#startLimit.grant(Math.min(decision.count, this.#slots.room), now)
+      this.#loadWatch.started(granted)
+      if (granted > 0) this.emit('decision', `start ${plural(granted, 'process')}`, decision.reason)
+      for (let more = granted; more > 0; more--) void this.#startKept()
+    } else if (this.#replaced.size > 0) {
+      // The successor that proves itself must not go, and one replacement at a time is enough.
+      return
+    } else if (decision?.action === 'retire') {
+      this.#loadWatch.sizeChanged()
+      const child = this.#slots.get(decision.slot)
+      if (child !== undefined) this.#retire(child, decision.reason)
+    } else this.#recycleOne()
+  }
+
+  /** Starts one child; from its readiness on it is replaced if it dies. */
+  #start(
+    generation = this.#generation,
+    sizes = this.#sizes,
+    firstThreads = sizes.threads.min,
+  ): Start {
+    const slot = this.#slots.prepare(firstThreads)
+    const { threads, spares } = sizes
+    const { number, terms, startTimeout } = generation
+    const start = { ...terms, generation: number, slot, threads, firstThreads, spares }
+    const child = new ForkedChild(this.#inheritance, start)
+    this.#slots.take(child)
+    child.on('report', (error) => this.emit('report', error))
+    child.on('decision', (action, reason) => {
+      // As long as children change their own sizes, a surplus of the pool is not what it was.
+      this.#loadWatch.sizeChanged()
+      this.emit('decision', `child ${child.pid}: ${action}`, reason)
+    })
+    child.on('loaded', (files) => this.emit('loaded', files))
+    child.on('pressure', () => this.look())
+    // It was sent a TERM of its own, and is missed.
+    child.on('leaving', () => this.look())
+    return { child, ready: this.#untilReady(child, startTimeout) }
+  }
+
+  async #untilReady(child: ForkedChild, startTimeout: number): Promise<HandlerKind> {
+    return await new Promise((resolve, reject) => {
+      let isReady = false
+      let failure: Error | undefined
+      const late = setTimeout(() => {
+        child.kill(fail('FT_ERR_START_TIMEOUT', [child.pid, startTimeout]))
+      }, startTimeout)
+      child.once('failed', (error) => {
+        failure = error
+      })
+      child.once('ready', (kind) => {
+        clearTimeout(late)
+        isReady = true
+        this.#delay.startSucceeded()
+        this.emit('ready', child)
+        resolve(kind)
+      })
+      child.once('exit', (exit) => {
+        clearTimeout(late)
+        const death = describeDeath(child, exit, this.#scoreboard)
+        this.#slots.free(child, !hasLeft(child, exit))
+        this.emit('exit', child, exit, child.isLeaving)
+        const reason = child.killedFor ?? failure
+        if (!isReady) return reject(reason ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
+        if (hasLeft(child, exit)) return this.look()
+        if (this.#isLeaving) return
+        this.emit('report', fail('FT_ERR_CHILD_DIED', [child.pid, death], reason))
+        this.#delay.died(`child ${child.pid}`, Date.now() - child.startedAt)
+      })
+    })
+  }
+
+  /** Starts a child of an open pool: a failure is reported and tried again later. */
+  async #startKept(): Promise<void> {
+    try {
+      await this.#start().ready
+    } catch (error) {
+      this.#startFailed(error as Error)
+    }
+  }
+
+  #startFailed(error: Error): void {
+    if (this.#isLeaving) return
+    this.emit('report', error)
+    this.#delay.startFailed()
+  }
+
+  #retire(child: ForkedChild, reason: string): void {
+    // It may have died, or been retired for something else, while its successor started.
+    if (child.state !== 'ready') return
+    this.emit('decision', `retire child ${child.pid}`, reason)
+    child.retire(this.#generation.drainTimeout)
+  }
+
+  /** One child at a time goes for its age or the size of its memory; its successor is ready first. */
+  #recycleOne(): void {
+    if (this.#delay.isWaiting || this.#slots.room === 0) return
+    const { recycle } = this.#generation
+    const found = findRecyclable(this.all, recycle, Date.now())
+    if (found === undefined) return
+    const { child, reason } = found
+    this.emit('decision', `recycle child ${child.pid}`, reason)
+    const replacement = { generation: this.#generation, sizes: () => this.#sizes, reason }
+    this.replace(child, replacement).catch((error) => this.#startFailed(error))
+  }
+
+  #forgetReplaced(old: ForkedChild | undefined): void {
+    if (old !== undefined) this.#replaced.delete(old)
+  }
+}
+
+/** Whether it ended as one does that was asked to leave; one on its leave may die of something else. */
+function hasLeft(child: ForkedChild, exit: Exit): boolean {
+  return child.isLeaving && exit.code === 0
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 'es'}`
+}

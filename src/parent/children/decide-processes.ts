@@ -1,0 +1,87 @@
+import type { Range } from '../../shared/messages.js'
+
+/** A child as the decision sees it. */
+export interface ProcessSituation {
+  readonly slot: number
+  /** Threads, idle or not. */
+  readonly threads: number
+  readonly inFlight: number
+  readonly connections: number
+  /** Epoch ms. */
+  readonly startedAt: number
+}
+
+/** What the parent knows when it decides how many children there should be. */
+export interface PoolSituation {
+  readonly limits: Range
+  readonly spares: Range
+  /** Children that serve. */
+  readonly serving: readonly ProcessSituation[]
+  /** Children that start. */
+  readonly starting: number
+  /** Idle threads of the whole pool, those that start included. */
+  readonly idle: number
+  /** Threads that the serving children may still add by themselves. */
+  readonly growable: number
+  /** Whether connections waited in a backlog at this look and the one before, and no thread was idle. */
+  readonly isBacklogged: boolean
+  /** For how long `idle` has been above `spares.max`; 0 if it is not. */
+  readonly surplusMs: number
+  /** How many children the last round started, 0 if the last look found enough. */
+  readonly lastRound: number
+}
+
+export type ProcessDecision =
+  | { readonly action: 'start'; readonly count: number; readonly reason: string }
+  | { readonly action: 'retire'; readonly slot: number; readonly reason: string }
+
+/**
+ * A surplus must last this long before a child is retired; the next one needs a surplus as long again. Longer than for a
+ * thread: a process costs more to start again, and by then the children have tried what they can do with their threads.
+ */
+export const SURPLUS_PATIENCE_MS = 30_000
+
+/**
+ * How many children to start, or which to retire; `undefined` to leave it as it is. Threads are cheaper than processes,
+ * so children fill up first. Growth doubles from round to round, as in Apache's prefork (`idle_spawn_rate`); shrinking
+ * takes one at a time.
+ */
+export function decideProcesses(situation: PoolSituation): ProcessDecision | undefined {
+  const { limits, spares, serving, starting, idle } = situation
+  const present = serving.length + starting
+  if (present < limits.min) {
+    const reason = `${present} processes < processes.min ${limits.min}`
+    return { action: 'start', count: limits.min - present, reason }
+  }
+  // Not yet if some of them still start: they may never serve.
+  if (serving.length > limits.max) {
+    const reason = `${serving.length} processes > processes.max ${limits.max}`
+    return { action: 'retire', slot: leastWorth(serving).slot, reason }
+  }
+  const isShort = idle < spares.min || (situation.isBacklogged && starting === 0)
+  if (isShort && present < limits.max && situation.growable === 0) {
+    const count = Math.min(Math.max(situation.lastRound * 2, 1), limits.max - present)
+    const reason =
+      idle < spares.min
+        ? `${idle} idle < spares.min ${spares.min}, and all processes have threads.max`
+        : 'connections wait in the backlog, and no thread is idle'
+    return { action: 'start', count, reason }
+  }
+  if (situation.surplusMs < SURPLUS_PATIENCE_MS || serving.length <= limits.min) return undefined
+  if (idle <= spares.max || serving.length < 2) return undefined
+  const victim = leastWorth(serving)
+  // The others get what keeps its busy threads busy, too.
+  if (idle - victim.threads < spares.min) return undefined
+  return { action: 'retire', slot: victim.slot, reason: `${idle} idle > spares.max ${spares.max}` }
+}
+
+/** The child with the least in flight, then the fewest connections, then the youngest: its caches are the coldest. */
+function leastWorth(serving: readonly ProcessSituation[]): ProcessSituation {
+  return serving.reduce((least, child) => {
+    const difference =
+      child.inFlight - least.inFlight ||
+      child.connections - least.connections ||
+      least.startedAt - child.startedAt
+    return difference < 0 ? child : least
+  })
+}

@@ -1,0 +1,246 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { EventEmitter } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { deserializeError, fail } from '../../shared/errors.js'
+import type { LoadedFile } from '../../shared/loaded-file.js'
+import type {
+  ChildMessage,
+  HandlerKind,
+  ParentMessage,
+  Range,
+  StartChild,
+} from '../../shared/messages.js'
+import type { ChildState } from '../../shared/stats.js'
+import type { MailboxTerms } from '../../sync/mailbox.js'
+import { closeAllOnExec } from '../../sys/descriptor.js'
+import { withoutSystemd } from '../systemd/systemd-environment.js'
+
+const childFile = fileURLToPath(new URL('../../child/main.js', import.meta.url))
+
+/** Descriptors 0 to 2 are the usual ones, 3 is Node's channel. */
+const FIRST_INHERITED = 4
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface ForkedChildEvents {
+  ready: [HandlerKind]
+  /** The child could not start; it leaves by itself. */
+  failed: [Error]
+  report: [Error]
+  decision: [action: string, reason: string]
+  /** Its last idle thread has become busy, and it may start no more. */
+  pressure: []
+  /** The handler has loaded these files. */
+  loaded: [files: readonly LoadedFile[]]
+  /** It leaves, and not because the parent has asked it to. */
+  leaving: []
+  exit: [Exit]
+}
+
+/** What a child needs to inherit. */
+export interface Inheritance {
+  readonly listeners: readonly number[]
+  readonly scoreboard: number
+  /** Only where there is no accept mutex. */
+  readonly passOn: number | undefined
+  /** Only where connections may be parked. */
+  readonly mailbox: MailboxTerms | undefined
+}
+
+/** What it needs to be told; the numbers of inherited descriptors are filled in here. */
+export type StartTerms = Omit<
+  StartChild,
+  'type' | 'listeners' | 'scoreboard' | 'passOn' | 'mailbox'
+>
+
+/**
+ * One child process, from its fork to its exit: starting → ready → draining → gone, each step optional but the
+ * last. Nothing but this class signals the pid, and only until the exit is known.
+ */
+export class ForkedChild extends EventEmitter<ForkedChildEvents> {
+  readonly slot: number
+  readonly generation: number
+  readonly startedAt = Date.now()
+  readonly #process: ChildProcess
+  #state: ChildState | 'gone' = 'starting'
+  #isLeaving = false
+  #askedAt: number | undefined
+  #killedFor: Error | undefined
+
+  constructor(inheritance: Inheritance, terms: StartTerms) {
+    super()
+    this.slot = terms.slot
+    this.generation = terms.generation
+    const { listeners, scoreboard, passOn, mailbox } = inheritance
+    const inherited = [...listeners, scoreboard]
+    // The number that a descriptor of the parent will have in the child.
+    const inherit = (fd: number): number => FIRST_INHERITED + inherited.push(fd) - 1
+    const passOnThere = passOn === undefined ? -1 : inherit(passOn)
+    const mailboxThere =
+      mailbox === undefined
+        ? {}
+        : {
+            mailbox: {
+              sendEnd: inherit(mailbox.sendEnd),
+              receiveEnd: inherit(mailbox.receiveEnd),
+            },
+          }
+    closeAllOnExec()
+    this.#process = fork(childFile, [], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...inherited],
+      // No code of the user runs in the child's main thread, so flags such as --inspect have no business there.
+      execArgv: [],
+      env: childEnvironment(terms.identity !== undefined),
+    })
+    this.#process.on('message', (message: ChildMessage) => {
+      try {
+        this.#onMessage(message)
+      } catch (error) {
+        // What a child sends may be of any shape, if user code has got hold of its channel.
+        this.emit('report', error as Error)
+      }
+    })
+    this.#process.once('error', (error) => {
+      // The fork itself failed: there will be no exit event.
+      if (this.#process.pid !== undefined) return
+      this.emit('failed', error)
+      this.#gone({ code: null, signal: null })
+    })
+    this.#process.once('exit', (code, signal) => this.#gone({ code, signal }))
+    this.#send({
+      type: 'start',
+      ...terms,
+      listeners: listeners.map((_, index) => FIRST_INHERITED + index),
+      scoreboard: FIRST_INHERITED + listeners.length,
+      passOn: passOnThere,
+      ...mailboxThere,
+    })
+  }
+
+  /** 0 when the fork failed. */
+  get pid(): number {
+    return this.#process.pid ?? 0
+  }
+
+  get state(): ChildState | 'gone' {
+    return this.#state
+  }
+
+  /** Whether its exit is no accident: it was asked to leave, by the parent or by a TERM of its own. */
+  get isLeaving(): boolean {
+    return this.#isLeaving
+  }
+
+  /** Asks for a sign of life, unless it was asked already and has given none yet. */
+  ask(): void {
+    if (this.#askedAt !== undefined) return
+    this.#askedAt = performance.now()
+    this.#send({ type: 'ask' })
+  }
+
+  /** How long a question for a sign of life has been open; 0 if none is. */
+  get silentMs(): number {
+    return this.#askedAt === undefined ? 0 : performance.now() - this.#askedAt
+  }
+
+  resize(threads: Range, spares: Range): void {
+    this.#send({ type: 'resize', threads, spares })
+  }
+
+  /** Asks the child to finish and leave. It serves what waits by now in the `backlogs` of these listeners, too, with `emptyMailbox` what waits in the mailbox. */
+  drain(backlogs: readonly number[], emptyMailbox: boolean): void {
+    if (this.#state === 'gone') return
+    this.#state = 'draining'
+    this.#isLeaving = true
+    this.#send({ type: 'drain', backlogs, emptyMailbox })
+  }
+
+  /** Has it finish what it has in hand, and ends it if that takes longer than `drainTimeout` (ms). */
+  retire(drainTimeout: number): void {
+    this.drain([], false)
+    const late = setTimeout(() => {
+      this.kill(fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${this.pid}`, drainTimeout]))
+    }, drainTimeout)
+    this.once('exit', () => clearTimeout(late))
+  }
+
+  /** Ends the child at once. */
+  kill(reason?: Error): void {
+    if (this.#state === 'gone') return
+    this.#killedFor = reason
+    this.#process.kill('SIGKILL')
+  }
+
+  /** Why the parent has killed it, if there was a reason that its death is to be reported with. */
+  get killedFor(): Error | undefined {
+    return this.#killedFor
+  }
+
+  async untilGone(): Promise<void> {
+    if (this.#state === 'gone') return
+    await new Promise<void>((resolve) => this.once('exit', () => resolve()))
+  }
+
+  #send(message: ParentMessage): void {
+    // A child that is just dying has closed its end; its exit says the rest.
+    if (this.#process.connected) this.#process.send(message, () => undefined)
+  }
+
+  #onMessage(message: ChildMessage): void {
+    // Whatever it says, it lives.
+    this.#askedAt = undefined
+    switch (message.type) {
+      case 'ready':
+        if (this.#state !== 'starting') return
+        this.#state = 'ready'
+        this.emit('ready', message.kind)
+        return
+      case 'failed':
+        this.emit('failed', deserializeError(message.error))
+        return
+      case 'report':
+        this.emit('report', deserializeError(message.error))
+        return
+      case 'decision':
+        this.emit('decision', String(message.action), String(message.reason))
+        return
+      case 'loaded':
+        this.emit('loaded', message.files)
+        return
+      case 'pressure':
+        this.emit('pressure')
+        return
+      case 'leaving':
+        if (this.#state !== 'ready') return
+        this.#state = 'draining'
+        this.#isLeaving = true
+        this.emit('leaving')
+        return
+      case 'drained':
+        this.#isLeaving = true
+        return
+      default:
+        // 'alive' has said all; and what a child sends is not trusted to be of a known type.
+        return
+    }
+  }
+
+  #gone(exit: Exit): void {
+    this.#state = 'gone'
+    this.emit('exit', exit)
+  }
+}
+
+/**
+ * libuv would do file operations through io_uring, if the user asks for that or Node is older than 20.11.1, and such a ring keeps
+ * the rights of the moment in which it was made (CVE-2024-22017).
+ */
+function childEnvironment(dropsPrivileges: boolean): NodeJS.ProcessEnv {
+  return {
+    ...withoutSystemd(process.env),
+    ...(dropsPrivileges ? { UV_USE_IO_URING: '0' } : {}),
+  }
+}

@@ -1,0 +1,52 @@
+import type { Settings } from '../../options/options.js'
+import type { Resources } from '../binding/resources.js'
+import type { StartTerms } from './forked-child.js'
+
+/** What the children between two reloads run with. */
+export interface Generation {
+  /** From 0; a reload that succeeds adds one. */
+  readonly number: number
+  readonly terms: Omit<StartTerms, 'slot' | 'generation' | 'threads' | 'firstThreads' | 'spares'>
+  readonly startTimeout: number
+  readonly drainTimeout: number
+  readonly recycle: { readonly lifetime: number; readonly rss: number }
+}
+
+export function createGeneration(
+  number: number,
+  settings: Settings,
+  { identity, mechanism, lockFolder }: Resources,
+): Generation {
+  const { handler, drainTimeout, startTimeout, execArgv, env, resourceLimits } = settings
+  const { umask, keepAliveTimeout, headersTimeout, requestTimeout } = settings
+  return {
+    number,
+    terms: {
+      handler,
+      ...(identity === undefined ? {} : { identity }),
+      ...(umask === undefined ? {} : { umask }),
+      keepAlive: settings.keepAlive,
+      timeouts: { keepAliveTimeout, headersTimeout, requestTimeout },
+      recycle: { requests: settings.recycleRequests, heap: settings.recycleHeap },
+      blockedTimeout: settings.blockedTimeout,
+      drainTimeout,
+      startTimeout,
+      watch: settings.watch,
+      acceptMutex: mechanism,
+      acceptPermits: settings.acceptPermits,
+      lockFiles: lockFolder.files,
+      lockFolder: lockFolder.path,
+      ...(execArgv === undefined ? {} : { execArgv }),
+      ...(env === undefined ? {} : { env }),
+      ...(resourceLimits === undefined ? {} : { resourceLimits: definedOnly(resourceLimits) }),
+    },
+    startTimeout,
+    drainTimeout,
+    recycle: { lifetime: settings.recycleLifetime, rss: settings.recycleRss },
+  }
+}
+
+function definedOnly(limits: Readonly<Record<string, number | undefined>>): Record<string, number> {
+  const defined = Object.entries(limits).filter(([, limit]) => limit !== undefined)
+  return Object.fromEntries(defined) as Record<string, number>
+}

@@ -1,0 +1,49 @@
+import type { Scoreboard, Totals } from '../../sync/scoreboard.js'
+
+/** What all children did, those included that are gone and whose places in the scoreboard others have. */
+export class Ledger {
+  readonly #scoreboard: Scoreboard
+  readonly #past: Totals = { accepted: 0, requests: 0, errors: 0 }
+  #deaths = 0
+  #threadDeaths = 0
+
+  constructor(scoreboard: Scoreboard) {
+    this.#scoreboard = scoreboard
+  }
+
+  /** The child in this slot is gone; to be called before the slot is cleared. */
+  close(slot: number, hasDied: boolean): void {
+    add(this.#past, this.#scoreboard.totals(slot))
+    this.#threadDeaths += this.#scoreboard.field(slot, 'threadDeaths')
+    if (hasDied) this.#deaths++
+  }
+
+  get deaths(): number {
+    return this.#deaths
+  }
+
+  /** With those of the children in `slots`. */
+  threadDeaths(slots: Iterable<number>): number {
+    let deaths = this.#threadDeaths
+    for (const slot of slots) deaths += this.#scoreboard.field(slot, 'threadDeaths')
+    return deaths
+  }
+
+  /** With what the children in `slots` did so far. */
+  totals(slots: Iterable<number>): Readonly<Totals> {
+    const sum = { ...this.#past }
+    for (const slot of slots) add(sum, this.#scoreboard.totals(slot))
+    return sum
+  }
+}
+
+function add(sum: Totals, more: Readonly<Totals>): void {
+  sum.accepted += plausible(more.accepted)
+  sum.requests += plausible(more.requests)
+  sum.errors += plausible(more.errors)
+}
+
+/** A child may have written anything; NaN would stay in the sums for ever. */
+function plausible(figure: number): number {
+  return Number.isSafeInteger(figure) && figure > 0 ? figure : 0
+}

@@ -1,0 +1,117 @@
+import { Socket } from 'node:net'
+import { z } from 'zod'
+import { serializeError } from '../../shared/errors.js'
+import { closeDescriptor, setCloseOnExec } from '../../sys/descriptor.js'
+
+/** What a parent finds in its environment that was started by another one to take its place. */
+export const UPGRADE_VARIABLE = 'FORKTHREAD_UPGRADE'
+
+const descriptor = z.int().min(3)
+
+const handedOver = z.object({
+  /** A socket pair: the new parent says how its start went. */
+  channel: descriptor,
+  listeners: z.array(z.object({ fd: descriptor, origin: z.string() })),
+  /** Of the old parent. */
+  pid: z.int(),
+  /** Its path, if the old parent has one. */
+  pidFile: z.string().optional(),
+  /** Shared by the children of both, so that no wake-up gets lost between them. */
+  passOn: descriptor.optional(),
+})
+
+export type HandedOver = z.infer<typeof handedOver>
+
+/** What the new parent says, as one line of JSON. */
+export const startReport = z.union([
+  z.object({
+    type: z.literal('ready'),
+    /** Which of the old parent's listeners it serves now, by their descriptors in the new one. */
+    taken: z.array(descriptor),
+  }),
+  z.object({
+    type: z.literal('failed'),
+    error: z.looseObject({ name: z.string(), message: z.string() }),
+  }),
+])
+
+/** The parent whose listeners this one takes over: the new side of an upgrade. */
+export class Predecessor {
+  readonly pid: number
+  readonly pidFile: string | undefined
+  readonly #listeners: HandedOver['listeners']
+  readonly #channel: Socket
+  readonly #taken: number[] = []
+  #passOn: number | undefined
+
+  private constructor({ channel, listeners, passOn, pid, pidFile }: HandedOver) {
+    this.pid = pid
+    this.pidFile = pidFile
+    this.#listeners = [...listeners]
+    this.#passOn = passOn
+    // They came without this flag, and the children have theirs by other numbers.
+    for (const { fd } of listeners) setCloseOnExec(fd)
+    if (passOn !== undefined) setCloseOnExec(passOn)
+    setCloseOnExec(channel)
+    this.#channel = new Socket({ fd: channel })
+    // The old parent may have died. Then there is nobody to tell, and all the more reason to go on.
+    this.#channel.on('error', () => undefined)
+    this.#channel.unref()
+    // Only a socket that is read from notices its end.
+    this.#channel.resume()
+  }
+
+  /** Once in the life of a process; the first pool takes over. Nothing that this process starts is to find the variable. */
+  static find(): Predecessor | undefined {
+    const text = process.env[UPGRADE_VARIABLE]
+    if (text === undefined) return undefined
+    delete process.env[UPGRADE_VARIABLE]
+    return new Predecessor(handedOver.parse(JSON.parse(text)))
+  }
+
+  /** Up to `most` of the listeners that the old parent called so; they are the caller's now. */
+  takeListeners(
+    isWanted: (origin: string) => boolean,
+    most = Number.POSITIVE_INFINITY,
+  ): HandedOver['listeners'] {
+    const taken = this.#listeners.filter(({ origin }) => isWanted(origin)).slice(0, most)
+    for (const listener of taken) {
+      this.#listeners.splice(this.#listeners.indexOf(listener), 1)
+      this.#taken.push(listener.fd)
+    }
+    return taken
+  }
+
+  takePassOn(): number | undefined {
+    const fd = this.#passOn
+    this.#passOn = undefined
+    return fd
+  }
+
+  /** Closes what was not taken: addresses at which this parent does not listen. */
+  closeRest(): void {
+    for (const { fd } of this.#listeners.splice(0)) closeDescriptor(fd)
+    const passOn = this.takePassOn()
+    if (passOn !== undefined) closeDescriptor(passOn)
+  }
+
+  /** The start has succeeded: the old parent watches for a moment, and begins to leave. */
+  tellReady(): void {
+    this.#tell({ type: 'ready', taken: this.#taken })
+  }
+
+  /** Calls `act` when the old parent begins to leave (or has died). If it decides to go on instead, it ends this process. */
+  onLeave(act: () => void): void {
+    if (this.#channel.closed) act()
+    else this.#channel.once('close', act)
+  }
+
+  /** The start has failed: the old parent goes on, and knows why. */
+  tellFailed(error: unknown): void {
+    this.#tell({ type: 'failed', error: serializeError(error) })
+  }
+
+  #tell(report: object): void {
+    this.#channel.write(`${JSON.stringify(report)}\n`)
+  }
+}

@@ -1,0 +1,237 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { MechanismTerms } from '../sync/create-mechanism.js'
+import type { MailboxTerms } from '../sync/mailbox.js'
+import type { ParkingTerms } from '../sync/parking.js'
+import type { SerializedError } from './errors.js'
+import type { LoadedFile } from './loaded-file.js'
+
+/**
+ * What the rooms say to each other: parent and child over Node's IPC channel (JSON), a child's main thread and its
+ * other threads over message ports (structured clone).
+ */
+
+/** What becomes of an idle keep-alive connection: handed back, kept by its thread, or whichever pays. */
+export type KeepAlive = 'auto' | 'park' | 'pin'
+
+export type HandlerKind = 'http' | 'raw'
+
+export interface Range {
+  readonly min: number
+  readonly max: number
+}
+
+/** Towards the client; milliseconds, 0 for never. */
+export interface ClientTimeouts {
+  readonly keepAliveTimeout: number
+  readonly headersTimeout: number
+  readonly requestTimeout: number
+}
+
+/** As whom a child runs; the parent has looked the numbers up. */
+export interface Identity {
+  /** For messages. */
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+  /** Supplementary groups. */
+  readonly groups: readonly number[]
+}
+
+/** A report about something that went wrong and was survived. */
+export interface Report {
+  readonly type: 'report'
+  readonly error: SerializedError
+}
+
+// ── parent → child ─────────────────────────────────────────────────────────────────────────────────
+
+export interface StartChild {
+  readonly type: 'start'
+  readonly slot: number
+  readonly generation: number
+  readonly handler: string
+  /** Whom to become before anything else; without it the child stays what the parent is. */
+  readonly identity?: Identity
+  readonly umask?: number
+  readonly threads: Range
+  /** How many to begin with, within `threads`. */
+  readonly firstThreads: number
+  /** Of the whole pool. */
+  readonly spares: Range
+  /** When a thread is replaced; 0 for never. */
+  readonly recycle: { readonly requests: number; readonly heap: number }
+  readonly blockedTimeout: number
+  readonly startTimeout: number
+  readonly timeouts: ClientTimeouts
+  readonly drainTimeout: number
+  /** Tell which files the handler loads. */
+  readonly watch: boolean
+  /** Inherited descriptors. */
+  readonly listeners: readonly number[]
+  readonly scoreboard: number
+  /** Without a mailbox it is `pin`. */
+  readonly keepAlive: KeepAlive
+  readonly mailbox?: MailboxTerms
+  /** With `none`, the pass-on descriptor is inherited, too; else the lock files are to be opened. */
+  readonly acceptMutex: 'flock' | 'fcntl' | 'none'
+  readonly passOn: number
+  readonly lockFiles: readonly string[]
+  readonly acceptPermits: number
+  /** Private to the pool; the children of a parent that died remove it. */
+  readonly lockFolder: string
+  readonly execArgv?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly resourceLimits?: Readonly<Record<string, number>>
+}
+
+/** Accept no more, finish what there is, leave. */
+export interface DrainChild {
+  readonly type: 'drain'
+  /** Numbers of listeners whose end this is: what waits in their backlogs now is served, too, since nobody else will. */
+  readonly backlogs: readonly number[]
+  /** All children of this parent leave: nobody else serves what waits in their mailbox. */
+  readonly emptyMailbox: boolean
+}
+
+/** New limits. */
+export interface ResizeChild {
+  readonly type: 'resize'
+  readonly threads: Range
+  readonly spares: Range
+}
+
+/** Are you alive? Asked when connections wait although threads idle. */
+export interface AskChild {
+  readonly type: 'ask'
+}
+
+export type ParentMessage = StartChild | DrainChild | ResizeChild | AskChild
+
+// ── child → parent ─────────────────────────────────────────────────────────────────────────────────
+
+/** All threads have loaded the handler. */
+export interface ChildReady {
+  readonly type: 'ready'
+  readonly kind: HandlerKind
+}
+
+/** The handler could not be loaded; the child leaves. */
+export interface ChildFailed {
+  readonly type: 'failed'
+  readonly error: SerializedError
+}
+
+/** Somebody else than the parent has told the child to leave; it accepts no more. */
+export interface ChildLeaving {
+  readonly type: 'leaving'
+}
+
+/** Everything is finished; the child leaves with status 0. */
+export interface ChildDrained {
+  readonly type: 'drained'
+}
+
+/** The last idle thread has become busy, and this child may start no more. */
+export interface ChildPressure {
+  readonly type: 'pressure'
+}
+
+/** Files that the handler has loaded. */
+export interface FilesLoaded {
+  readonly type: 'loaded'
+  readonly files: readonly LoadedFile[]
+}
+
+/** The child has started or retired threads. */
+export interface ChildDecision {
+  readonly type: 'decision'
+  readonly action: string
+  readonly reason: string
+}
+
+export interface ChildAlive {
+  readonly type: 'alive'
+}
+
+export type ChildMessage =
+  | ChildReady
+  | ChildFailed
+  | ChildLeaving
+  | ChildDrained
+  | ChildPressure
+  | ChildDecision
+  | FilesLoaded
+  | ChildAlive
+  | Report
+
+// ── child's main thread ↔ worker thread ────────────────────────────────────────────────────────────
+
+/** The task that piscina runs in a worker thread: one lease. */
+export interface Lease {
+  readonly slot: number
+  readonly thread: number
+  readonly generation: number
+  readonly handler: string
+  readonly timeouts: ClientTimeouts
+  readonly watch: boolean
+  readonly memory: SharedArrayBuffer
+  readonly mechanism: MechanismTerms
+  readonly keepAlive: KeepAlive
+  readonly mailbox: MailboxTerms | undefined
+  readonly parking: ParkingTerms | undefined
+  readonly scoreboard: number
+  readonly port: MessagePort
+}
+
+/** The thread has loaded the handler. */
+export interface ThreadReady {
+  readonly type: 'ready'
+  readonly kind: HandlerKind
+  /** Node's id of the thread. */
+  readonly threadId: number
+}
+
+/** The thread could not load the handler; piscina's own rejection would lose the error's class and code. */
+export interface ThreadFailed {
+  readonly type: 'failed'
+  readonly error: SerializedError
+}
+
+/** The thread would park connections, and there is no parker yet. */
+export interface ThreadWantsParker {
+  readonly type: 'parker'
+}
+
+export type WorkerMessage = ThreadWantsParker | ThreadReady | ThreadFailed | FilesLoaded | Report
+
+/** The thread shall finish what it has and return its lease. */
+export interface EndLease {
+  readonly type: 'end'
+  /** Serve what is still queued, too: no other thread will. */
+  readonly takeRest: boolean
+}
+
+// ── child's main thread ↔ listener thread ──────────────────────────────────────────────────────────
+
+/** `workerData` of the listener thread. */
+export interface ListenerStart {
+  readonly slot: number
+  readonly wakeDescriptor: number
+  readonly mechanism: MechanismTerms
+  readonly mailbox: MailboxTerms | undefined
+  readonly memory: SharedArrayBuffer
+  readonly scoreboard: number
+}
+
+// ── child's main thread ↔ parker ───────────────────────────────────────────────────────────────────
+
+/** `workerData` of the parker. */
+export interface ParkerStart {
+  readonly slot: number
+  readonly mechanism: MechanismTerms
+  readonly mailbox: MailboxTerms
+  readonly parking: ParkingTerms
+  readonly keepAliveTimeout: number
+  readonly memory: SharedArrayBuffer
+  readonly scoreboard: number
+}

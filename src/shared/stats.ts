@@ -1,0 +1,99 @@
+import type { ThreadState } from '../sync/thread-rows.js'
+
+export type ChildState = 'starting' | 'ready' | 'draining'
+
+/** What `pool.stats()` returns. */
+export interface Stats {
+  /** Of the parent. */
+  readonly pid: number
+  readonly generation: number
+  readonly uptimeMs: number
+  readonly listeners: readonly ListenerStats[]
+  readonly totals: {
+    readonly connections: number
+    readonly requests: number
+    /** Requests and connections whose handler threw or rejected. */
+    readonly errors: number
+    readonly childDeaths: number
+    readonly threadDeaths: number
+    readonly reloads: number
+  }
+  readonly threads: {
+    readonly idle: number
+    readonly busy: number
+    readonly starting: number
+    readonly max: number
+  }
+  readonly processes: readonly ProcessStats[]
+  /** One letter per thread: `.` none, `S` starting, `_` idle, `R` reading, `W` writing, `K` keep-alive, `C` closing, `G` finishing. */
+  readonly scoreboard: string
+  readonly lastDecision: Decision
+}
+
+export interface ListenerStats {
+  readonly address: string
+  /** Connections that the kernel holds ready to be accepted, and how many it may hold. */
+  readonly backlog: { readonly length: number; readonly limit: number }
+}
+
+export interface ProcessStats {
+  readonly pid: number
+  readonly generation: number
+  readonly state: ChildState
+  /** Epoch ms. */
+  readonly startedAt: number
+  readonly cpuMs: number
+  readonly rssBytes: number
+  /** Idle keep-alive connections that belong to no thread; at most a second old. */
+  readonly parked: number
+  readonly threads: readonly ThreadStats[]
+}
+
+export interface ThreadStats {
+  readonly id: number
+  readonly state: ThreadState
+  readonly inFlight: number
+  readonly connections: number
+  readonly requests: number
+  /** How long the thread has had something in flight without a break; 0 when idle. */
+  readonly busyMs: number
+  readonly loopDelayMs: number
+  readonly heapBytes: number
+}
+
+/** What the pool last decided about its size, and why. */
+export interface Decision {
+  /** Epoch ms. */
+  readonly at: number
+  readonly action: string
+  readonly reason: string
+}
+
+/** How far a reload has come. */
+export interface ReloadProgress {
+  /** The number of the new generation. */
+  readonly generation: number
+  /** On trial is the first new process; the others follow. */
+  readonly phase: 'canary' | 'rolling' | 'done' | 'failed'
+  /** Processes of the old generation that have been replaced, and that still serve. */
+  readonly replaced: number
+  readonly remaining: number
+  /** What has just happened, for people. */
+  readonly step: string
+}
+
+/** What the admin address shows, and what it may ask the pool to do. */
+export interface AdminSource {
+  readonly stats: () => Stats
+  /** Why the pool is not ready for traffic; `undefined` when it is. */
+  readonly notReady: () => string | undefined
+  readonly orders: Readonly<Record<OrderName, Order>>
+}
+
+export type OrderName = 'reload' | 'upgrade' | 'stop'
+
+/** Settles when the order is carried out, or with why it can't be; `tell` gets each step, for people. */
+export type Order = (tell: (step: string) => void) => Promise<void>
+
+/** Serves the admin address on a listening descriptor, which belongs to it from then on. */
+export type OpenAdmin = (fd: number, source: AdminSource) => { handOver(): void; close(): void }
