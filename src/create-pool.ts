@@ -4,7 +4,7 @@ import { requirePlatform } from './shared/platform.js'
 
 /**
  * Binds the listeners, starts the processes and their threads, and resolves when all of them are ready to serve.
- * Options and their limits are listed in the README.
+ * Options and their limits are listed in docs/options.md.
  *
  * @throws ForkthreadError with a `code`: FT_ERR_OPTION, FT_ERR_OPTION_UNKNOWN, FT_ERR_ADDRESS and FT_ERR_ADDRESS_*,
  *   FT_ERR_HOST_NOT_FOUND, FT_ERR_SOCKET_PATH, FT_ERR_SOCKET_RIGHTS, FT_ERR_SYSTEMD_SOCKETS, FT_ERR_ACCOUNT,

@@ -1,0 +1,65 @@
+/** What a reader follows leads somewhere: links between pages, to headings and to files; and no page is too long to read. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { packageRoot } from './support/paths.js'
+
+const MOST_BYTES_OF_PAGE = 15 * 1024
+const MOST_BYTES_OF_README = 12 * 1024
+
+const folder = join(packageRoot, 'docs')
+const pages = [
+  ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md']
+    .map((name) => join(packageRoot, name))
+    .filter((path) => existsSync(path)),
+  ...readdirSync(folder)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name)),
+]
+
+/** Without code, in which brackets are no links and hashes no headings. */
+function prose(path: string): string {
+  return readFileSync(path, 'utf8')
+    .replace(/^```[\s\S]*?^```/gm, '')
+    .replace(/`[^`\n]*`/g, (code) => code.replace(/[[\]]/g, ''))
+}
+
+/** As GitHub makes them of headings. */
+function anchors(path: string): Set<string> {
+  const headings = prose(path).matchAll(/^#+ +(.*)$/gm)
+  return new Set(
+    [...headings].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+        .trim()
+        .replace(/\s/g, '-'),
+    ),
+  )
+}
+
+for (const page of pages) {
+  const name = relative(packageRoot, page)
+
+  test(`${name}: each link leads somewhere`, () => {
+    const broken: string[] = []
+    for (const [, target = ''] of prose(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue
+      const [file = '', anchor] = target.split('#')
+      const path = file === '' ? page : resolve(dirname(page), file)
+      const isThere = existsSync(path)
+      if (!isThere || (anchor !== undefined && !anchors(path).has(anchor))) broken.push(target)
+    }
+    assert.equal(broken, [])
+  })
+
+  test(`${name}: it can be read at one sitting`, () => {
+    const most = name === 'README.md' ? MOST_BYTES_OF_README : MOST_BYTES_OF_PAGE
+    const isHistory = name === 'CHANGELOG.md'
+    assert.ok(isHistory || readFileSync(page).length <= most, `more than ${most} bytes`)
+  })
+}
+
+test.run()
