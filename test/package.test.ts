@@ -42,9 +42,8 @@ function run(cwd: string, command: string, args: readonly string[]): string {
 function pack(): string {
   const checkout = folder.file('checkout')
   mkdirSync(checkout)
-  const { files } = readPackage() as { files: readonly string[] }
   for (const name of readdirSync(packageRoot)) {
-    if (['.git', 'build', 'node_modules', ...files].includes(name)) continue
+    if (['.git', 'build', 'node_modules', 'dist'].includes(name)) continue
     cpSync(join(packageRoot, name), join(checkout, name), { recursive: true })
   }
   symlinkSync(join(packageRoot, 'node_modules'), join(checkout, 'node_modules'))
@@ -68,20 +67,27 @@ function npxScript(): string {
 
 let tarball = ''
 
-test('the tarball holds the compiled sources with their types, and nothing else', () => {
+test('the tarball holds the bundles with the types of the sources, and nothing else', () => {
   tarball = pack()
   const packed = run(folder.path, 'tar', ['-tzf', tarball]).trim().split('\n')
-  const modules = readdirSync(join(packageRoot, 'src'), { recursive: true, encoding: 'utf8' })
+  const types = readdirSync(join(packageRoot, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
-    .map((path) => `dist/${path.slice(0, -'.ts'.length)}`)
-  const expected = [
-    'LICENSE',
-    'package.json',
-    ...['README.md'].filter((name) => existsSync(join(packageRoot, name))),
-    ...modules.flatMap((module) => [`${module}.js`, `${module}.d.ts`]),
-  ]
-  assert.equal(packed.sort(), expected.map((path) => `package/${path}`).sort())
+    .map((path) => `dist/${path.slice(0, -'.ts'.length)}.d.ts`)
+  const bundles = entries().map((entry) => `dist/${entry}.js`)
+  const expected = ['LICENSE', 'README.md', 'package.json', ...bundles, ...types]
+  const chunks = packed.filter((path) => path.startsWith('package/dist/chunks/'))
+  assert.ok(chunks.length > 0)
+  assert.equal(
+    packed.filter((path) => !chunks.includes(path)).sort(),
+    expected.map((path) => `package/${path}`).sort(),
+  )
 })
+
+/** What the build makes a bundle of: where a process or thread begins, and what can be imported. */
+function entries(): string[] {
+  const { scripts } = readPackage() as { scripts: { bundle: string } }
+  return [...scripts.bundle.matchAll(/ src\/([\w/-]+)\.ts/g)].map(([, entry = '']) => entry)
+}
 
 test('it installs in an empty folder', () => {
   mkdirSync(app)

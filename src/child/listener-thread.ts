@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import { entryFile } from '../shared/entries.js'
 import type { SerializedError } from '../shared/errors.js'
 import type { ListenerStart, Report, StartChild } from '../shared/messages.js'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
@@ -42,7 +43,7 @@ export class ListenerThread {
       memory,
       scoreboard: start.scoreboard,
     }
-    this.#worker = new Worker(new URL('../listener/main.js', import.meta.url), {
+    this.#worker = new Worker(entryFile('listener/main'), {
       workerData,
       // The user's flags are for the user's code.
       execArgv: [],

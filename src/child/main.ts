@@ -1,3 +1,5 @@
+import { pathToFileURL } from 'node:url'
+import { entryFile } from '../shared/entries.js'
 import { serializeError } from '../shared/errors.js'
 import type { ChildMessage, ParentMessage, StartChild } from '../shared/messages.js'
 import { exitImmediately } from '../sys/exit.js'
@@ -36,9 +38,6 @@ const leave = async (terms: DrainTerms): Promise<void> => {
   exitImmediately(0)
 }
 
-/** What the worker threads load of ours. */
-const leaseFile = new URL('../worker/lease.js', import.meta.url)
-
 /** Who it is comes first: all that this child opens, starts and loads is of the right user. */
 const start = (message: StartChild): void => {
   if (child !== undefined) return
@@ -47,7 +46,10 @@ const start = (message: StartChild): void => {
     if (message.umask !== undefined) process.umask(message.umask)
     if (message.identity !== undefined) {
       dropPrivileges(message.identity)
-      checkReadable(message.identity, [leaseFile, new URL(message.handler)])
+      checkReadable(message.identity, [
+        pathToFileURL(entryFile('worker/lease')),
+        new URL(message.handler),
+      ])
     }
     child = new Child(message, (out) => void send(out))
   } catch (error) {

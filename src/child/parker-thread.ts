@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { entryFile } from '../shared/entries.js'
 import { fail, type SerializedError, serializeError } from '../shared/errors.js'
 import type { ParkerStart } from '../shared/messages.js'
 import { RestartDelay } from '../shared/restart-delay.js'
@@ -44,7 +45,7 @@ export class ParkerThread {
     if (this.#worker !== undefined || this.#delay.isWaiting || this.#isStopping) return
     this.#startedAt = performance.now()
     this.#parking.close()
-    const worker = new Worker(new URL('../parker/main.js', import.meta.url), {
+    const worker = new Worker(entryFile('parker/main'), {
       workerData: this.#start,
       // The user's flags are for the user's code.
       execArgv: [],

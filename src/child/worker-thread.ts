@@ -1,14 +1,12 @@
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
+import { entryFile } from '../shared/entries.js'
 import { deserializeError, type SerializedError } from '../shared/errors.js'
 import type { LoadedFile } from '../shared/loaded-file.js'
 import type { EndLease, HandlerKind, Lease, WorkerMessage } from '../shared/messages.js'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
-
-const leaseFile = fileURLToPath(new URL('../worker/lease.js', import.meta.url))
 
 /** Flags, environment and limits for the user's code. */
 export interface ThreadEnvironment {
@@ -51,7 +49,10 @@ export class WorkerThread {
     this.#port = port1
     this.#piscina = new Piscina(piscinaOptions(environment))
     const lease: Lease = { ...terms, port: port2 }
-    const run = this.#piscina.run(lease, { filename: leaseFile, transferList: [port2] })
+    const run = this.#piscina.run(lease, {
+      filename: entryFile('worker/lease'),
+      transferList: [port2],
+    })
     this.over = this.#untilOver(run)
     const loaded = new Promise<HandlerKind>((resolve) => {
       port1.on('message', (message: WorkerMessage) => {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SHARE_ENV, Worker } from 'node:worker_threads'
+import { entryFile } from '../shared/entries.js'
 import { fail } from '../shared/errors.js'
 
 /** Modules that have been imported here: Node would not read them again, nor what they import. */
@@ -38,7 +39,7 @@ async function defaultExportOf(url: string): Promise<unknown> {
     imported.add(url)
     return ((await import(url)) as { default?: unknown }).default
   }
-  const reader = new Worker(new URL('config-reader.js', import.meta.url), {
+  const reader = new Worker(entryFile('cli/config-reader'), {
     workerData: url,
     // As at the start, what the module does to the environment is for the children.
     env: SHARE_ENV,

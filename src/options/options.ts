@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Range } from '../shared/messages.js'
 import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import { defaultSizes, measureMachine } from './default-sizes.js'

@@ -1,5 +1,6 @@
 import { Session } from 'node:inspector'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { entryFile } from '../shared/entries.js'
 import { fingerprint, type LoadedFile } from '../shared/loaded-file.js'
 
 /** For both the parsed and the unparsable ones. */
@@ -8,7 +9,7 @@ interface ScriptEvent {
 }
 
 /** Our own code does not change under a running pool. */
-const ourFolder = new URL('..', import.meta.url).href
+const ourFolder = new URL('..', pathToFileURL(entryFile('worker/lease'))).href
 
 /**
  * Tells `report` which files this thread loads, from now on and for good: ES modules, CommonJS modules, those that do not parse, and

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { EventEmitter } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { entryFile } from '../../shared/entries.js'
 import { deserializeError, fail } from '../../shared/errors.js'
 import type { LoadedFile } from '../../shared/loaded-file.js'
 import type {
@@ -14,8 +14,6 @@ import type { ChildState } from '../../shared/stats.js'
 import type { MailboxTerms } from '../../sync/mailbox.js'
 import { closeAllOnExec } from '../../sys/descriptor.js'
 import { withoutSystemd } from '../systemd/systemd-environment.js'
-
-const childFile = fileURLToPath(new URL('../../child/main.js', import.meta.url))
 
 /** Descriptors 0 to 2 are the usual ones, 3 is Node's channel. */
 const FIRST_INHERITED = 4
@@ -89,7 +87,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
             },
           }
     closeAllOnExec()
-    this.#process = fork(childFile, [], {
+    this.#process = fork(entryFile('child/main'), [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...inherited],
       // No code of the user runs in the child's main thread, so flags such as --inspect have no business there.
       execArgv: [],

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import { serializeError } from '../../shared/errors.js'
 import { closeDescriptor, setCloseOnExec } from '../../sys/descriptor.js'
 
