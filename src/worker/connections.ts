@@ -3,59 +3,54 @@ import { descriptorOf, isResumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import type { Activity } from './activity.js'
+import type { RootContext } from './root-context.js'
+
+/** What `net.Server` sets on the sockets that it accepts. */
+export interface SocketSettings {
+  readonly allowHalfOpen: boolean
+  readonly noDelay: boolean
+}
+
+/** What becomes of a connection. */
+export interface ConnectionEvents {
+  /** In an async context of its own, before anything was read. */
+  readonly opened: (socket: Socket) => void
+  readonly closed?: (socket: Socket) => void
+}
+
+/** What the connections of all services of this thread have in common. */
+export interface ThreadTerms {
+  readonly thread: number
+  readonly handOff: HandOff
+  readonly activity: Activity
+  readonly root: RootContext
+}
 
 /**
- * The open connections of this thread: wraps descriptors from the hand-off as sockets of this event loop, and
+ * The open connections of one service of this thread: wraps descriptors from the hand-off as sockets of this event loop, and
  * keeps their number.
  */
 export class Connections {
   readonly #open = new Set<Socket>()
-  readonly #thread: number
-  readonly #handOff: HandOff
-  readonly #activity: Activity
+  readonly #terms: ThreadTerms
+  readonly #settings: SocketSettings
+  readonly #events: ConnectionEvents
   #whenEmpty: (() => void) | undefined
 
-  constructor(thread: number, handOff: HandOff, activity: Activity) {
-    this.#thread = thread
-    this.#handOff = handOff
-    this.#activity = activity
+  constructor(terms: ThreadTerms, settings: SocketSettings, events: ConnectionEvents) {
+    this.#terms = terms
+    this.#settings = settings
+    this.#events = events
   }
 
   [Symbol.iterator](): IterableIterator<Socket> {
     return this.#open.values()
   }
 
-  /**
-   * Wraps the descriptor of an entry. Sets what `net.Server` would have set when it accepts: `noDelay`, without which small
-   * responses wait for the acknowledgement of earlier ones (Nagle), and `allowHalfOpen`.
-   * Returns undefined if the descriptor can't be a socket; it is closed then.
-   */
-  open(entry: number, allowHalfOpen: boolean): Socket | undefined {
-    this.#handOff.queue.unhand(this.#thread)
-    const fd = descriptorOf(entry)
-    let socket: Socket
-    try {
-      socket = new Socket({ fd, allowHalfOpen })
-    } catch {
-      // The peer is gone before its connection was wrapped, and the system no longer knows the socket.
-      closeDescriptor(fd)
-      this.#activity.connectionFailed()
-      return undefined
-    }
-    socket.setNoDelay(true)
-    this.#open.add(socket)
-    this.#activity.connectionOpened(socket, !isResumed(entry))
-    socket.on('close', this.#onClosed)
-    return socket
+  /** Makes the descriptor of an entry a connection. Closes it if it can't be a socket. Whose code is running now is no matter. */
+  open(entry: number): void {
+    this.#terms.root.run(this.#begin, entry)
   }
-
-  /** One function for all sockets, which are its `this`. */
-  readonly #onClosed = ((connections: Connections) =>
-    function (this: Socket): void {
-      connections.#open.delete(this)
-      connections.#activity.connectionClosed(this, this.bytesWritten)
-      if (connections.#open.size === 0) connections.#whenEmpty?.()
-    })(this)
 
   /** Resolves when none is left. */
   async closed(): Promise<void> {
@@ -64,4 +59,35 @@ export class Connections {
       this.#whenEmpty = resolve
     })
   }
+
+  readonly #begin = (entry: number): void => {
+    const { thread, handOff, activity } = this.#terms
+    const { allowHalfOpen, noDelay } = this.#settings
+    handOff.queue.unhand(thread)
+    const fd = descriptorOf(entry)
+    let socket: Socket
+    try {
+      socket = new Socket({ fd, allowHalfOpen })
+    } catch {
+      // The peer is gone before its connection was wrapped, and the system no longer knows the socket.
+      closeDescriptor(fd)
+      activity.connectionFailed()
+      return
+    }
+    // Without it small responses wait for the acknowledgement of earlier ones (Nagle).
+    if (noDelay) socket.setNoDelay(true)
+    this.#open.add(socket)
+    activity.connectionOpened(socket, !isResumed(entry))
+    socket.on('close', this.#onClosed)
+    this.#events.opened(socket)
+  }
+
+  /** One function for all sockets, which are its `this`. */
+  readonly #onClosed = ((connections: Connections) =>
+    function (this: Socket): void {
+      connections.#open.delete(this)
+      connections.#events.closed?.(this)
+      connections.#terms.activity.connectionClosed(this, this.bytesWritten)
+      if (connections.#open.size === 0) connections.#whenEmpty?.()
+    })(this)
 }

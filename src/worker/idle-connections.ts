@@ -5,6 +5,7 @@ import type { KeepAlive } from '../shared/messages.js'
 import type { Parking } from '../sync/parking.js'
 import type { Activity } from './activity.js'
 import { CleanConnections, countListeners } from './clean-connection.js'
+import type { RootContext } from './root-context.js'
 
 /** How long a thread that leaves waits for a parker to start, at most, and how often it looks. */
 const PARKER_START_MS = 500
@@ -15,6 +16,7 @@ export interface IdleConnectionsOptions {
   readonly keepAlive: KeepAlive
   readonly parking: Parking
   readonly activity: Activity
+  readonly root: RootContext
   /** The connections of this thread. */
   readonly connections: Iterable<Socket>
   /** Called once, when the first connection could be parked, but nobody looks after parked ones yet. */
@@ -27,7 +29,6 @@ export class IdleConnections {
   readonly #clean: CleanConnections
   /** Of a connection that nobody has touched but Node and this program. */
   #usualListeners = 0
-  readonly #unusual = new WeakMap<Socket, number>()
   #hasAsked = false
   /** Those that were idle when the thread went over to parking have been parked. */
   #isSwept = false
@@ -44,14 +45,9 @@ export class IdleConnections {
     if (this.#usualListeners === 0) this.#usualListeners = countListeners(socket)
   }
 
-  /** This program has added listeners of its own to a socket; they don't keep it from being parked. */
-  listens(socket: Socket, listeners: number): void {
-    this.#unusual.set(socket, (this.#unusual.get(socket) ?? 0) + listeners)
-  }
-
   /** The response of a request was closed. Parks the connection if it is to be parked and can be. */
   responseClosed(request: IncomingMessage): void {
-    const { keepAlive, parking, activity } = this.#options
+    const { keepAlive, parking, activity, root } = this.#options
     if (keepAlive !== 'park' && !activity.blocks) {
       this.#isSwept = false
       return
@@ -62,7 +58,8 @@ export class IdleConnections {
     }
     if (!this.#isSwept) {
       this.#isSwept = true
-      setImmediate(this.#sweep)
+      // What it closes may bring the next connections.
+      root.run(setImmediate, this.#sweep)
     }
     if (request.complete) this.#park(request.socket)
   }
@@ -87,8 +84,7 @@ export class IdleConnections {
   #park(socket: Socket): void {
     const fd = this.#clean.descriptor(socket)
     if (fd < 0) return
-    const usual = this.#usualListeners + (this.#unusual.get(socket) ?? 0)
-    if (countListeners(socket) !== usual) return
+    if (countListeners(socket) !== this.#usualListeners) return
     // Closes this thread's descriptor. The connection lives on in the other one, so nothing is sent.
     if (this.#options.parking.park(this.#options.thread, fd)) socket.destroy()
   }

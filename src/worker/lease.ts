@@ -10,13 +10,18 @@ import { Parking } from '../sync/parking.js'
 import { Scoreboard } from '../sync/scoreboard.js'
 import { Epoll } from '../sys/epoll.js'
 import { Activity } from './activity.js'
-import { Connections } from './connections.js'
-import { HttpService } from './http-service.js'
-import type { IdleConnectionsOptions } from './idle-connections.js'
+import type { ThreadTerms } from './connections.js'
+import { handlerServer, upgradeWith } from './handler-server.js'
+import { HttpService, type HttpServiceOptions } from './http-service.js'
 import { type LoadedHandler, loadHandler, setUpHandler } from './load-handler.js'
 import { RawService } from './raw-service.js'
 import { createReporter } from './report.js'
+import { RequestFailures } from './request-failures.js'
+import { RootContext } from './root-context.js'
 import type { ReportFailure, Service } from './service.js'
+
+/** HTTP answers a client that has closed its sending side: hence half-open. */
+const HTTP_SETTINGS = { allowHalfOpen: true, noDelay: true } as const
 
 /**
  * The task that piscina runs in a worker thread: loads the handler, takes descriptors until the child's main thread
@@ -27,6 +32,8 @@ import type { ReportFailure, Service } from './service.js'
  */
 export default async function lease(terms: Lease): Promise<void> {
   const { slot, thread, generation, port } = terms
+  // Before any code of the user is loaded.
+  const root = new RootContext()
   const scoreboard = Scoreboard.map(terms.scoreboard)
   const mailbox = terms.mailbox === undefined ? undefined : new Mailbox(terms.mailbox, scoreboard)
   const acceptor = new Acceptor(terms.mechanism.listeners, mailbox, terms.memory)
@@ -35,9 +42,9 @@ export default async function lease(terms: Lease): Promise<void> {
   const activity = new Activity(slot, thread, handOff, scoreboard, (entry) => service.serve(entry))
   const leaving = new AbortController()
   const handler = await load()
-  const connections = new Connections(thread, handOff, activity)
   const report = createReporter(port)
-  const service = await createService(handler, terms, connections, activity, report)
+  const shared = { thread, handOff, activity, root }
+  const service = await createService(handler, terms, shared, leaving.signal, report)
 
   let end: EndLease | undefined
   port.once('message', (message: EndLease) => {
@@ -53,10 +60,10 @@ export default async function lease(terms: Lease): Promise<void> {
 
   activity.withdraw()
   if (end?.takeRest) serveRest()
-  leaving.abort()
+  root.run(() => leaving.abort())
   await service.drain()
   activity.close()
-  await handler.teardown()
+  await root.run(handler.teardown)
   port.close()
 
   async function load(): Promise<LoadedHandler> {
@@ -65,7 +72,7 @@ export default async function lease(terms: Lease): Promise<void> {
       const loaded = await loadHandler(terms.handler)
       const { signal } = leaving
       const context = { process: slot, thread, generation, pid: process.pid, signal }
-      await setUpHandler(terms.handler, loaded, context)
+      await root.run(setUpHandler, terms.handler, loaded, context)
       return loaded
     } catch (error) {
       // Before the word that ends this: it is these files whose change will help.
@@ -102,28 +109,33 @@ async function watchFiles(port: MessagePort): Promise<() => void> {
 
 async function createService(
   handler: LoadedHandler,
-  terms: Lease,
-  connections: Connections,
-  activity: Activity,
+  lease: Lease,
+  terms: ThreadTerms,
+  leaving: AbortSignal,
   report: ReportFailure,
 ): Promise<Service> {
-  if (handler.kind === 'connection')
-    return new RawService(handler.serve, connections, activity, report)
+  const { activity } = terms
+  if (handler.kind === 'connection') return new RawService(handler.serve, terms, report)
   const serve = handler.kind === 'fetch' ? await adapt(handler.serve) : handler.serve
-  const keepAlive = keepAliveOptions(terms, connections, activity)
-  const { timeouts } = terms
-  return new HttpService(serve, handler.upgrade, timeouts, connections, activity, report, keepAlive)
+  const failures = new RequestFailures(activity, report, leaving)
+  const { upgrade } = handler
+  const server = handlerServer(serve, upgrade !== undefined, lease.timeouts, failures)
+  return new HttpService(server, terms, {
+    settings: HTTP_SETTINGS,
+    keepAlive: keepAliveOptions(lease, terms),
+    onFailure: failures.fail,
+    ...(upgrade === undefined ? {} : { upgrade: upgradeWith(upgrade, terms, report) }),
+  })
 }
 
 function keepAliveOptions(
-  { thread, keepAlive, parking: terms, memory, port }: Lease,
-  connections: Connections,
-  activity: Activity,
-): IdleConnectionsOptions | undefined {
+  { keepAlive, parking: terms, memory, port }: Lease,
+  { thread, activity, root }: ThreadTerms,
+): HttpServiceOptions['keepAlive'] {
   if (keepAlive === 'pin' || terms === undefined) return undefined
   const parking = new Parking(memory, new Epoll(terms.epoll), terms.wake)
   const askForParker = (): void => port.postMessage({ type: 'parker' } satisfies WorkerMessage)
-  return { thread, keepAlive, parking, activity, connections, askForParker }
+  return { thread, keepAlive, parking, activity, root, askForParker }
 }
 
 /** The adapter is a sixth of what a thread takes to start, so only those who need it load it. */

@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net'
 import type { ConnectionHandler } from '../handler.js'
 import type { Activity } from './activity.js'
-import type { Connections } from './connections.js'
+import { Connections, type ThreadTerms } from './connections.js'
 import { isPromise } from './is-promise.js'
 import type { ReportFailure, Service } from './service.js'
+
+/** `setNoDelay` as in HTTP, where small writes are usual. A handler that needs half-open connections says so itself. */
+const SETTINGS = { allowHalfOpen: false, noDelay: true } as const
 
 /**
  * Raw connections: TCP or unix stream. What a request is only the handler knows, so a connection counts as
@@ -15,23 +18,27 @@ export class RawService implements Service {
   readonly #handle: ConnectionHandler
   readonly #report: ReportFailure
 
-  constructor(
-    handle: ConnectionHandler,
-    connections: Connections,
-    activity: Activity,
-    report: ReportFailure,
-  ) {
+  constructor(handle: ConnectionHandler, terms: ThreadTerms, report: ReportFailure) {
     this.#handle = handle
-    this.#connections = connections
-    this.#activity = activity
+    this.#activity = terms.activity
     this.#report = report
+    this.#connections = new Connections(terms, SETTINGS, {
+      opened: (socket) => this.#opened(socket),
+      closed: () => this.#activity.requestEnded(),
+    })
   }
 
   serve(entry: number): void {
-    const socket = this.#connections.open(entry, false)
-    if (socket === undefined) return
+    this.#connections.open(entry)
+  }
+
+  /** Only the handler knows when a raw connection may end: it has until `drainTimeout`. */
+  async drain(): Promise<void> {
+    await this.#connections.closed()
+  }
+
+  #opened(socket: Socket): void {
     this.#activity.requestStarted(socket, 'a raw connection')
-    socket.once('close', () => this.#activity.requestEnded())
     // A connection that breaks ends itself; without a listener its 'error' would end the whole thread.
     socket.on('error', () => socket.destroy())
     const failed = (error: unknown): void => {
@@ -46,11 +53,6 @@ export class RawService implements Service {
       failed(error)
     }
     if (!socket.destroyed) this.#activity.requestWaits()
-  }
-
-  /** Only the handler knows when a raw connection may end: it has until `drainTimeout`. */
-  async drain(): Promise<void> {
-    await this.#connections.closed()
   }
 }
 
