@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LockOwner } from '../sync/child-memory.js'
+import { acceptedBy } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Mailbox } from '../sync/mailbox.js'
 import { acceptConnection } from '../sys/socket.js'
@@ -13,18 +14,21 @@ const LAST_HANDSHAKES_MS = 50
  * look but what had begun by then. All children do this at the same time and without the mutex, which only saves
  * needless wake-ups.
  */
-export async function acceptRest(listeners: readonly number[], handOff: HandOff): Promise<void> {
-  await acceptWaiting(listeners, handOff)
-  await sleep(LAST_HANDSHAKES_MS)
-  await acceptWaiting(listeners, handOff)
-}
-
-async function acceptWaiting(listeners: readonly number[], handOff: HandOff): Promise<void> {
-  for (const listener of listeners) {
-    for (let fd = acceptConnection(listener); fd >= 0; fd = acceptConnection(listener)) {
-      await handOff.offerLater(LockOwner.control, fd)
+export async function acceptRest(
+  listeners: readonly number[],
+  isEnding: (index: number) => boolean,
+  handOff: HandOff,
+): Promise<void> {
+  const acceptWaiting = async (): Promise<void> => {
+    for (const [index, listener] of listeners.entries()) {
+      if (!isEnding(index)) continue
+      for (let fd = acceptConnection(listener); fd >= 0; fd = acceptConnection(listener))
+        await handOff.offerLater(LockOwner.control, acceptedBy(index, fd))
     }
   }
+  await acceptWaiting()
+  await sleep(LAST_HANDSHAKES_MS)
+  await acceptWaiting()
 }
 
 /**

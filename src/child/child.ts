@@ -77,9 +77,8 @@ export class Child {
 
   /** Stops accepting, finishes what there is; also what waits in the kernel by now, for the listeners in `backlogs` (all, if it is not given). */
   async drain({ backlogs, emptyMailbox }: DrainTerms): Promise<void> {
-    const { listeners } = this.#start
-    const ending = listeners.filter((_, index) => backlogs?.includes(index) ?? true)
-    this.#drained ??= this.#drainOnce(ending, emptyMailbox)
+    const isEnding = (index: number): boolean => backlogs?.includes(index) ?? true
+    this.#drained ??= this.#drainOnce(isEnding, emptyMailbox)
     await this.#drained
   }
 
@@ -97,16 +96,18 @@ export class Child {
     this.#crew.resize(threads, spares)
   }
 
-  async #drainOnce(ending: readonly number[], emptyMailbox: boolean): Promise<void> {
+  async #drainOnce(isEnding: (index: number) => boolean, emptyMailbox: boolean): Promise<void> {
     for (const look of this.#looks) clearInterval(look)
     this.#scoreboard.setField(this.#start.slot, 'serving', 0)
     await this.#listener.stop()
     await this.#parker?.stop()
-    if (ending.length > 0) await acceptRest(ending, this.#handOff)
+    const { listeners } = this.#start
+    if (listeners.some((_, index) => isEnding(index)))
+      await acceptRest(listeners, isEnding, this.#handOff)
     if (emptyMailbox && this.#mailbox !== undefined)
       await serveMailbox(this.#mailbox, this.#handOff)
     // The last process to close them makes the kernel refuse connections.
-    for (const listener of this.#start.listeners) closeDescriptor(listener)
+    for (const listener of listeners) closeDescriptor(listener)
     await this.#crew.endAll()
     this.removeLeftovers()
     await flush(process.stdout)

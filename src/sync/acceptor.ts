@@ -3,6 +3,7 @@ import { errno } from '../sys/libc.js'
 import { PollSet } from '../sys/poll.js'
 import { acceptConnection } from '../sys/socket.js'
 import { Word } from './child-memory.js'
+import { acceptedBy } from './entry.js'
 import type { Mailbox } from './mailbox.js'
 
 /**
@@ -73,7 +74,7 @@ export class Acceptor {
         const index = (start + turn) % from.length
         if (!isOnly && !this.#poll.isReady(index)) continue
         const isMail = index === this.#listeners.length
-        const entry = isMail ? this.#takeMail() : acceptConnection(from[index] ?? -1)
+        const entry = isMail ? this.#takeMail() : this.#takeFrom(index)
         if (entry >= 0) {
           take(entry, !isMail)
           accepted++
@@ -88,6 +89,11 @@ export class Acceptor {
       if (accepted + broken === before) break
     }
     return { accepted, broken, shortage: 0 }
+  }
+
+  #takeFrom(index: number): number {
+    const fd = acceptConnection(this.#listeners[index] ?? -1)
+    return fd < 0 ? fd : acceptedBy(index, fd)
   }
 
   #takeMail(): number {

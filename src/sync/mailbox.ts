@@ -1,6 +1,6 @@
 import { duplicateOver } from '../sys/descriptor.js'
 import { DescriptorSocket } from '../sys/descriptor-socket.js'
-import { descriptorOf, isResumed, resumed } from './entry.js'
+import { descriptorOf, MARK_BITS, marked, markOf } from './entry.js'
 import type { Scoreboard } from './scoreboard.js'
 import { MAILED, MAILS } from './scoreboard-layout.js'
 
@@ -9,9 +9,6 @@ export interface MailboxTerms {
   readonly sendEnd: number
   readonly receiveEnd: number
 }
-
-/** A mail's word: its number, and in the lowest bit whether the connection was parked. */
-const RESUMED_MARK = 1
 
 /**
  * The mailbox of the pool: connections that wait for a thread of any process. A child that holds a readable connection and
@@ -42,7 +39,8 @@ export class Mailbox {
   /** False if the mailbox is full. The caller closes its own descriptor afterwards, or keeps it. */
   put(entry: number): boolean {
     Atomics.add(this.#shared, MAILED, 1)
-    const word = (Atomics.add(this.#shared, MAILS, 1) << 1) | (isResumed(entry) ? RESUMED_MARK : 0)
+    // The number of the mail, which no other one under way has, and the mark of the entry.
+    const word = (Atomics.add(this.#shared, MAILS, 1) << MARK_BITS) | markOf(entry)
     if (this.#socket.send(this.#sendEnd, descriptorOf(entry), word)) return true
     Atomics.sub(this.#shared, MAILED, 1)
     return false
@@ -61,7 +59,7 @@ export class Mailbox {
     const { fd, word, isTaken, reason } = this.#socket.receive(this.receiveEnd)
     if (isTaken) Atomics.sub(this.#shared, MAILED, 1)
     this.lastError = reason
-    return fd >= 0 && word & RESUMED_MARK ? resumed(fd) : fd
+    return fd < 0 ? fd : marked(fd, word)
   }
 
   lastError = 0
