@@ -202,6 +202,7 @@ export class Crew {
   #startThread(): WorkerThread {
     const { slot, generation, handler, timeouts, watch, keepAlive, mailbox, scoreboard } =
       this.#start
+    const { listenerTerms } = this.#start
     const thread = this.#freeId()
     this.#scoreboard.rows.write(slot, thread, emptyRow('S'))
     // Not that of the thread that was in this place before.
@@ -212,6 +213,7 @@ export class Crew {
       generation,
       handler,
       timeouts,
+      listenerTerms,
       watch,
       memory: this.#memory,
       mechanism: this.#mechanism,

@@ -22,7 +22,8 @@ export const flagNames = optionNames.filter((name) => name !== 'handler')
 
 /** @throws FT_ERR_USAGE */
 export function parseArguments(args: readonly string[]): Command {
-  const { values, positionals } = parse(args)
+  const { proxied, rest } = takeProxied(args)
+  const { values, positionals } = parse(rest)
   if (values.help === true) return { action: 'help' }
   if (values.version === true) return { action: 'version' }
   const [first = ''] = positionals
@@ -36,12 +37,25 @@ export function parseArguments(args: readonly string[]): Command {
     const value = values[negative(name)] === true ? false : values[kebab(name)]
     if (value !== undefined) options[name] = toValue(name, value)
   }
+  if (proxied.length > 0) options.proxyProtocol = proxied.map((text) => numberOrText(text))
   const [handler] = positionals
   if (handler !== undefined) options.handler = handler
   const config = values.config
   if (handler === undefined && config === undefined)
     throw fail('FT_ERR_USAGE', ['The handler is missing: forkthread ./app.js'])
   return { action: 'serve', options, config: config === undefined ? undefined : String(config) }
+}
+
+const PROXIED = '--proxy-protocol='
+
+/** The one switch that may also have a value, and several times: the addresses that it is meant for. `parseArgs` has no such thing. */
+function takeProxied(args: readonly string[]): { proxied: string[]; rest: string[] } {
+  const end = args.includes('--') ? args.indexOf('--') : args.length
+  const isProxied = (arg: string, index: number): boolean => index < end && arg.startsWith(PROXIED)
+  return {
+    proxied: args.filter(isProxied).map((arg) => arg.slice(PROXIED.length)),
+    rest: args.filter((arg, index) => !isProxied(arg, index)),
+  }
 }
 
 const COMMANDS = ['status', 'top', 'reload', 'upgrade', 'stop'] as const

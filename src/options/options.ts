@@ -242,6 +242,15 @@ export const schema = z.strictObject({
     allowed: 'true or false',
     meaning: 'Linux: accept a connection when its first bytes are there (default: on for HTTP)',
   }),
+  proxyProtocol: option(
+    z.union([z.boolean(), z.array(address).min(1).max(MOST_LISTENERS)]).default(false),
+    {
+      allowed: 'true, false, or a list of those addresses of listen that are behind such a proxy',
+      meaning:
+        'connections begin with a PROXY header (v1 or v2) that tells the client; =ADDRESS for one listener only',
+      fixed: true,
+    },
+  ),
   socketMode: option(octal(0o777).optional(), {
     allowed: "a number from 0 to 0o777, or its octal digits as text, such as '0660'",
     meaning:

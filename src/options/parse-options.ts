@@ -4,6 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import type * as z from 'zod'
 import { fail } from '../shared/errors.js'
+import { parseAddress } from './address.js'
 import {
   metaOf,
   type OptionName,
@@ -26,10 +27,25 @@ export function parseOptions(given: unknown): Settings {
   const settings = result.data
   if (settings.group !== undefined && settings.user === undefined)
     throw refusal('group', settings.group)
+  checkProxied(given, settings)
   return {
     ...settings,
     headersTimeout: headersTimeoutOf(given, settings),
     handler: resolveHandler(settings.handler),
+  }
+}
+
+/** What is listed must be a listener, or a slip of the pen would open one to clients that say who they are. */
+function checkProxied(
+  given: { readonly listen?: unknown },
+  { listen, proxyProtocol }: z.output<typeof schema>,
+): void {
+  if (!Array.isArray(proxyProtocol) || given.listen === undefined) return
+  const listeners = listen.map(parseAddress)
+  for (const one of proxyProtocol) {
+    const address = parseAddress(one)
+    if (!listeners.some((listener) => isDeepStrictEqual(listener, address)))
+      throw refusal('proxyProtocol', proxyProtocol)
   }
 }
 

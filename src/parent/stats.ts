@@ -58,6 +58,7 @@ export function collectStats(source: StatsSource): Stats {
       childDeaths: children.ledger.deaths,
       threadDeaths: children.ledger.threadDeaths(slots),
       reloads: source.generation,
+      proxyErrors: children.ledger.proxyErrors(slots),
     },
     threads,
     processes,

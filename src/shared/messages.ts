@@ -27,6 +27,12 @@ export interface ClientTimeouts {
   readonly requestTimeout: number
 }
 
+/** How the connections of a listener begin. */
+export interface ListenerTerms {
+  /** With a PROXY header. */
+  readonly proxyProtocol: boolean
+}
+
 /** As whom a child runs; the parent has looked the numbers up. */
 export interface Identity {
   /** For messages. */
@@ -68,6 +74,8 @@ export interface StartChild {
   readonly watch: boolean
   /** Inherited descriptors. */
   readonly listeners: readonly number[]
+  /** In their order. */
+  readonly listenerTerms: readonly ListenerTerms[]
   readonly scoreboard: number
   /** Without a mailbox it is `pin`. */
   readonly keepAlive: KeepAlive
@@ -173,6 +181,7 @@ export interface Lease {
   readonly generation: number
   readonly handler: string
   readonly timeouts: ClientTimeouts
+  readonly listenerTerms: readonly ListenerTerms[]
   readonly watch: boolean
   readonly memory: SharedArrayBuffer
   readonly mechanism: MechanismTerms

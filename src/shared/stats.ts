@@ -17,6 +17,8 @@ export interface Stats {
     readonly childDeaths: number
     readonly threadDeaths: number
     readonly reloads: number
+    /** Connections that were closed because their PROXY header was wrong or did not come in time. */
+    readonly proxyErrors: number
   }
   readonly threads: {
     readonly idle: number

@@ -20,6 +20,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *                   +24 accept errors errors other than "nothing there"                (listener thread)
  *                   +28 thread deaths threads that ended without returning their lease (child)
  *                   +32 parked        connections parked at the last look, a second ago   (parker)
+ *                   +36 proxy errors  PROXY headers that were wrong or did not come         (worker threads)
  *                   +64 retired       accepted, requests, errors of threads that ended (child, 64-bit floats)
  *     thread slot   +0 sequence       odd while the thread writes its row              (the thread)
  *                   +4 state          a ThreadState                                    (the thread, child)
@@ -70,6 +71,7 @@ export const ProcessField = {
   acceptErrors: 6,
   threadDeaths: 7,
   parked: 8,
+  proxyErrors: 9,
 } as const
 
 /** Place of the first 64-bit float in a process slot. */

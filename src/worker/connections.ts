@@ -1,8 +1,9 @@
 import { Socket } from 'node:net'
-import { descriptorOf, isResumed } from '../sync/entry.js'
+import { descriptorOf, isResumed, listenerOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import type { Activity } from './activity.js'
+import type { ProxyHeaders } from './proxy-headers.js'
 import type { RootContext } from './root-context.js'
 
 /** What `net.Server` sets on the sockets that it accepts. */
@@ -13,8 +14,8 @@ export interface SocketSettings {
 
 /** What becomes of a connection. */
 export interface ConnectionEvents {
-  /** In an async context of its own, before anything was read. */
-  readonly opened: (socket: Socket) => void
+  /** In an async context of its own, before anything was read; `listener` is the number of its listener, -1 if it was parked. */
+  readonly opened: (socket: Socket, listener: number) => void
   readonly closed?: (socket: Socket) => void
 }
 
@@ -24,6 +25,8 @@ export interface ThreadTerms {
   readonly handOff: HandOff
   readonly activity: Activity
   readonly root: RootContext
+  /** Reads the header that connections from this listener begin with. */
+  readonly proxyHeaders: (listener: number) => ProxyHeaders | undefined
 }
 
 /**
@@ -61,7 +64,7 @@ export class Connections {
   }
 
   readonly #begin = (entry: number): void => {
-    const { thread, handOff, activity } = this.#terms
+    const { thread, handOff, activity, proxyHeaders } = this.#terms
     const { allowHalfOpen, noDelay } = this.#settings
     handOff.queue.unhand(thread)
     const fd = descriptorOf(entry)
@@ -79,7 +82,10 @@ export class Connections {
     this.#open.add(socket)
     activity.connectionOpened(socket, !isResumed(entry))
     socket.on('close', this.#onClosed)
-    this.#events.opened(socket)
+    const listener = listenerOf(entry)
+    const headers = proxyHeaders(listener)
+    if (headers === undefined) this.#events.opened(socket, listener)
+    else headers.read(socket, fd, () => this.#events.opened(socket, listener))
   }
 
   /** One function for all sockets, which are its `this`. */

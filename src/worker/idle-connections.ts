@@ -5,6 +5,7 @@ import type { KeepAlive } from '../shared/messages.js'
 import type { Parking } from '../sync/parking.js'
 import type { Activity } from './activity.js'
 import { CleanConnections, countListeners } from './clean-connection.js'
+import { hasGivenPeer } from './peer-address.js'
 import type { RootContext } from './root-context.js'
 
 /** How long a thread that leaves waits for a parker to start, at most, and how often it looks. */
@@ -84,7 +85,7 @@ export class IdleConnections {
   #park(socket: Socket): void {
     const fd = this.#clean.descriptor(socket)
     if (fd < 0) return
-    if (countListeners(socket) !== this.#usualListeners) return
+    if (countListeners(socket) !== this.#usualListeners || hasGivenPeer(socket)) return
     // Closes this thread's descriptor. The connection lives on in the other one, so nothing is sent.
     if (this.#options.parking.park(this.#options.thread, fd)) socket.destroy()
   }

@@ -14,6 +14,7 @@ import type { ThreadTerms } from './connections.js'
 import { handlerServer, upgradeWith } from './handler-server.js'
 import { HttpService, type HttpServiceOptions } from './http-service.js'
 import { type LoadedHandler, loadHandler, setUpHandler } from './load-handler.js'
+import { ProxyHeaders } from './proxy-headers.js'
 import { RawService } from './raw-service.js'
 import { createReporter } from './report.js'
 import { RequestFailures } from './request-failures.js'
@@ -43,7 +44,13 @@ export default async function lease(terms: Lease): Promise<void> {
   const leaving = new AbortController()
   const handler = await load()
   const report = createReporter(port)
-  const shared = { thread, handOff, activity, root }
+  const shared = {
+    thread,
+    handOff,
+    activity,
+    root,
+    proxyHeaders: proxyHeadersOf(terms, scoreboard),
+  }
   const service = await createService(handler, terms, shared, leaving.signal, report)
 
   let end: EndLease | undefined
@@ -97,6 +104,15 @@ export default async function lease(terms: Lease): Promise<void> {
     for (let fd = handOff.queue.take(thread); fd >= 0; fd = handOff.queue.take(thread))
       service.serve(fd)
   }
+}
+
+function proxyHeadersOf(
+  { slot, listenerTerms, timeouts }: Lease,
+  scoreboard: Scoreboard,
+): ThreadTerms['proxyHeaders'] {
+  const refused = (): void => scoreboard.addToField(slot, 'proxyErrors', 1)
+  const headers = new ProxyHeaders(timeouts.headersTimeout, refused)
+  return (listener) => (listenerTerms[listener]?.proxyProtocol === true ? headers : undefined)
 }
 
 /** Only in development, so only then the inspector is loaded. */

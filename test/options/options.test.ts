@@ -62,6 +62,7 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   ipv6Only: booleans,
   reusePort: booleans,
   deferAccept: booleans,
+  proxyProtocol: [0, 1, '127.0.0.1:80', [], [-1], [{}], null],
   socketMode: octals,
   socketUser: accounts,
   socketGroup: accounts,

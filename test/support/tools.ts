@@ -7,7 +7,16 @@ import { test } from 'uvu'
 const run = promisify(execFile)
 
 /** Programs that a developer's machine may lack (Debian has each as a package of the same name). */
-export type Tool = 'wrk' | 'ab' | 'h2load' | 'hey' | 'curl' | 'slowhttptest'
+export type Tool =
+  | 'wrk'
+  | 'ab'
+  | 'h2load'
+  | 'hey'
+  | 'curl'
+  | 'slowhttptest'
+  | 'haproxy'
+  | 'nginx'
+  | 'openssl'
 
 const packages: Partial<Record<Tool, string>> = { ab: 'apache2-utils', h2load: 'nghttp2-client' }
 

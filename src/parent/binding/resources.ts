@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parseAddress } from '../../options/address.js'
+import { type Address, parseAddress } from '../../options/address.js'
 import { metaOf, type Settings } from '../../options/options.js'
 import { fail } from '../../shared/errors.js'
 import type { Identity } from '../../shared/messages.js'
@@ -22,6 +22,8 @@ import { PidFile } from './pid-file.js'
 /** Everything that a pool holds beside its children, and must give back at the end. */
 export interface Resources {
   readonly listeners: readonly Listener[]
+  /** What `listen` says of each. */
+  readonly addresses: readonly Address[]
   readonly mechanism: 'flock' | 'fcntl' | 'none'
   readonly lockFolder: LockFolder
   readonly scoreboardFd: number
@@ -48,7 +50,7 @@ export async function acquireResources(
   // What was acquired is given back in the opposite order if a later step fails.
   const undo: (() => void)[] = []
   try {
-    const addresses = settings.listen.map(parseAddress)
+    const wanted = settings.listen.map(parseAddress)
     const canPark = mayPark(settings)
     const identity = childIdentity(settings)
     const pidFile = claimPidFile(settings, predecessor)
@@ -57,7 +59,7 @@ export async function acquireResources(
     undo.push(() => {
       for (const listener of listeners) listener.close()
     })
-    await openListeners(addresses, settings, predecessor, listeners)
+    const addresses = await openListeners(wanted, settings, predecessor, listeners)
     const mechanism = chooseMechanism(settings, listeners.length)
     const admin =
       settings.admin === undefined ? undefined : await openAdmin(settings.admin, predecessor)
@@ -75,7 +77,7 @@ export async function acquireResources(
     if (mailbox !== undefined) undo.push(() => closeMailbox(mailbox))
     predecessor?.closeRest()
     return {
-      ...{ listeners, admin, identity, pidFile },
+      ...{ listeners, addresses, admin, identity, pidFile },
       ...{ mechanism, lockFolder, scoreboardFd, scoreboard, passOn, mailbox },
     }
   } catch (error) {

@@ -1,4 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
+import { type Address, parseAddress } from '../../options/address.js'
 import type { Settings } from '../../options/options.js'
+import type { ListenerTerms } from '../../shared/messages.js'
 import type { Resources } from '../binding/resources.js'
 import type { StartTerms } from './forked-child.js'
 
@@ -15,7 +18,7 @@ export interface Generation {
 export function createGeneration(
   number: number,
   settings: Settings,
-  { identity, mechanism, lockFolder }: Resources,
+  { addresses, identity, mechanism, lockFolder }: Resources,
 ): Generation {
   const { handler, drainTimeout, startTimeout, execArgv, env, resourceLimits } = settings
   const { umask, keepAliveTimeout, headersTimeout, requestTimeout } = settings
@@ -32,6 +35,7 @@ export function createGeneration(
       drainTimeout,
       startTimeout,
       watch: settings.watch,
+      listenerTerms: addresses.map((address) => listenerTerms(address, settings)),
       acceptMutex: mechanism,
       acceptPermits: settings.acceptPermits,
       lockFiles: lockFolder.files,
@@ -43,6 +47,14 @@ export function createGeneration(
     startTimeout,
     drainTimeout,
     recycle: { lifetime: settings.recycleLifetime, rss: settings.recycleRss },
+  }
+}
+
+function listenerTerms(address: Address, { proxyProtocol }: Settings): ListenerTerms {
+  const isMeant = (given: string | number): boolean =>
+    isDeepStrictEqual(parseAddress(given), address)
+  return {
+    proxyProtocol: Array.isArray(proxyProtocol) ? proxyProtocol.some(isMeant) : proxyProtocol,
   }
 }
 

@@ -6,6 +6,7 @@ export class Ledger {
   readonly #past: Totals = { accepted: 0, requests: 0, errors: 0 }
   #deaths = 0
   #threadDeaths = 0
+  #proxyErrors = 0
 
   constructor(scoreboard: Scoreboard) {
     this.#scoreboard = scoreboard
@@ -15,6 +16,7 @@ export class Ledger {
   close(slot: number, hasDied: boolean): void {
     add(this.#past, this.#scoreboard.totals(slot))
     this.#threadDeaths += this.#scoreboard.field(slot, 'threadDeaths')
+    this.#proxyErrors += this.#scoreboard.field(slot, 'proxyErrors')
     if (hasDied) this.#deaths++
   }
 
@@ -27,6 +29,13 @@ export class Ledger {
     let deaths = this.#threadDeaths
     for (const slot of slots) deaths += this.#scoreboard.field(slot, 'threadDeaths')
     return deaths
+  }
+
+  /** PROXY headers that were wrong or did not come; with those of the children in `slots`. */
+  proxyErrors(slots: Iterable<number>): number {
+    let errors = this.#proxyErrors
+    for (const slot of slots) errors += this.#scoreboard.field(slot, 'proxyErrors')
+    return errors
   }
 
   /** With what the children in `slots` did so far. */
