@@ -64,6 +64,8 @@ export class Child {
       report,
       decision: (action, reason) => send({ type: 'decision', action, reason }),
       loaded: (files) => send({ type: 'loaded', files }),
+      notice: (text) => send({ type: 'notice', text }),
+      asks: (asked) => send({ type: 'asks', asked }),
       wantsParker: () => this.#parker?.start(),
       gone: (thread) => this.#parker?.recover(thread),
     })
@@ -116,10 +118,10 @@ export class Child {
 
   async #open(): Promise<void> {
     try {
-      const kind = await this.#crew.open()
+      const kinds = await this.#crew.open()
       if (this.#drained !== undefined) return
       this.#scoreboard.setField(this.#start.slot, 'serving', 1)
-      this.#send({ type: 'ready', kind })
+      this.#send({ type: 'ready', kinds })
     } catch (error) {
       this.#giveUp(error)
       return

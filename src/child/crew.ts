@@ -1,4 +1,4 @@
-import { fail, serializeError } from '../shared/errors.js'
+import { ForkthreadError, fail, serializeError } from '../shared/errors.js'
 import type { HandlerKind, Range, StartChild } from '../shared/messages.js'
 import { RestartDelay } from '../shared/restart-delay.js'
 import { SurplusClock } from '../shared/surplus-clock.js'
@@ -12,7 +12,7 @@ import { emptyRow } from '../sync/thread-rows.js'
 import { decideThreads } from './decide-threads.js'
 import { type ThreadEvents, WorkerThread } from './worker-thread.js'
 
-export interface CrewEvents extends ThreadEvents {
+export interface CrewEvents extends Omit<ThreadEvents, 'leaves'> {
   readonly decision: (action: string, reason: string) => void
   /** The thread is over, and what it had in hand is on its way to the others. */
   readonly gone: (thread: number) => void
@@ -39,6 +39,7 @@ export class Crew {
   readonly #surplus = new SurplusClock()
   #lastRound = 0
   #recycled: WorkerThread | undefined
+  #isOpen = false
   #isEnding = false
 
   constructor(
@@ -62,11 +63,12 @@ export class Crew {
   }
 
   /** Starts `firstThreads` threads; resolves when all have loaded the handler, rejects with the error of one that could not. */
-  async open(): Promise<HandlerKind> {
+  async open(): Promise<readonly HandlerKind[]> {
     const first = Array.from({ length: this.#start.firstThreads }, () => this.#startThread())
     const kinds = await Promise.all(first.map(({ ready }) => ready))
     for (const thread of first) this.#keep(thread)
-    return kinds[0] ?? 'http'
+    this.#isOpen = true
+    return kinds[0] ?? []
   }
 
   get threads(): Iterable<WorkerThread> {
@@ -200,9 +202,8 @@ export class Crew {
   }
 
   #startThread(): WorkerThread {
-    const { slot, generation, handler, timeouts, watch, keepAlive, mailbox, scoreboard } =
-      this.#start
-    const { listenerTerms } = this.#start
+    const { slot, generation, handler, args, learns, timeouts, watch } = this.#start
+    const { keepAlive, mailbox, scoreboard, listenerTerms } = this.#start
     const thread = this.#freeId()
     this.#scoreboard.rows.write(slot, thread, emptyRow('S'))
     // Not that of the thread that was in this place before.
@@ -212,6 +213,9 @@ export class Crew {
       thread,
       generation,
       handler,
+      args,
+      learns,
+      listenWithinMs: this.#patienceMs,
       timeouts,
       listenerTerms,
       watch,
@@ -223,7 +227,14 @@ export class Crew {
       scoreboard,
     }
     const { execArgv, env, resourceLimits } = this.#start
-    const started = new WorkerThread(terms, { execArgv, env, resourceLimits }, this.#events)
+    const started = new WorkerThread(
+      terms,
+      { execArgv, env, resourceLimits },
+      {
+        ...this.#events,
+        leaves: (leaving, why) => this.#follow(leaving, why),
+      },
+    )
     this.#threads.set(thread, started)
     const forget = (): void => {
       this.#threads.delete(thread)
@@ -256,6 +267,10 @@ export class Crew {
 
   #retire(thread: WorkerThread): void {
     thread.end(false)
+    this.#limitDrain(thread)
+  }
+
+  #limitDrain(thread: WorkerThread): void {
     const { drainTimeout } = this.#start
     const late = setTimeout(() => {
       thread.kill(fail('FT_ERR_DRAIN_TIMEOUT', [`thread ${thread.id}`, drainTimeout]))
@@ -288,6 +303,21 @@ export class Crew {
     }
   }
 
+  /** A thread leaves by itself, and is followed by another one. */
+  #follow(thread: WorkerThread, why: string): void {
+    this.#decided(`replace thread ${thread.id}`, why)
+    // A program that does so again and again must not make this child start threads all the time.
+    if (!this.#isEnding) this.#delay.died(`thread ${thread.id}`, Date.now() - thread.startedAt)
+    this.#limitDrain(thread)
+    this.look()
+  }
+
+  /** How long a program may take until it listens. The parent counts from the start of this process. */
+  get #patienceMs(): number {
+    const { startTimeout } = this.#start
+    return this.#isOpen ? startTimeout : Math.max(startTimeout - process.uptime() * 1000, 0)
+  }
+
   #inFlightOf(thread: number): string {
     const { slot } = this.#start
     const { inFlight } = this.#scoreboard.rows.read(slot, thread)
@@ -312,5 +342,7 @@ function jitter(limit: number, thread: WorkerThread): number {
 }
 
 function why(error: unknown): string {
+  // Ours say all themselves; of others the stack is what helps.
+  if (error instanceof ForkthreadError) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -2,9 +2,15 @@ import { once } from 'node:events'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { entryFile } from '../shared/entries.js'
-import { deserializeError, type SerializedError } from '../shared/errors.js'
+import { deserializeError, fail, type SerializedError } from '../shared/errors.js'
 import type { LoadedFile } from '../shared/loaded-file.js'
-import type { EndLease, HandlerKind, Lease, WorkerMessage } from '../shared/messages.js'
+import type {
+  AskedListener,
+  EndLease,
+  HandlerKind,
+  Lease,
+  WorkerMessage,
+} from '../shared/messages.js'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
 
@@ -21,6 +27,11 @@ export interface ThreadEvents {
   readonly loaded: (files: readonly LoadedFile[]) => void
   /** It would park connections, if there were a parker. */
   readonly wantsParker: () => void
+  readonly notice: (text: string) => void
+  /** It runs a program, which would listen there. */
+  readonly asks: (asked: readonly AskedListener[]) => void
+  /** It has begun to leave by itself. */
+  readonly leaves: (thread: WorkerThread, why: string) => void
 }
 
 /**
@@ -33,7 +44,7 @@ export class WorkerThread {
   readonly id: number
   readonly startedAt = Date.now()
   /** Resolves when the handler is loaded, rejects when the thread ended before. */
-  readonly ready: Promise<HandlerKind>
+  readonly ready: Promise<readonly HandlerKind[]>
   /** Settles when the thread runs no more: fulfilled if it returned its lease, rejected with what it died of. */
   readonly over: Promise<void>
   readonly #piscina: Piscina
@@ -42,6 +53,8 @@ export class WorkerThread {
   #threadId: number | undefined
   /** What is known of its death beyond what piscina says. */
   #diedOf: Error | undefined
+  /** What the app has given `process.exit`. */
+  #exitCode: number | undefined
 
   constructor(terms: Omit<Lease, 'port'>, environment: ThreadEnvironment, events: ThreadEvents) {
     this.id = terms.thread
@@ -54,18 +67,28 @@ export class WorkerThread {
       transferList: [port2],
     })
     this.over = this.#untilOver(run)
-    const loaded = new Promise<HandlerKind>((resolve) => {
+    const loaded = new Promise<readonly HandlerKind[]>((resolve) => {
       port1.on('message', (message: WorkerMessage) => {
         if (message.type === 'report') return events.report(message.error)
         if (message.type === 'loaded') return events.loaded(message.files)
         if (message.type === 'parker') return events.wantsParker()
+        if (message.type === 'notice') return events.notice(message.text)
+        if (message.type === 'asks') return events.asks(message.asked)
+        if (message.type === 'exits') {
+          this.#exitCode = message.code
+          return
+        }
+        if (message.type === 'leaves') {
+          this.#state = 'ending'
+          return events.leaves(this, message.why)
+        }
         if (message.type === 'failed') {
           this.#diedOf ??= deserializeError(message.error)
           return
         }
         if (this.#state === 'starting') this.#state = 'ready'
         this.#threadId = message.threadId
-        resolve(message.kind)
+        resolve(message.kinds)
       })
     })
     // A lease that ends first says why the thread never became ready.
@@ -105,7 +128,12 @@ export class WorkerThread {
     await this.#piscina.destroy()
     // Only from here on is it certain that the thread touches nothing any more, and that its last message has come.
     await closed
-    if (died !== undefined) throw this.#diedOf ?? died.error
+    // A thread that is to leave may say itself when it is done.
+    const hasExited = this.#exitCode !== undefined && this.#diedOf === undefined
+    if (died === undefined || (hasExited && this.#state === 'ending')) return
+    if (this.#exitCode !== undefined && this.#state === 'ready')
+      this.#diedOf ??= fail('FT_ERR_THREAD_EXIT', [this.#exitCode])
+    throw this.#diedOf ?? died.error
   }
 }
 

@@ -22,7 +22,8 @@ export const flagNames = optionNames.filter((name) => name !== 'handler')
 
 /** @throws FT_ERR_USAGE */
 export function parseArguments(args: readonly string[]): Command {
-  const { proxied, rest } = takeProxied(args)
+  const end = args.indexOf('--')
+  const { proxied, rest } = takeProxied(end < 0 ? args : args.slice(0, end))
   const { values, positionals } = parse(rest)
   if (values.help === true) return { action: 'help' }
   if (values.version === true) return { action: 'version' }
@@ -40,6 +41,8 @@ export function parseArguments(args: readonly string[]): Command {
   if (proxied.length > 0) options.proxyProtocol = proxied.map((text) => numberOrText(text))
   const [handler] = positionals
   if (handler !== undefined) options.handler = handler
+  if (end >= 0)
+    options.args = [...((options.args as string[] | undefined) ?? []), ...args.slice(end + 1)]
   const config = values.config
   if (handler === undefined && config === undefined)
     throw fail('FT_ERR_USAGE', ['The handler is missing: forkthread ./app.js'])
@@ -120,6 +123,7 @@ function toValue(name: OptionName, value: unknown): unknown {
   switch (name) {
     case 'listen':
       return (value as string[]).map((text) => numberOrText(text))
+    case 'args':
     case 'umask':
     case 'socketMode':
     case 'pidFile':

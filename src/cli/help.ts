@@ -22,7 +22,7 @@ export function helpText(): string {
   return `${bold('forkthread')}: processes x worker threads that serve HTTP or raw connections from shared listeners
 
 ${bold('Usage')}
-  forkthread HANDLER [options]
+  forkthread HANDLER [options] [-- ARGUMENTS of the handler]
   forkthread status|top|reload|upgrade|stop --admin ADDRESS
     status    what a running pool is doing; top shows it anew each second
     reload    new code and new options, process by process; the old ones go on if the first new one fails

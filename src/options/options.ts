@@ -79,6 +79,9 @@ const ACCOUNT = 'a name or a number from 0 to 4294967294'
 /** With systemd one address may be several listeners, which count each. */
 export const MOST_LISTENERS = 64
 
+/** For a handler. A program that was not told otherwise listens where it wants to. */
+export const USUAL_LISTEN: readonly string[] = ['127.0.0.1:8080']
+
 const address = z.union([z.int().min(0).max(65_535), z.string().min(1)])
 
 export const schema = z.strictObject({
@@ -89,15 +92,22 @@ export const schema = z.strictObject({
   listen: option(
     z
       .union([address.transform((one) => [one]), z.array(address).min(1).max(MOST_LISTENERS)])
-      .default(['127.0.0.1:8080']),
+      .default([...USUAL_LISTEN]),
     {
       allowed: `an address or a list of up to ${MOST_LISTENERS}: PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd or systemd:NAME`,
       fixed: true,
-      meaning: 'where to listen; a PORT alone is on every interface (default 127.0.0.1:8080)',
+      meaning:
+        'where to listen; a PORT alone is on every interface (default: where the program listens, for a handler 127.0.0.1:8080)',
       placeholder: 'ADDRESS',
       repeatable: true,
     },
   ),
+  args: option(z.array(z.string()).default([]), {
+    allowed: 'a list of texts',
+    meaning: 'an argument for the module, in its process.argv; also all that follows a --',
+    placeholder: 'TEXT',
+    repeatable: true,
+  }),
   processes: option(range(MAX_PROCESSES / 2).default(sizes.processes), {
     allowed: rangeInWords(MAX_PROCESSES / 2),
     meaning: `child processes (default here: ${inWords(sizes.processes)}, by its cores)`,

@@ -1,10 +1,12 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import {
   type PoolOptions,
   type PoolSizes,
   plainOptions,
   type Settings,
+  USUAL_LISTEN,
 } from '../options/options.js'
 import { parseOptions, parseSizes } from '../options/parse-options.js'
 import { fail } from '../shared/errors.js'
@@ -12,10 +14,12 @@ import type { HandlerKind } from '../shared/messages.js'
 import type { Decision, OpenAdmin, Stats } from '../shared/stats.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
-import { acquireResources, type Resources, releaseResources } from './binding/resources.js'
+import { acquireListening } from './binding/acquire-listening.js'
+import { type Resources, releaseResources } from './binding/resources.js'
 import { isAbleToServe } from './children/able-to-serve.js'
 import { Children, type Sizes } from './children/children.js'
 import { createGeneration } from './children/generation.js'
+import { ListensElsewhere } from './children/listens-elsewhere.js'
 import { ordersFor } from './orders.js'
 import type { PoolEvents } from './pool-events.js'
 import { FileWatch } from './reload/file-watch.js'
@@ -56,7 +60,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #forgetSignal: () => void = () => undefined
   /** Aborts when all is to end at once: no `preStopDelay`, and no patience with a new parent. */
   readonly #hurry = new AbortController()
-  #kind: HandlerKind = 'http'
+  #kinds: readonly HandlerKind[] = []
   #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
   #admin: ReturnType<OpenAdmin> | undefined
   readonly #files: FileWatch | undefined
@@ -64,6 +68,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #closed: Promise<void> | undefined
   /** Errors of this turn of the event loop. */
   readonly #justReported = new Set<unknown>()
+  readonly #noted = new Set<string>()
 
   private constructor(given: PoolOptions, settings: Settings, resources: Resources) {
     super()
@@ -90,8 +95,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#reloads = new Reloads(this.#children, resources, given, settings, {
       begin: () => this.#beginReload(),
       progress: (progress) => this.emit('reload', progress),
-      done: (kind) => {
-        this.#kind = kind
+      done: (kinds) => {
+        this.#kinds = kinds
         this.#deferAccept()
       },
       // Ready again also when it failed: the old generation serves. But not when the pool stops meanwhile.
@@ -138,6 +143,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.emit('decision', this.#lastDecision)
   }
 
+  /** What all threads tell is told once. */
+  #note(text: string): void {
+    if (this.#noted.has(text)) return
+    this.#noted.add(text)
+    // Nobody can listen before `createPool` has resolved; what comes earlier is told then.
+    if (this.#state !== 'starting') this.#decide('adopt', text)
+  }
+
   /** Passes on what the children tell. */
   #follow(): void {
     const { passOn } = this.#resources
@@ -153,6 +166,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       if (this.#state !== 'starting') this.emit('child', { pid, generation })
     })
     this.#children.on('report', (error) => this.#report(error))
+    this.#children.on('notice', (text) => this.#note(text))
     this.#children.on('exit', ({ pid, generation, startedAt }, exit, expected) => {
       this.emit('exit', { pid, generation, ...exit, expected, livedMs: Date.now() - startedAt })
     })
@@ -176,10 +190,35 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     openAdmin: OpenAdmin,
     predecessor: Predecessor | undefined,
   ): Promise<Pool> {
-    const { signal } = options
     const settings = parseOptions(plainOptions(options))
+    const isTold = options.listen !== undefined || !isDeepStrictEqual(settings.listen, USUAL_LISTEN)
+    if (isTold) return await Pool.#open(options, settings, openAdmin, predecessor, {})
+    if (predecessor !== undefined) {
+      const { addresses: listen } = predecessor
+      return await Pool.#open(options, settings, openAdmin, predecessor, { listen })
+    }
+    try {
+      return await Pool.#open(options, settings, openAdmin, predecessor, undefined)
+    } catch (error) {
+      if (!(error instanceof ListensElsewhere)) throw error
+      const { addresses: listen, backlog } = error
+      const isBacklogOpen = options.backlog === undefined && backlog > 0
+      const asked = isBacklogOpen ? { listen, backlog } : { listen }
+      return await Pool.#open(options, settings, openAdmin, predecessor, asked)
+    }
+  }
+
+  /** Without `listens` nobody knows yet where: @throws ListensElsewhere if the handler is a program that says so. */
+  static async #open(
+    options: PoolOptions,
+    settings: Settings,
+    openAdmin: OpenAdmin,
+    predecessor: Predecessor | undefined,
+    listens: Partial<Settings> | undefined,
+  ): Promise<Pool> {
+    const { signal } = options
     signal?.throwIfAborted()
-    const resources = await acquireResources(settings, predecessor)
+    const resources = await acquireListening(settings, predecessor, listens)
     const pool = new Pool(options, settings, resources)
     predecessor?.onLeave(() => pool.#claimListeners())
     // During an upgrade the old parent answers: that the new one is not ready yet is no matter of load balancers.
@@ -205,7 +244,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /** All addresses, in the order of `listen`. */
   get addresses(): readonly string[] {
-    return this.#resources.listeners.map((listener) => listener.name(this.#kind))
+    return this.#resources.listeners.map((listener, index) => listener.name(this.#kinds[index]))
   }
 
   /** What the pool is doing at this moment. @throws FT_ERR_CLOSED once it is closed */
@@ -214,7 +253,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return collectStats({
       startedAt: this.#startedAt,
       generation: this.#children.generation.number,
-      kind: this.#kind,
+      kinds: this.#kinds,
       listeners: this.#resources.listeners,
       children: this.#children,
       scoreboard: this.#resources.scoreboard,
@@ -301,7 +340,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
-    this.#kind = await this.#children.open()
+    this.#kinds = await this.#children.open()
+    // A handler that is no program is to be served there, and can't be.
+    if (this.#resources.refused !== undefined) throw this.#resources.refused
     // An abort during the start has moved on to closing, and closed the listeners.
     if (this.#state !== 'starting') return
     this.#deferAccept()
@@ -315,10 +356,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#systemd.startWatchdog(
       (intervalMs) => this.#state === 'closing' || isAbleToServe(this.#children.all, intervalMs),
     )
+    const early = [...this.#noted]
     // After `createPool` has resolved, so that somebody may listen.
     setImmediate(() => {
       for (const { pid, generation } of this.#children.all) this.emit('child', { pid, generation })
       this.emit('listening', this.addresses)
+      for (const text of early) this.#decide('adopt', text)
     })
   }
 
@@ -347,8 +390,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /** Where the client speaks first, a thread that takes a connection finds its request there. */
   #deferAccept(): void {
-    const isDeferred = this.#settings.deferAccept ?? this.#kind === 'http'
-    for (const listener of this.#resources.listeners) listener.deferAccept(isDeferred)
+    const { deferAccept } = this.#settings
+    for (const [index, listener] of this.#resources.listeners.entries())
+      listener.deferAccept(deferAccept ?? this.#kinds[index] !== 'raw')
   }
 
   #handOver(pid: number): void {

@@ -11,7 +11,7 @@ import { processUsage } from './children/process-usage.js'
 export interface StatsSource {
   readonly startedAt: number
   readonly generation: number
-  readonly kind: HandlerKind
+  readonly kinds: readonly HandlerKind[]
   readonly listeners: readonly Listener[]
   readonly children: Children
   readonly scoreboard: Scoreboard
@@ -47,8 +47,8 @@ export function collectStats(source: StatsSource): Stats {
     pid: process.pid,
     generation: source.generation,
     uptimeMs: Date.now() - source.startedAt,
-    listeners: source.listeners.map((listener) => ({
-      address: listener.name(source.kind),
+    listeners: source.listeners.map((listener, index) => ({
+      address: listener.name(source.kinds[index]),
       backlog: listener.backlog,
     })),
     totals: {

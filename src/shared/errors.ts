@@ -50,8 +50,13 @@ const messages = {
     `handler: there is no file ${path}; give the path or file URL of the module that holds your handler.`,
   FT_ERR_HANDLER_LOAD: (path: string, why: string) =>
     `The handler ${path} failed while it was loaded or set up: ${why}`,
-  FT_ERR_HANDLER_EXPORT: (path: string, found: string) =>
-    `The handler ${path} exports ${found}; it must have a default export that is a function (req, res) or an object with fetch(request), or an export named connection(socket).`,
+  FT_ERR_HANDLER_EXPORT: (path: string, found: string, until: string) =>
+    `The handler ${path} exports ${found}; it must have a default export that is a function (req, res), an object with fetch(request) or a server, or an export named connection(socket); or be a program whose server listens. It neither exports a handler nor has called listen() ${until}. (What runs only where import.meta.main is true, or process.send is there, does not run in a thread.)`,
+  FT_ERR_LISTEN: (asked: string, listeners: string, wanted: string) =>
+    `The program calls listen() for ${asked}, where the pool does not listen: it serves ${listeners}. Give --listen ${wanted} beside the others, or port 0 for a server that is only for this thread.`,
+  FT_ERR_CLUSTER: () =>
+    'The program calls cluster.fork(), but forkthread starts the processes itself: start the file that its workers run (the branch where cluster.isWorker), and say how many with --processes and --threads.',
+  FT_ERR_THREAD_EXIT: (code: number) => `it called process.exit(${code}).`,
   FT_ERR_HANDLER: (what: string, why: string) => `The handler failed for ${what}: ${why}`,
   FT_ERR_START_TIMEOUT: (pid: number, ms: number) =>
     `The child ${pid} was not ready within startTimeout (${ms} ms); raise startTimeout if the handler really needs longer to load.`,

@@ -13,7 +13,14 @@ import type { LoadedFile } from './loaded-file.js'
 /** What becomes of an idle keep-alive connection: handed back, kept by its thread, or whichever pays. */
 export type KeepAlive = 'auto' | 'park' | 'pin'
 
-export type HandlerKind = 'http' | 'raw'
+export type HandlerKind = 'http' | 'https' | 'raw'
+
+/** Where a program would listen, and how long its backlog would be; 0 if it does not say. */
+export type AskedListener = { readonly backlog: number } & (
+  | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
+  /** An abstract one begins with a zero byte, as Node names them. */
+  | { readonly kind: 'unix'; readonly path: string }
+)
 
 export interface Range {
   readonly min: number
@@ -56,6 +63,10 @@ export interface StartChild {
   readonly slot: number
   readonly generation: number
   readonly handler: string
+  /** What the handler finds in `process.argv` behind its own path. */
+  readonly args: readonly string[]
+  /** Nobody has said where to listen: a program is asked where it would, and does not get ready. */
+  readonly learns: boolean
   /** Whom to become before anything else; without it the child stays what the parent is. */
   readonly identity?: Identity
   readonly umask?: number
@@ -120,7 +131,19 @@ export type ParentMessage = StartChild | DrainChild | ResizeChild | AskChild
 /** All threads have loaded the handler. */
 export interface ChildReady {
   readonly type: 'ready'
-  readonly kind: HandlerKind
+  readonly kinds: readonly HandlerKind[]
+}
+
+/** The handler is a program, and would listen there. */
+export interface ChildAsks {
+  readonly type: 'asks'
+  readonly asked: readonly AskedListener[]
+}
+
+/** Something that one line of the pool's log says for all threads that tell it. */
+export interface Notice {
+  readonly type: 'notice'
+  readonly text: string
 }
 
 /** The handler could not be loaded; the child leaves. */
@@ -163,6 +186,8 @@ export interface ChildAlive {
 
 export type ChildMessage =
   | ChildReady
+  | ChildAsks
+  | Notice
   | ChildFailed
   | ChildLeaving
   | ChildDrained
@@ -180,6 +205,10 @@ export interface Lease {
   readonly thread: number
   readonly generation: number
   readonly handler: string
+  readonly args: readonly string[]
+  readonly learns: boolean
+  /** A program has so long to listen, from the start of the thread. */
+  readonly listenWithinMs: number
   readonly timeouts: ClientTimeouts
   readonly listenerTerms: readonly ListenerTerms[]
   readonly watch: boolean
@@ -195,7 +224,8 @@ export interface Lease {
 /** The thread has loaded the handler. */
 export interface ThreadReady {
   readonly type: 'ready'
-  readonly kind: HandlerKind
+  /** What each listener serves. */
+  readonly kinds: readonly HandlerKind[]
   /** Node's id of the thread. */
   readonly threadId: number
 }
@@ -211,7 +241,28 @@ export interface ThreadWantsParker {
   readonly type: 'parker'
 }
 
-export type WorkerMessage = ThreadWantsParker | ThreadReady | ThreadFailed | FilesLoaded | Report
+/** The thread has begun to leave by itself. */
+export interface ThreadLeaves {
+  readonly type: 'leaves'
+  readonly why: string
+}
+
+/** The app has called `process.exit`. */
+export interface ThreadExits {
+  readonly type: 'exits'
+  readonly code: number
+}
+
+export type WorkerMessage =
+  | ThreadWantsParker
+  | ThreadReady
+  | ThreadFailed
+  | ThreadLeaves
+  | ThreadExits
+  | ChildAsks
+  | FilesLoaded
+  | Notice
+  | Report
 
 /** The thread shall finish what it has and return its lease. */
 export interface EndLease {

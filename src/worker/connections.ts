@@ -1,4 +1,4 @@
-import { Socket } from 'node:net'
+import { Socket, type SocketConstructorOpts } from 'node:net'
 import { descriptorOf, isResumed, listenerOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { closeDescriptor } from '../sys/descriptor.js'
@@ -6,10 +6,15 @@ import type { Activity } from './activity.js'
 import type { ProxyHeaders } from './proxy-headers.js'
 import type { RootContext } from './root-context.js'
 
-/** What `net.Server` sets on the sockets that it accepts. */
+/** What `net.Server` sets on the sockets that it accepts; servers carry these settings themselves. */
 export interface SocketSettings {
-  readonly allowHalfOpen: boolean
-  readonly noDelay: boolean
+  readonly allowHalfOpen?: boolean
+  readonly noDelay?: boolean
+  readonly keepAlive?: boolean
+  /** In seconds, as Node keeps it. */
+  readonly keepAliveInitialDelay?: number
+  readonly highWaterMark?: number
+  readonly pauseOnConnect?: boolean
 }
 
 /** What becomes of a connection. */
@@ -17,6 +22,8 @@ export interface ConnectionEvents {
   /** In an async context of its own, before anything was read; `listener` is the number of its listener, -1 if it was parked. */
   readonly opened: (socket: Socket, listener: number) => void
   readonly closed?: (socket: Socket) => void
+  /** Whether there are too many already. */
+  readonly refuses?: () => boolean
 }
 
 /** What the connections of all services of this thread have in common. */
@@ -37,12 +44,14 @@ export class Connections {
   readonly #open = new Set<Socket>()
   readonly #terms: ThreadTerms
   readonly #settings: SocketSettings
+  readonly #options: SocketConstructorOpts
   readonly #events: ConnectionEvents
   #whenEmpty: (() => void) | undefined
 
   constructor(terms: ThreadTerms, settings: SocketSettings, events: ConnectionEvents) {
     this.#terms = terms
     this.#settings = settings
+    this.#options = constructorOptions(settings)
     this.#events = events
   }
 
@@ -65,20 +74,13 @@ export class Connections {
 
   readonly #begin = (entry: number): void => {
     const { thread, handOff, activity, proxyHeaders } = this.#terms
-    const { allowHalfOpen, noDelay } = this.#settings
-    handOff.queue.unhand(thread)
     const fd = descriptorOf(entry)
-    let socket: Socket
-    try {
-      socket = new Socket({ fd, allowHalfOpen })
-    } catch {
-      // The peer is gone before its connection was wrapped, and the system no longer knows the socket.
-      closeDescriptor(fd)
+    handOff.queue.unhand(thread)
+    const socket = this.#wrap(fd)
+    if (socket === undefined) {
       activity.connectionFailed()
       return
     }
-    // Without it small responses wait for the acknowledgement of earlier ones (Nagle).
-    if (noDelay) socket.setNoDelay(true)
     this.#open.add(socket)
     activity.connectionOpened(socket, !isResumed(entry))
     socket.on('close', this.#onClosed)
@@ -86,6 +88,26 @@ export class Connections {
     const headers = proxyHeaders(listener)
     if (headers === undefined) this.#events.opened(socket, listener)
     else headers.read(socket, fd, () => this.#events.opened(socket, listener))
+  }
+
+  #wrap(fd: number): Socket | undefined {
+    const { noDelay, keepAlive, keepAliveInitialDelay = 0 } = this.#settings
+    let socket: Socket
+    try {
+      if (this.#events.refuses?.() === true) {
+        closeDescriptor(fd)
+        return undefined
+      }
+      socket = new Socket({ fd, ...this.#options })
+    } catch {
+      // The peer is gone before its connection was wrapped, and the system no longer knows the socket.
+      closeDescriptor(fd)
+      return undefined
+    }
+    // Without it small responses wait for the acknowledgement of earlier ones (Nagle).
+    if (noDelay === true) socket.setNoDelay(true)
+    if (keepAlive === true) socket.setKeepAlive(true, keepAliveInitialDelay * 1000)
+    return socket
   }
 
   /** One function for all sockets, which are its `this`. */
@@ -96,4 +118,15 @@ export class Connections {
       connections.#terms.activity.connectionClosed(this, this.bytesWritten)
       if (connections.#open.size === 0) connections.#whenEmpty?.()
     })(this)
+}
+
+/** What `net.Server` hands to the constructor of the sockets that it accepts (lib/net.js, onconnection). */
+function constructorOptions(settings: SocketSettings): SocketConstructorOpts {
+  const { allowHalfOpen = false, highWaterMark, pauseOnConnect = false } = settings
+  const marks = { readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark }
+  return {
+    allowHalfOpen,
+    ...(highWaterMark === undefined ? {} : marks),
+    ...(pauseOnConnect ? { pauseOnCreate: true } : {}),
+  }
 }

@@ -3,9 +3,9 @@ import type { RequestHandler, UpgradeHandler } from '../handler.js'
 import type { ClientTimeouts } from '../shared/messages.js'
 import type { ThreadTerms } from './connections.js'
 import { describe } from './http-message.js'
-import type { WatchedUpgrade } from './http-service.js'
 import { isPromise } from './is-promise.js'
 import type { RequestFailures } from './request-failures.js'
+import type { WatchedUpgrade } from './request-watch.js'
 import type { ReportFailure } from './service.js'
 
 /** Node looks for connections whose headers or request are late this often at most, and at least. */
@@ -62,7 +62,7 @@ export function upgradeWith(
 }
 
 /** A time-out fires up to one interval late: half of the shortest one keeps that within bounds. */
-function checkInterval({ headersTimeout, requestTimeout }: ClientTimeouts): number {
+export function checkInterval({ headersTimeout, requestTimeout }: ClientTimeouts): number {
   const set = [headersTimeout, requestTimeout].filter((timeout) => timeout > 0)
   const shortest = Math.min(...set, LONGEST_CHECK_MS * 2)
   return Math.min(Math.max(Math.round(shortest / 2), SHORTEST_CHECK_MS), LONGEST_CHECK_MS)

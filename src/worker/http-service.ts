@@ -1,71 +1,80 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { Server as HttpServer, type ServerResponse } from 'node:http'
+import type { ServerHttp2Session } from 'node:http2'
+import type { Server as NetServer, Socket } from 'node:net'
 import { setImmediate as immediate } from 'node:timers/promises'
-import type { Activity } from './activity.js'
-import { Connections, type SocketSettings, type ThreadTerms } from './connections.js'
-import { announceClose, describe } from './http-message.js'
+import { type TLSSocket, Server as TlsServer } from 'node:tls'
+import { countAccepted, dropsConnection, publishAccepted } from './accepted-socket.js'
+import { Connections, type ThreadTerms } from './connections.js'
+import { announceClose } from './http-message.js'
 import { IdleConnections, type IdleConnectionsOptions } from './idle-connections.js'
 import { PipelinedResponses } from './pipelined-responses.js'
+import { type RequestEvents, RequestWatch } from './request-watch.js'
 import type { Service } from './service.js'
+import { StreamWatch } from './stream-watch.js'
 
 /** While draining: how long an accepted connection may take to send its first byte. */
 const FIRST_BYTE_MS = 1000
 
-/** What Node's HTTP server keeps on a socket: the response under way, null between two requests. */
+/** What Node's servers keep on a socket. */
 interface ServedSocket {
+  /** The response under way, null between two requests. */
   readonly _httpMessage?: ServerResponse | null
+  /** Of a socket of TLS: the one below. */
+  readonly _parent?: Socket | null
 }
 
-/** Serves an upgrade; the request lasts until the promise resolves, if there is one. Fails never. */
-export type WatchedUpgrade = (
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-) => PromiseLike<void> | undefined
-
-export interface HttpServiceOptions {
-  readonly settings: SocketSettings
+export interface HttpServiceOptions extends Pick<RequestEvents, 'onFailure' | 'upgrade'> {
   /** None where connections always stay with their thread. */
   readonly keepAlive: Omit<IdleConnectionsOptions, 'connections'> | undefined
-  /** Gets what breaks a response. Without it that is for the app to hear of, or the end of the thread. */
-  readonly onFailure?: (response: ServerResponse, error: unknown) => void
-  /** Instead of the server's listeners. */
-  readonly upgrade?: WatchedUpgrade
 }
 
 /**
- * HTTP/1.1 by one of Node's own servers, which never listens: connections come from the hand-off.
- *
- * The server and its responses are watched by their `emit`, not by listeners: a listener for 'upgrade', 'connect' or 'checkContinue'
- * changes what Node does without one, and two listeners on each response were a good part of what the pool itself cost a request.
+ * HTTP by one of Node's own servers, which never listens: connections come from the hand-off. HTTP/1.1 in clear, and, for servers
+ * that an app has made, also over TLS, and HTTP/2.
  */
 export class HttpService implements Service {
-  readonly #server: Server
+  readonly #server: NetServer
   readonly #connections: Connections
-  readonly #activity: Activity
   readonly #idle: IdleConnections | undefined
   readonly #pipelined = new PipelinedResponses()
-  readonly #onFailure: HttpServiceOptions['onFailure']
-  readonly #upgrade: WatchedUpgrade | undefined
-  #isDraining = false
+  readonly #requests: RequestWatch
+  readonly #streams: StreamWatch
+  /** With TLS: the sockets whose handshake is done, by those below. */
+  readonly #secured: Map<Socket, TLSSocket> | undefined
+  #isLeaving = false
+  #silent: NodeJS.Timeout | undefined
 
-  constructor(server: Server, terms: ThreadTerms, options: HttpServiceOptions) {
+  constructor(server: NetServer, terms: ThreadTerms, options: HttpServiceOptions) {
     this.#server = server
-    this.#activity = terms.activity
-    this.#onFailure = options.onFailure
-    this.#upgrade = options.upgrade
-    this.#connections = new Connections(terms, options.settings, {
-      opened: (socket) => {
-        server.emit('connection', socket)
-        this.#idle?.opened(socket)
-      },
-      closed: (socket) => this.#pipelined.closed(socket),
+    if (server instanceof TlsServer) this.#secured = new Map()
+    this.#connections = new Connections(terms, server as object, {
+      opened: (socket) => this.#opened(socket),
+      closed: (socket) => this.#closed(socket),
+      refuses: () => dropsConnection(server),
     })
-    if (options.keepAlive !== undefined) {
+    // What is ciphered can't be handed on: the keys are this thread's.
+    if (options.keepAlive !== undefined && server instanceof HttpServer) {
       const connections = this.#connections
       this.#idle = new IdleConnections(server, { ...options.keepAlive, connections })
     }
+    this.#requests = new RequestWatch(terms.activity, {
+      connectionOf: this.#connectionOf,
+      begun: (request, response) => {
+        if (this.#isLeaving) announceClose(response)
+        if (response.socket === null) this.#pipelined.add(request.socket, response)
+      },
+      closing: (response) => {
+        // Before this thread becomes idle and perhaps takes the next connection, whose handler would block this one.
+        if (!this.#isLeaving) this.#idle?.responseClosed(response.req)
+      },
+      closed: ({ req }) => {
+        // A response whose headers were out before the drain began has left its connection open.
+        if (this.#isLeaving && !req.socket.writableEnded) this.#closeIdle()
+      },
+      onFailure: options.onFailure,
+      upgrade: options.upgrade,
+    })
+    this.#streams = new StreamWatch(terms.activity, this.#connectionOf)
     server.emit = this.#watch(server.emit)
   }
 
@@ -73,9 +82,9 @@ export class HttpService implements Service {
     this.#connections.open(entry)
   }
 
-  async drain(): Promise<void> {
-    this.#isDraining = true
-    for (const socket of this.#connections) {
+  async leave(): Promise<void> {
+    this.#isLeaving = true
+    for (const socket of this.#sockets()) {
       const last = this.#pipelined.last(socket) ?? responseOf(socket)
       if (last !== undefined) announceClose(last)
     }
@@ -84,98 +93,69 @@ export class HttpService implements Service {
     await pollOnce()
     // With a child that stays they are better off with its other threads.
     await this.#idle?.parkAll()
+    this.#streams.close()
     this.#closeIdle()
-    const silent = setTimeout(() => {
-      for (const socket of this.#connections) if (socket.bytesRead === 0) socket.destroy()
+    this.#silent = setTimeout(() => {
+      for (const socket of this.#connections) if (this.#isSilent(socket)) socket.destroy()
     }, FIRST_BYTE_MS)
-    await this.#connections.closed()
-    clearTimeout(silent)
-    // Without a handle this only ends the time-out checks; the error says that the server did not listen.
-    this.#server.close(() => undefined)
   }
 
-  #watch(emit: Server['emit']): Server['emit'] {
+  async drained(): Promise<void> {
+    await this.#connections.closed()
+    clearTimeout(this.#silent)
+  }
+
+  #opened(socket: Socket): void {
+    const server = this.#server
+    countAccepted(server, socket)
+    server.emit('connection', socket)
+    publishAccepted(socket)
+    this.#idle?.opened(socket)
+  }
+
+  #closed(socket: Socket): void {
+    this.#pipelined.closed(this.#secured?.get(socket) ?? socket)
+    this.#secured?.delete(socket)
+  }
+
+  #watch(emit: NetServer['emit']): NetServer['emit'] {
     const service = this
-    return function (this: Server, name: string, ...args: unknown[]): boolean {
+    return function (this: NetServer, name: string, first: unknown): boolean {
+      // biome-ignore lint/complexity/noArguments: no array for each request
+      const args = arguments
       switch (name) {
         case 'request':
         case 'checkContinue':
-        case 'checkExpectation': {
-          const [request, response] = args as [IncomingMessage, ServerResponse]
-          // A listener for 'checkContinue' may emit 'request' for what it was given: that is one request.
-          if (response.emit === service.#emitOfResponse) break
-          service.#begin(request, response)
-          try {
-            return Reflect.apply(emit, this, [name, request, response])
-          } finally {
-            // Ended and wholly written: 'close' comes before the event loop turns. Otherwise something is waited for.
-            if (!response.writableEnded || response.writableLength > 0)
-              service.#activity.requestWaits()
-          }
-        }
+        case 'checkExpectation':
+          // Those of HTTP/2 have been counted as streams.
+          if ('stream' in (first as object)) break
+          return service.#requests.request(this, emit, args)
         case 'upgrade':
         case 'connect':
-          return service.#switchProtocol(args as [IncomingMessage, Duplex, Buffer], () =>
-            Reflect.apply(emit, this, [name, ...args]),
-          )
+          if ('stream' in (first as object)) break
+          return service.#requests.switchProtocol(this, emit, args)
+        case 'stream':
+          return service.#streams.stream(this, emit, args)
+        case 'session':
+          service.#streams.opened(first as ServerHttp2Session)
+          break
+        case 'secureConnection':
+          service.#secured?.set(service.#connectionOf(first as Socket), first as TLSSocket)
       }
-      return Reflect.apply(emit, this, [name, ...args])
-    } as Server['emit']
+      return Reflect.apply(emit, this, args)
+    } as NetServer['emit']
   }
 
-  #begin(request: IncomingMessage, response: ServerResponse): void {
-    this.#activity.requestStarted(request.socket, describe(request))
-    response.emit = this.#emitOfResponse
-    if (this.#isDraining) announceClose(response)
-    if (response.socket === null) this.#pipelined.add(request.socket, response)
+  readonly #connectionOf = (socket: Socket): Socket => (socket as ServedSocket)._parent ?? socket
+
+  #sockets(): Iterable<Socket> {
+    return this.#secured?.values() ?? this.#connections
   }
 
-  /** What the connection is from now on only the app knows; the request is over when its listeners have returned. */
-  #switchProtocol(
-    [request, socket, head]: [IncomingMessage, Duplex, Buffer],
-    emit: () => boolean,
-  ): boolean {
-    const activity = this.#activity
-    activity.requestStarted(request.socket, describe(request))
-    let result: PromiseLike<void> | undefined
-    try {
-      if (this.#upgrade === undefined) return emit()
-      result = this.#upgrade(request, socket, head)
-      return true
-    } finally {
-      const ended = (): void => activity.requestEnded()
-      if (result === undefined) ended()
-      else {
-        result.then(ended)
-        activity.requestWaits()
-      }
-    }
-  }
-
-  /** One function for all responses, which are its `this`: a closure per request would be garbage per request. */
-  readonly #emitOfResponse = ((service: HttpService) =>
-    function (this: ServerResponse, name: string, ...args: unknown[]): boolean {
-      const { emit } = Object.getPrototypeOf(this) as ServerResponse
-      if (name === 'close') {
-        // Once: should others emit it again, no other request ends.
-        this.emit = emit
-        service.#responseClosed(this)
-      } else if (name === 'error' && service.#onFailure !== undefined) {
-        service.#onFailure(this, args[0])
-        // Such as a write after the end: without a listener it would end the whole thread.
-        if (this.listenerCount('error') === 0) return true
-      }
-      return Reflect.apply(emit, this, [name, ...args])
-    } as ServerResponse['emit'])(this)
-
-  #responseClosed(response: ServerResponse): void {
-    // Before this thread becomes idle and perhaps takes the next connection, whose handler would block this one.
-    if (!this.#isDraining) this.#idle?.responseClosed(response.req)
-    this.#activity.requestEnded()
-    // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.
-    if (response.errored) this.#onFailure?.(response, response.errored)
-    // A response whose headers were out before the drain began has left its connection open.
-    if (this.#isDraining && !response.req.socket.writableEnded) this.#closeIdle()
+  /** Nothing has come that could be a request. */
+  #isSilent(socket: Socket): boolean {
+    if (this.#secured === undefined) return socket.bytesRead === 0
+    return (this.#secured.get(socket)?.bytesRead ?? 0) === 0
   }
 
   /**
@@ -185,10 +165,11 @@ export class HttpService implements Service {
    */
   #closeIdle(): void {
     const kept: { destroy?: Socket['destroy'] }[] = []
-    for (const socket of this.#connections)
+    for (const socket of this.#sockets())
       if (socket.bytesRead === 0 || responseOf(socket)?.writableEnded) kept.push(socket)
     for (const socket of kept) socket.destroy = () => socket as Socket
-    this.#server.closeIdleConnections()
+    // Of the class: an HTTP/2 server that takes HTTP/1.1, too, has the list but not the method.
+    HttpServer.prototype.closeIdleConnections.call(this.#server as HttpServer)
     // The method of the class shows again.
     for (const socket of kept) delete socket.destroy
   }

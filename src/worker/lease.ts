@@ -1,28 +1,24 @@
 import { type MessagePort, threadId } from 'node:worker_threads'
-import type { FetchHandler, RequestHandler } from '../handler.js'
 import { serializeError } from '../shared/errors.js'
-import type { EndLease, Lease, WorkerMessage } from '../shared/messages.js'
+import type { EndLease, HandlerKind, Lease, WorkerMessage } from '../shared/messages.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
-import { Parking } from '../sync/parking.js'
 import { Scoreboard } from '../sync/scoreboard.js'
-import { Epoll } from '../sys/epoll.js'
+import { boundAddress } from '../sys/socket.js'
 import { Activity } from './activity.js'
+import { Adoption } from './adoption.js'
 import type { ThreadTerms } from './connections.js'
-import { handlerServer, upgradeWith } from './handler-server.js'
-import { HttpService, type HttpServiceOptions } from './http-service.js'
-import { type LoadedHandler, loadHandler, setUpHandler } from './load-handler.js'
+import { serviceForHandler, serviceForServer } from './create-service.js'
+import { loadApp } from './load-app.js'
+import type { LoadedHandler } from './load-handler.js'
+import { noteExits, sayGoodbye } from './own-signals.js'
 import { ProxyHeaders } from './proxy-headers.js'
-import { RawService } from './raw-service.js'
 import { createReporter } from './report.js'
-import { RequestFailures } from './request-failures.js'
 import { RootContext } from './root-context.js'
-import type { ReportFailure, Service } from './service.js'
-
-/** HTTP answers a client that has closed its sending side: hence half-open. */
-const HTTP_SETTINGS = { allowHalfOpen: true, noDelay: true } as const
+import { Serving } from './serving.js'
+import { untilLoopIsIdle } from './until-loop-is-idle.js'
 
 /**
  * The task that piscina runs in a worker thread: loads the handler, takes descriptors until the child's main thread
@@ -32,7 +28,9 @@ const HTTP_SETTINGS = { allowHalfOpen: true, noDelay: true } as const
  * thread, and piscina rejects the lease.
  */
 export default async function lease(terms: Lease): Promise<void> {
-  const { slot, thread, generation, port } = terms
+  const { slot, thread, generation, learns, port } = terms
+  const tell = (message: WorkerMessage): void => port.postMessage(message)
+  noteExits((code) => tell({ type: 'exits', code }))
   // Before any code of the user is loaded.
   const root = new RootContext()
   const scoreboard = Scoreboard.map(terms.scoreboard)
@@ -40,51 +38,86 @@ export default async function lease(terms: Lease): Promise<void> {
   const acceptor = new Acceptor(terms.mechanism.listeners, mailbox, terms.memory)
   const mechanism = createMechanism(terms.mechanism, terms.memory, acceptor)
   const handOff = new HandOff(terms.memory, scoreboard, slot, mechanism, mailbox)
-  const activity = new Activity(slot, thread, handOff, scoreboard, (entry) => service.serve(entry))
+  const activity = new Activity(slot, thread, handOff, scoreboard, (entry) => serving.serve(entry))
   const leaving = new AbortController()
+  let end: EndLease | undefined
+
+  const addresses = terms.mechanism.listeners.map((fd) => boundAddress(fd))
+  const shared = { thread, handOff, activity, proxyHeaders: proxyHeadersOf(terms, scoreboard) }
+  const adoption = new Adoption({
+    listeners: addresses.flatMap((address) => address ?? []),
+    learns,
+    serviceFor: (server, origin) => serviceForServer(server, terms, { ...shared, root: origin }),
+    notice: (text) => tell({ type: 'notice', text }),
+    closed: leaveUnasked,
+  })
   const handler = await load()
   const report = createReporter(port)
-  const shared = {
-    thread,
-    handOff,
-    activity,
-    root,
-    proxyHeaders: proxyHeadersOf(terms, scoreboard),
+  const { signal } = leaving
+  const exported = await serviceForHandler(handler, terms, { ...shared, root }, signal, report)
+  const serving = new Serving(exported, adoption)
+  if (learns && adoption.asked.length > 0) {
+    // The pool begins anew, and listens there.
+    tell({ type: 'asks', asked: adoption.asked })
+    return
   }
-  const service = await createService(handler, terms, shared, leaving.signal, report)
 
-  let end: EndLease | undefined
+  if (!adoption.isAny) adoption.serveHandler()
+
   port.once('message', (message: EndLease) => {
     end = message
     // The loop below waits for a wake-up.
     handOff.wake(thread)
   })
-  const kind = handler.kind === 'connection' ? 'raw' : 'http'
   activity.start()
   // Only now that it counts as idle: one that is ready but not yet idle would make the spares start one more.
-  port.postMessage({ type: 'ready', kind, threadId } satisfies WorkerMessage)
+  tell({ type: 'ready', kinds: kinds(), threadId })
   await takeUntil(() => end !== undefined)
 
   activity.withdraw()
+  adoption.leave()
   if (end?.takeRest) serveRest()
   root.run(() => leaving.abort())
-  await service.drain()
+  await serving.leave()
+  const isTold = root.run(sayGoodbye)
+  await serving.drained()
+  // What the app does at its end, and after its server has closed, may take a moment; `process.exit` is its end as well.
+  if (isTold) await untilLoopIsIdle()
   activity.close()
   await root.run(handler.teardown)
   port.close()
 
+  function kinds(): readonly HandlerKind[] {
+    if (adoption.isAny) return adoption.kinds
+    const kind = handler.kind === 'connection' ? 'raw' : 'http'
+    return terms.mechanism.listeners.map(() => kind)
+  }
+
+  /** The app has closed a server: this thread finishes what it has, and another one takes its place. */
+  function leaveUnasked(): void {
+    if (end !== undefined) return
+    end = { type: 'end', takeRest: false }
+    tell({ type: 'leaves', why: 'the program has closed its server' })
+    activity.withdraw()
+    handOff.wake(thread)
+  }
+
   async function load(): Promise<LoadedHandler> {
     const tellFiles = terms.watch ? await watchFiles(port) : undefined
     try {
-      const loaded = await loadHandler(terms.handler)
       const { signal } = leaving
       const context = { process: slot, thread, generation, pid: process.pid, signal }
-      await root.run(setUpHandler, terms.handler, loaded, context)
+      const loaded = await loadApp(terms, root, adoption, context)
+      if (loaded.kind !== 'none' && loaded.kind !== 'server' && adoption.isAny)
+        tell({
+          type: 'notice',
+          text: 'the module exports a handler and listens: its server is served',
+        })
       return loaded
     } catch (error) {
       // Before the word that ends this: it is these files whose change will help.
       tellFiles?.()
-      port.postMessage({ type: 'failed', error: serializeError(error) } satisfies WorkerMessage)
+      tell({ type: 'failed', error: serializeError(error) })
       throw error
     }
   }
@@ -102,7 +135,7 @@ export default async function lease(terms: Lease): Promise<void> {
 
   function serveRest(): void {
     for (let fd = handOff.queue.take(thread); fd >= 0; fd = handOff.queue.take(thread))
-      service.serve(fd)
+      serving.serve(fd)
   }
 }
 
@@ -121,41 +154,4 @@ async function watchFiles(port: MessagePort): Promise<() => void> {
   return watchLoadedFiles((files) => {
     port.postMessage({ type: 'loaded', files } satisfies WorkerMessage)
   })
-}
-
-async function createService(
-  handler: LoadedHandler,
-  lease: Lease,
-  terms: ThreadTerms,
-  leaving: AbortSignal,
-  report: ReportFailure,
-): Promise<Service> {
-  const { activity } = terms
-  if (handler.kind === 'connection') return new RawService(handler.serve, terms, report)
-  const serve = handler.kind === 'fetch' ? await adapt(handler.serve) : handler.serve
-  const failures = new RequestFailures(activity, report, leaving)
-  const { upgrade } = handler
-  const server = handlerServer(serve, upgrade !== undefined, lease.timeouts, failures)
-  return new HttpService(server, terms, {
-    settings: HTTP_SETTINGS,
-    keepAlive: keepAliveOptions(lease, terms),
-    onFailure: failures.fail,
-    ...(upgrade === undefined ? {} : { upgrade: upgradeWith(upgrade, terms, report) }),
-  })
-}
-
-function keepAliveOptions(
-  { keepAlive, parking: terms, memory, port }: Lease,
-  { thread, activity, root }: ThreadTerms,
-): HttpServiceOptions['keepAlive'] {
-  if (keepAlive === 'pin' || terms === undefined) return undefined
-  const parking = new Parking(memory, new Epoll(terms.epoll), terms.wake)
-  const askForParker = (): void => port.postMessage({ type: 'parker' } satisfies WorkerMessage)
-  return { thread, keepAlive, parking, activity, root, askForParker }
-}
-
-/** The adapter is a sixth of what a thread takes to start, so only those who need it load it. */
-async function adapt(handler: FetchHandler): Promise<RequestHandler> {
-  const { fetchRequestHandler } = await import('./fetch-request.js')
-  return fetchRequestHandler(handler)
 }

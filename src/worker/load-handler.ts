@@ -1,3 +1,4 @@
+import { Server } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type {
   ConnectionHandler,
@@ -7,7 +8,7 @@ import type {
   RequestHandler,
   UpgradeHandler,
 } from '../handler.js'
-import { fail } from '../shared/errors.js'
+import { ForkthreadError, fail } from '../shared/errors.js'
 
 /** A handler module after the look at what it exports. */
 export type LoadedHandler = {
@@ -17,36 +18,40 @@ export type LoadedHandler = {
   | { readonly kind: 'request'; readonly serve: RequestHandler; readonly upgrade?: UpgradeHandler }
   | { readonly kind: 'fetch'; readonly serve: FetchHandler; readonly upgrade?: UpgradeHandler }
   | { readonly kind: 'connection'; readonly serve: ConnectionHandler }
+  /** A server that may not listen yet. */
+  | { readonly kind: 'server'; readonly server: Server }
+  /** No handler, so it has to be a program that listens. `found` says in words what it exports. */
+  | { readonly kind: 'none'; readonly found: string }
 )
 
 /**
  * Imports a handler module and tells which kind it is.
- * @throws FT_ERR_HANDLER_LOAD when the import fails, FT_ERR_HANDLER_EXPORT when it exports no handler
+ * @throws FT_ERR_HANDLER_LOAD when the import fails
  */
 export async function loadHandler(url: string): Promise<LoadedHandler> {
-  const path = url.startsWith('file:') ? fileURLToPath(url) : url
   let exported: HandlerModule
   try {
     exported = withCommonJsExports((await import(url)) as HandlerModule)
   } catch (error) {
-    throw fail('FT_ERR_HANDLER_LOAD', [path, reasonOf(error)], error)
+    throw asLoadError(url, error)
   }
   const hooks = {
-    setup: exported.setup ?? (() => undefined),
-    teardown: exported.teardown ?? (() => undefined),
+    setup: isFunction(exported.setup) ? exported.setup : () => undefined,
+    teardown: isFunction(exported.teardown) ? exported.teardown : () => undefined,
   }
   const upgrade = exported.upgrade === undefined ? {} : { upgrade: exported.upgrade }
   if (typeof exported.connection === 'function')
     return { kind: 'connection', serve: exported.connection, ...hooks }
   // A CommonJS module that was compiled from ESM has its default one level deeper.
   const main = unwrapDefault(exported.default)
+  if (main instanceof Server) return { kind: 'server', server: main, ...hooks }
   // First the function: an Express app is one, and a Hono app is an object.
   if (typeof main === 'function')
     return { kind: 'request', serve: main as RequestHandler, ...upgrade, ...hooks }
   if (isFetchHandler(main)) return { kind: 'fetch', serve: main, ...upgrade, ...hooks }
   const names = Object.keys(exported)
   const found = names.length === 0 ? 'nothing' : `only ${names.map(describe(exported)).join(', ')}`
-  throw fail('FT_ERR_HANDLER_EXPORT', [path, found])
+  return { kind: 'none', found, ...hooks }
 }
 
 /** Runs `setup`; its failure is one of loading. */
@@ -58,9 +63,18 @@ export async function setUpHandler(
   try {
     await handler.setup(context)
   } catch (error) {
-    const path = url.startsWith('file:') ? fileURLToPath(url) : url
-    throw fail('FT_ERR_HANDLER_LOAD', [path, reasonOf(error)], error)
+    throw asLoadError(url, error)
   }
+}
+
+export function pathOf(url: string): string {
+  return url.startsWith('file:') ? fileURLToPath(url) : url
+}
+
+/** Errors of ours, such as what `cluster.fork` throws, say all themselves. */
+function asLoadError(url: string, error: unknown): ForkthreadError {
+  if (error instanceof ForkthreadError) return error
+  return fail('FT_ERR_HANDLER_LOAD', [pathOf(url), reasonOf(error)], error)
 }
 
 /**
@@ -69,13 +83,19 @@ export async function setUpHandler(
  */
 function withCommonJsExports(exported: HandlerModule): HandlerModule {
   const main: unknown = exported.default
-  if (typeof main !== 'object' || main === null || isFetchHandler(main)) return exported
+  if (typeof main !== 'object' || main === null) return exported
+  if (isFetchHandler(main) || main instanceof Server) return exported
   return { ...main, ...exported }
 }
 
 function unwrapDefault(value: unknown): unknown {
   const inner = (value as { default?: unknown } | null | undefined)?.default
-  return typeof inner === 'function' || isFetchHandler(inner) ? inner : value
+  const isHandler = typeof inner === 'function' || isFetchHandler(inner) || inner instanceof Server
+  return isHandler ? inner : value
+}
+/** A program may export whatever it likes under these names. */
+function isFunction<T>(value: T): value is T & ((...args: never[]) => unknown) {
+  return typeof value === 'function'
 }
 
 function isFetchHandler(value: unknown): value is FetchHandler {

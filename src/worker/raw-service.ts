@@ -24,7 +24,6 @@ export class RawService implements Service {
     this.#report = report
     this.#connections = new Connections(terms, SETTINGS, {
       opened: (socket) => this.#opened(socket),
-      closed: () => this.#activity.requestEnded(),
     })
   }
 
@@ -33,12 +32,15 @@ export class RawService implements Service {
   }
 
   /** Only the handler knows when a raw connection may end: it has until `drainTimeout`. */
-  async drain(): Promise<void> {
+  async leave(): Promise<void> {}
+
+  async drained(): Promise<void> {
     await this.#connections.closed()
   }
 
   #opened(socket: Socket): void {
     this.#activity.requestStarted(socket, 'a raw connection')
+    socket.once('close', () => this.#activity.requestEnded())
     // A connection that breaks ends itself; without a listener its 'error' would end the whole thread.
     socket.on('error', () => socket.destroy())
     const failed = (error: unknown): void => {

@@ -37,6 +37,7 @@ const accounts = [-1, 0.5, 2 ** 32, '', 'a b', 'a:b', true, null]
 const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   handler: ['', 5, null, undefined, {}, new URL('http://example.com/app.js'), 'file:///a%2fb.js'],
   admin: [-1, 65_536, 1.5, '', null, {}],
+  args: ['--port', [1], [''].concat(null as never), null, {}],
   listen: [-1, 65_536, 1.5, '', [], [''], [8080, -1], null, { port: 80 }, Array(65).fill(0)],
   processes: [...ranges, ...rangeObjects],
   threads: [...ranges, ...rangeObjects],

@@ -116,10 +116,16 @@ export class Listener {
   }
 
   /** `http://127.0.0.1:8080`, `tcp://[::1]:9000` or `unix:/run/app.sock`. */
-  name(kind: HandlerKind): string {
+  name(kind: HandlerKind = 'http'): string {
     const text = addressText(this.#address)
     if (!this.#isTcp) return text
-    return `${kind === 'http' ? 'http' : 'tcp'}://${text}`
+    return `${kind === 'raw' ? 'tcp' : kind}://${text}`
+  }
+
+  /** What a program finds in `PORT`: a port, or the path of a unix socket, which `listen` takes as well. */
+  get port(): string | undefined {
+    if ('port' in this.#address) return String(this.#address.port)
+    return this.#address.family === 'unix' ? this.#address.path : undefined
   }
 
   get #isTcp(): boolean {

@@ -21,6 +21,10 @@ import { PidFile } from './pid-file.js'
 
 /** Everything that a pool holds beside its children, and must give back at the end. */
 export interface Resources {
+  /** Where to listen was not said: the handler may be a program that says so. */
+  readonly learns: boolean
+  /** Why a handler could not be served where it should. */
+  readonly refused?: Error
   readonly listeners: readonly Listener[]
   /** What `listen` says of each. */
   readonly addresses: readonly Address[]
@@ -46,6 +50,7 @@ export interface Resources {
 export async function acquireResources(
   settings: Settings,
   predecessor: Predecessor | undefined,
+  learns = false,
 ): Promise<Resources> {
   // What was acquired is given back in the opposite order if a later step fails.
   const undo: (() => void)[] = []
@@ -77,7 +82,7 @@ export async function acquireResources(
     if (mailbox !== undefined) undo.push(() => closeMailbox(mailbox))
     predecessor?.closeRest()
     return {
-      ...{ listeners, addresses, admin, identity, pidFile },
+      ...{ learns, listeners, addresses, admin, identity, pidFile },
       ...{ mechanism, lockFolder, scoreboardFd, scoreboard, passOn, mailbox },
     }
   } catch (error) {

@@ -8,6 +8,7 @@ import { describeDeath } from './describe-death.js'
 import { type Exit, ForkedChild, type Inheritance } from './forked-child.js'
 import type { Generation } from './generation.js'
 import type { Ledger } from './ledger.js'
+import { ListensElsewhere } from './listens-elsewhere.js'
 import { LoadWatch } from './load-watch.js'
 import { findRecyclable } from './recyclable.js'
 import { Slots } from './slots.js'
@@ -20,6 +21,7 @@ const LOOK_EVERY_MS = 1000
 export interface ChildrenEvents {
   ready: [ForkedChild]
   /** The handler has loaded these files. */
+  notice: [text: string]
   loaded: [files: readonly LoadedFile[]]
   report: [Error]
   decision: [action: string, reason: string]
@@ -55,7 +57,7 @@ export interface Replacement {
 /** A child that has been forked, and what becomes of it. */
 interface Start {
   readonly child: ForkedChild
-  readonly ready: Promise<HandlerKind>
+  readonly ready: Promise<readonly HandlerKind[]>
 }
 
 /** The children of the pool: as many as the spares ask for, within the limits, and each that dies replaced. */
@@ -113,11 +115,12 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 
   /**
-   * Starts the first `processes.min` children; resolves with the kind of their handler when all are ready. From then on
+   * Starts the first `processes.min` children; resolves with what each listener serves when all are ready. From then on
    * the number follows the load.
-   * @throws the handler's error (FT_ERR_HANDLER_LOAD, FT_ERR_HANDLER_EXPORT), FT_ERR_CHILD_DIED, FT_ERR_START_TIMEOUT
+   * @throws the handler's error (FT_ERR_HANDLER_LOAD, FT_ERR_HANDLER_EXPORT), FT_ERR_CHILD_DIED, FT_ERR_START_TIMEOUT; ListensElsewhere
+   *   if it wants to be told where to listen
    */
-  async open(): Promise<HandlerKind> {
+  async open(): Promise<readonly HandlerKind[]> {
     const { min } = this.#sizes.processes
     this.emit(
       'decision',
@@ -126,7 +129,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     )
     const kinds = await Promise.all(Array.from({ length: min }, () => this.#start().ready))
     if (!this.#isLeaving) this.#looks = setInterval(() => this.look(), LOOK_EVERY_MS)
-    return kinds[0] ?? 'http'
+    return kinds[0] ?? []
   }
 
   /** New sizes, taken up without a restart. */
@@ -144,11 +147,14 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 
   /**
-   * Starts a successor, has it pass its proof, and retires `old`. Resolves with the kind of the handler when `old` is gone.
+   * Starts a successor, has it pass its proof, and retires `old`. Resolves with what each listener serves when `old` is gone.
    * If the successor fails, `old` stays. Without an `old` it is one child more.
    * @throws what a start throws, what the proof throws, and FT_ERR_CLOSED when all leave
    */
-  async replace(old: ForkedChild | undefined, replacement: Replacement): Promise<HandlerKind> {
+  async replace(
+    old: ForkedChild | undefined,
+    replacement: Replacement,
+  ): Promise<readonly HandlerKind[]> {
     // Others that leave may have all the places: up to twice the usual number, and no more.
     while (this.#slots.room === 0 && !this.#isLeaving) await this.#slots.nextFree()
     // `leave` asks those that are there, and the descriptors to be inherited may be closed by now.
@@ -164,11 +170,11 @@ export class Children extends EventEmitter<ChildrenEvents> {
       old === undefined ? min : Math.max(Math.min(this.#scoreboard.rows.count(old.slot), max), min)
     const { child, ready } = this.#start(generation, sizes, threads)
     try {
-      const kind = await ready
+      const kinds = await ready
       await proof?.(child)
       if (old !== undefined) this.#retire(old, reason)
       await gone
-      return kind
+      return kinds
     } catch (error) {
       this.#forgetReplaced(old)
       this.#retire(child, 'it was to replace another one and failed')
@@ -245,7 +251,9 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const slot = this.#slots.prepare(firstThreads)
     const { threads, spares } = sizes
     const { number, terms, startTimeout } = generation
-    const start = { ...terms, generation: number, slot, threads, firstThreads, spares }
+    // Only the first start is told so late where to listen.
+    const learns = terms.learns && this.#looks === undefined
+    const start = { ...terms, learns, generation: number, slot, threads, firstThreads, spares }
     const child = new ForkedChild(this.#inheritance, start)
     this.#slots.take(child)
     child.on('report', (error) => this.emit('report', error))
@@ -255,13 +263,14 @@ export class Children extends EventEmitter<ChildrenEvents> {
       this.emit('decision', `child ${child.pid}: ${action}`, reason)
     })
     child.on('loaded', (files) => this.emit('loaded', files))
+    child.on('notice', (text) => this.emit('notice', text))
     child.on('pressure', () => this.look())
     // It was sent a TERM of its own, and is missed.
     child.on('leaving', () => this.look())
     return { child, ready: this.#untilReady(child, startTimeout) }
   }
 
-  async #untilReady(child: ForkedChild, startTimeout: number): Promise<HandlerKind> {
+  async #untilReady(child: ForkedChild, startTimeout: number): Promise<readonly HandlerKind[]> {
     return await new Promise((resolve, reject) => {
       let isReady = false
       let failure: Error | undefined
@@ -271,12 +280,13 @@ export class Children extends EventEmitter<ChildrenEvents> {
       child.once('failed', (error) => {
         failure = error
       })
-      child.once('ready', (kind) => {
+      child.once('asks', (asked) => child.kill(new ListensElsewhere(asked)))
+      child.once('ready', (kinds) => {
         clearTimeout(late)
         isReady = true
         this.#delay.startSucceeded()
         this.emit('ready', child)
-        resolve(kind)
+        resolve(kinds)
       })
       child.once('exit', (exit) => {
         clearTimeout(late)

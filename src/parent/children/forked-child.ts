@@ -4,6 +4,7 @@ import { entryFile } from '../../shared/entries.js'
 import { deserializeError, fail } from '../../shared/errors.js'
 import type { LoadedFile } from '../../shared/loaded-file.js'
 import type {
+  AskedListener,
   ChildMessage,
   HandlerKind,
   ParentMessage,
@@ -24,7 +25,10 @@ export interface Exit {
 }
 
 export interface ForkedChildEvents {
-  ready: [HandlerKind]
+  ready: [kinds: readonly HandlerKind[]]
+  /** Its handler is a program, which would listen there. */
+  asks: [asked: readonly AskedListener[]]
+  notice: [text: string]
   /** The child could not start; it leaves by itself. */
   failed: [Error]
   report: [Error]
@@ -194,7 +198,13 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       case 'ready':
         if (this.#state !== 'starting') return
         this.#state = 'ready'
-        this.emit('ready', message.kind)
+        this.emit('ready', message.kinds)
+        return
+      case 'asks':
+        this.emit('asks', message.asked)
+        return
+      case 'notice':
+        this.emit('notice', String(message.text))
         return
       case 'failed':
         this.emit('failed', deserializeError(message.error))

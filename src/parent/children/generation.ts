@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Address, parseAddress } from '../../options/address.js'
 import type { Settings } from '../../options/options.js'
 import type { ListenerTerms } from '../../shared/messages.js'
+import type { Listener } from '../binding/listener.js'
 import type { Resources } from '../binding/resources.js'
 import type { StartTerms } from './forked-child.js'
 
@@ -18,7 +19,7 @@ export interface Generation {
 export function createGeneration(
   number: number,
   settings: Settings,
-  { addresses, identity, mechanism, lockFolder }: Resources,
+  { addresses, identity, mechanism, lockFolder, listeners, learns }: Resources,
 ): Generation {
   const { handler, drainTimeout, startTimeout, execArgv, env, resourceLimits } = settings
   const { umask, keepAliveTimeout, headersTimeout, requestTimeout } = settings
@@ -26,6 +27,8 @@ export function createGeneration(
     number,
     terms: {
       handler,
+      args: settings.args,
+      learns,
       ...(identity === undefined ? {} : { identity }),
       ...(umask === undefined ? {} : { umask }),
       keepAlive: settings.keepAlive,
@@ -41,7 +44,7 @@ export function createGeneration(
       lockFiles: lockFolder.files,
       lockFolder: lockFolder.path,
       ...(execArgv === undefined ? {} : { execArgv }),
-      ...(env === undefined ? {} : { env }),
+      env: { ...portOf(learns ? undefined : listeners[0]), ...env },
       ...(resourceLimits === undefined ? {} : { resourceLimits: definedOnly(resourceLimits) }),
     },
     startTimeout,
@@ -56,6 +59,12 @@ function listenerTerms(address: Address, { proxyProtocol }: Settings): ListenerT
   return {
     proxyProtocol: Array.isArray(proxyProtocol) ? proxyProtocol.some(isMeant) : proxyProtocol,
   }
+}
+
+/** Where the pool listens is what a program is to listen at, too. */
+function portOf(listener: Listener | undefined): { readonly PORT?: string } {
+  const PORT = listener?.port
+  return PORT === undefined ? {} : { PORT }
 }
 
 function definedOnly(limits: Readonly<Record<string, number | undefined>>): Record<string, number> {

@@ -13,8 +13,8 @@ export interface ReloadActions {
   /** @throws FT_ERR_CLOSED when there is nothing to reload any more */
   readonly begin: () => void
   readonly progress: (progress: ReloadProgress) => void
-  /** All processes are of the new generation, with a handler of this kind. */
-  readonly done: (kind: HandlerKind) => void
+  /** All processes are of the new generation, and serve this at each listener. */
+  readonly done: (kinds: readonly HandlerKind[]) => void
   /** Whether it was done or has failed. */
   readonly end: () => void
 }

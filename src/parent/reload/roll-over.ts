@@ -32,23 +32,26 @@ export interface ReloadTerms {
  * @throws the handler's error (FT_ERR_HANDLER_LOAD …) or FT_ERR_RELOAD when the canary fails, FT_ERR_RELOAD_HALFWAY when
  *   later starts fail again and again, FT_ERR_CLOSED when the pool closes meanwhile
  */
-export async function rollOver(children: Children, terms: ReloadTerms): Promise<HandlerKind> {
-  let kind: HandlerKind
+export async function rollOver(
+  children: Children,
+  terms: ReloadTerms,
+): Promise<readonly HandlerKind[]> {
+  let kinds: readonly HandlerKind[]
   try {
-    kind = await new RollOver(children, terms).run()
+    kinds = await new RollOver(children, terms).run()
   } catch (error) {
     // Then whatever failed did so because everything ends.
     throw children.isLeaving ? fail('FT_ERR_CLOSED', ['reload()'], error) : error
   }
   // The last old child may have left because the pool closes.
   if (children.isLeaving) throw fail('FT_ERR_CLOSED', ['reload()'])
-  return kind
+  return kinds
 }
 
 class RollOver {
   readonly #children: Children
   readonly #terms: ReloadTerms
-  #kind: HandlerKind = 'http'
+  #kinds: readonly HandlerKind[] = []
   #hasPassed = false
   #replaced = 0
   #failures = 0
@@ -62,13 +65,13 @@ class RollOver {
     this.#terms = terms
   }
 
-  async run(): Promise<HandlerKind> {
+  async run(): Promise<readonly HandlerKind[]> {
     const { batch } = this.#terms
     await this.#replaceFirst()
     const lanes = await Promise.allSettled(Array.from({ length: batch }, () => this.#lane()))
     // Only now, when no lane is at work any more, may the next reload come.
     for (const lane of lanes) if (lane.status === 'rejected') throw lane.reason
-    return this.#kind
+    return this.#kinds
   }
 
   /**
@@ -121,7 +124,7 @@ class RollOver {
     const sizes = (): Sizes => (this.#hasPassed ? this.#children.sizes : this.#terms.sizes())
     const reason = `reload: generation ${generation.number}`
     const replacement = { generation, sizes, reason, ...(proof === undefined ? {} : { proof }) }
-    this.#kind = await this.#children.replace(old, replacement)
+    this.#kinds = await this.#children.replace(old, replacement)
     this.#failures = 0
     if (old !== undefined) this.#replaced++
     this.#tell(old === undefined ? 'started one' : `process ${old.pid} has left`)

@@ -69,6 +69,11 @@ export class Predecessor {
     return new Predecessor(handedOver.parse(JSON.parse(text)))
   }
 
+  /** Where the old parent listens, as the option `listen` takes it: for a new one that was not told. */
+  get addresses(): string[] {
+    return this.#listeners.map(({ origin }) => origin.replace(/^port /, ''))
+  }
+
   /** Up to `most` of the listeners that the old parent called so; they are the caller's now. */
   takeListeners(
     isWanted: (origin: string) => boolean,

@@ -1,0 +1,48 @@
+import { createServer, Server as HttpServer } from 'node:http'
+import { Server as HttpsServer } from 'node:https'
+import type { Server } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
+import type { ClientTimeouts, HandlerKind } from '../shared/messages.js'
+import type { ThreadTerms } from './connections.js'
+import { checkInterval } from './handler-server.js'
+import { HttpService, type HttpServiceOptions } from './http-service.js'
+import type { Service } from './service.js'
+import { SocketService } from './socket-service.js'
+
+/** What Node's HTTP servers keep, those of HTTP/2 with HTTP/1.1 beside it, too. */
+type TimedServer = { -readonly [name in keyof ClientTimeouts]?: number } & {
+  connectionsCheckingInterval?: number
+}
+
+const TIMEOUTS = ['keepAliveTimeout', 'headersTimeout', 'requestTimeout'] as const
+
+/** The service for a server that an app has made, by what it is. */
+export function adoptedService(
+  server: Server,
+  terms: ThreadTerms,
+  keepAlive: HttpServiceOptions['keepAlive'],
+): Service {
+  if (!servesHttp(server)) return new SocketService(server, terms)
+  return new HttpService(server, terms, { keepAlive, onFailure: undefined, upgrade: undefined })
+}
+
+export function kindOf(server: Server): HandlerKind {
+  if (!servesHttp(server)) return 'raw'
+  return server instanceof TlsServer ? 'https' : 'http'
+}
+
+/** Time-outs that the app has changed from Node's are its own; for the others those of the pool hold. */
+export function applyTimeouts(server: Server, timeouts: ClientTimeouts): void {
+  if (!servesHttp(server)) return
+  const timed = server as TimedServer
+  const usual = createServer() as TimedServer
+  for (const name of TIMEOUTS) if (timed[name] === usual[name]) timed[name] = timeouts[name]
+  // Read when the server begins to listen.
+  if (timed.connectionsCheckingInterval === usual.connectionsCheckingInterval)
+    timed.connectionsCheckingInterval = checkInterval(timeouts)
+}
+
+/** Classes of HTTP/2 are not exported; loading the module only to compare would cost every thread some milliseconds. */
+function servesHttp(server: Server): boolean {
+  return server instanceof HttpServer || server instanceof HttpsServer || 'updateSettings' in server
+}

@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Activity } from './activity.js'
+import { describe } from './http-message.js'
+
+type Emit = Server['emit']
+
+/** Serves an upgrade; the request lasts until the promise resolves, if there is one. Fails never. */
+export type WatchedUpgrade = (
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+) => PromiseLike<void> | undefined
+
+export interface RequestEvents {
+  /** The connection of a socket that a request names: under TLS the one below. */
+  readonly connectionOf: (socket: Socket) => Socket
+  /** The handler is about to run. */
+  readonly begun: (request: IncomingMessage, response: ServerResponse) => void
+  /** Its end is not yet counted. */
+  readonly closing: (response: ServerResponse) => void
+  readonly closed: (response: ServerResponse) => void
+  /** Gets what breaks a response. Without it that is for the app to hear of, or the end of the thread. */
+  readonly onFailure: ((response: ServerResponse, error: unknown) => void) | undefined
+  /** Instead of the server's listeners. */
+  readonly upgrade: WatchedUpgrade | undefined
+}
+
+/**
+ * Counts the requests of HTTP/1.1, from what a server and its responses emit: from 'request' to the response's 'close'.
+ *
+ * By their `emit` and not by listeners: one for 'upgrade', 'connect' or 'checkContinue' changes what Node does without it, and
+ * two on each response were a good part of what the pool itself cost a request.
+ */
+export class RequestWatch {
+  readonly #activity: Activity
+  readonly #events: RequestEvents
+
+  constructor(activity: Activity, events: RequestEvents) {
+    this.#activity = activity
+    this.#events = events
+  }
+
+  /** A server emits a request, by `emit` with `args`. */
+  request(server: Server, emit: Emit, args: ArrayLike<unknown>): boolean {
+    const request = args[1] as IncomingMessage
+    const response = args[2] as ServerResponse
+    // A listener for 'checkContinue' may emit 'request' for what it was given: that is one request.
+    if (response.emit === this.#emitOfResponse) return Reflect.apply(emit, server, args)
+    const activity = this.#activity
+    activity.requestStarted(this.#events.connectionOf(request.socket), describe(request))
+    response.emit = this.#emitOfResponse
+    this.#events.begun(request, response)
+    try {
+      return Reflect.apply(emit, server, args)
+    } finally {
+      // Ended and wholly written: 'close' comes before the event loop turns. Otherwise something is waited for.
+      if (!response.writableEnded || response.writableLength > 0) activity.requestWaits()
+    }
+  }
+
+  /** What the connection is from now on only the app knows; the request is over when its listeners have returned. */
+  switchProtocol(server: Server, emit: Emit, args: ArrayLike<unknown>): boolean {
+    const request = args[1] as IncomingMessage
+    const activity = this.#activity
+    const { upgrade, connectionOf } = this.#events
+    activity.requestStarted(connectionOf(request.socket), describe(request))
+    let result: PromiseLike<void> | undefined
+    try {
+      if (upgrade === undefined) return Reflect.apply(emit, server, args)
+      result = upgrade(request, args[2] as Duplex, args[3] as Buffer)
+      return true
+    } finally {
+      const ended = (): void => activity.requestEnded()
+      if (result === undefined) ended()
+      else {
+        result.then(ended)
+        activity.requestWaits()
+      }
+    }
+  }
+
+  /** One function for all responses, which are its `this`: a closure per request would be garbage per request. */
+  readonly #emitOfResponse = ((watch: RequestWatch) =>
+    function (this: ServerResponse, name: string, first: unknown): boolean {
+      const { emit } = Object.getPrototypeOf(this) as ServerResponse
+      const { onFailure } = watch.#events
+      if (name === 'close') {
+        // Once: should others emit it again, no other request ends.
+        this.emit = emit
+        watch.#closed(this)
+      } else if (name === 'error' && onFailure !== undefined) {
+        onFailure(this, first)
+        // Such as a write after the end: without a listener it would end the whole thread.
+        if (this.listenerCount('error') === 0) return true
+      }
+      // biome-ignore lint/complexity/noArguments: no array for each event of each response
+      return Reflect.apply(emit, this, arguments)
+    } as ServerResponse['emit'])(this)
+
+  #closed(response: ServerResponse): void {
+    const { closing, closed, onFailure } = this.#events
+    closing(response)
+    this.#activity.requestEnded()
+    // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.
+    if (response.errored) onFailure?.(response, response.errored)
+    closed(response)
+  }
+}

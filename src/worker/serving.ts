@@ -1,0 +1,38 @@
+import { descriptorOf, listenerOf } from '../sync/entry.js'
+import { boundAddress } from '../sys/socket.js'
+import type { Adoption } from './adoption.js'
+import type { Service } from './service.js'
+
+/** All that this thread serves: an exported handler, or the servers of a program, each with the connections of its listeners. */
+export class Serving implements Service {
+  readonly #handler: Service | undefined
+  readonly #adoption: Adoption
+
+  constructor(handler: Service | undefined, adoption: Adoption) {
+    this.#handler = handler
+    this.#adoption = adoption
+  }
+
+  /** A module that exports a handler and listens means its server, also if it listens late. */
+  serve(entry: number): void {
+    const adopted = this.#adoption.serviceAt(listenerOf(entry), () =>
+      boundAddress(descriptorOf(entry)),
+    )
+    const service = adopted ?? this.#handler
+    if (service === undefined) throw new Error('unreachable: a ready thread serves something')
+    service.serve(entry)
+  }
+
+  async leave(): Promise<void> {
+    await Promise.all(this.#all.map((service) => service.leave()))
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all(this.#all.map((service) => service.drained()))
+  }
+
+  get #all(): readonly Service[] {
+    const { services } = this.#adoption
+    return this.#handler === undefined ? services : [this.#handler, ...services]
+  }
+}
