@@ -342,7 +342,7 @@ function jitter(limit: number, thread: WorkerThread): number {
 }
 
 function why(error: unknown): string {
-  // Ours say all themselves; of others the stack is what helps.
-  if (error instanceof ForkthreadError) return error.message
+  // Where it was noticed says nothing.
+  if (error instanceof ForkthreadError && error.code === 'FT_ERR_THREAD_EXIT') return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
