@@ -1,7 +1,13 @@
 import { openSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fail, type SerializedError, serializeError } from '../shared/errors.js'
-import type { ChildMessage, DrainChild, ResizeChild, StartChild } from '../shared/messages.js'
+import type {
+  ChildMessage,
+  DrainChild,
+  ResizeChild,
+  StartChild,
+  TlsTerms,
+} from '../shared/messages.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createChildMemory } from '../sync/child-memory.js'
 import { createMechanism, type MechanismTerms } from '../sync/create-mechanism.js'
@@ -96,6 +102,10 @@ export class Child {
 
   resize({ threads, spares }: ResizeChild): void {
     this.#crew.resize(threads, spares)
+  }
+
+  renewTls(tls: TlsTerms): void {
+    this.#crew.renewTls(tls)
   }
 
   async #drainOnce(isEnding: (index: number) => boolean, emptyMailbox: boolean): Promise<void> {

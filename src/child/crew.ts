@@ -1,5 +1,5 @@
 import { ForkthreadError, fail, serializeError } from '../shared/errors.js'
-import type { HandlerKind, Range, StartChild } from '../shared/messages.js'
+import type { HandlerKind, Range, StartChild, TlsTerms } from '../shared/messages.js'
 import { RestartDelay } from '../shared/restart-delay.js'
 import { SurplusClock } from '../shared/surplus-clock.js'
 import { LockOwner } from '../sync/child-memory.js'
@@ -28,6 +28,7 @@ export class Crew {
   readonly #scoreboard: Scoreboard
   readonly #events: CrewEvents
   readonly #threads = new Map<number, WorkerThread>()
+  #tls: TlsTerms | undefined
   #limits: Range
   #spares: Range
   readonly #delay = new RestartDelay({
@@ -58,6 +59,7 @@ export class Crew {
     this.#handOff = handOff
     this.#scoreboard = scoreboard
     this.#events = events
+    this.#tls = start.tls
     this.#limits = start.threads
     this.#spares = start.spares
   }
@@ -85,6 +87,12 @@ export class Crew {
     this.#limits = threads
     this.#spares = spares
     this.look()
+  }
+
+  /** New certificates, for the threads that run and those to come. */
+  renewTls(tls: TlsTerms): void {
+    this.#tls = tls
+    for (const thread of this.#threads.values()) thread.renewTls(tls)
   }
 
   /** Compares what there is with what there should be, and starts, retires or recycles. */
@@ -203,7 +211,7 @@ export class Crew {
 
   #startThread(): WorkerThread {
     const { slot, generation, handler, args, learns, timeouts, watch } = this.#start
-    const { keepAlive, mailbox, scoreboard, listenerTerms } = this.#start
+    const { keepAlive, mailbox, scoreboard, listenerTerms, ticketKeys } = this.#start
     const thread = this.#freeId()
     this.#scoreboard.rows.write(slot, thread, emptyRow('S'))
     // Not that of the thread that was in this place before.
@@ -218,6 +226,8 @@ export class Crew {
       listenWithinMs: this.#patienceMs,
       timeouts,
       listenerTerms,
+      tls: this.#tls,
+      ticketKeys,
       watch,
       memory: this.#memory,
       mechanism: this.#mechanism,

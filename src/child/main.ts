@@ -68,6 +68,9 @@ process.on('message', (message: ParentMessage) => {
     case 'resize':
       child?.resize(message)
       return
+    case 'tls':
+      child?.renewTls(message.tls)
+      return
     case 'ask':
       void send({ type: 'alive' })
   }

@@ -9,6 +9,8 @@ import type {
   EndLease,
   HandlerKind,
   Lease,
+  RenewTls,
+  TlsTerms,
   WorkerMessage,
 } from '../shared/messages.js'
 
@@ -108,6 +110,10 @@ export class WorkerThread {
   end(takeRest: boolean): void {
     this.#state = 'ending'
     this.#port.postMessage({ type: 'end', takeRest } satisfies EndLease)
+  }
+
+  renewTls(tls: TlsTerms): void {
+    this.#port.postMessage({ type: 'tls', tls } satisfies RenewTls)
   }
 
   /** Ends the thread whatever it does; `over` rejects with `reason`. */

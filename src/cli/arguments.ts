@@ -18,7 +18,9 @@ export type Command =
 type FlagConfig = NonNullable<ParseArgsConfig['options']>[string]
 
 /** The handler is given by its place, so it has no flag. */
-export const flagNames = optionNames.filter((name) => name !== 'handler')
+export const flagNames = optionNames.filter(
+  (name) => name !== 'handler' && metaOf(name).isApiOnly !== true,
+)
 
 /** @throws FT_ERR_USAGE */
 export function parseArguments(args: readonly string[]): Command {
@@ -127,6 +129,8 @@ function toValue(name: OptionName, value: unknown): unknown {
     case 'umask':
     case 'socketMode':
     case 'pidFile':
+    case 'tlsKey':
+    case 'tlsCert':
       // 027 is octal, and a file may be called 1.
       return value
     case 'env':

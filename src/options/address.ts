@@ -1,9 +1,15 @@
 import { isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { fail } from '../shared/errors.js'
 
 /** Where the user wants to listen. */
-export type Address =
+export type Address = Place & {
+  /** `https://` or `tls://` stood in front. */
+  readonly isSecure?: true
+}
+
+type Place =
   /** No host: every interface, IPv6 and IPv4. */
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
@@ -16,6 +22,8 @@ export type Address =
 
 const PORT = /^\d{1,5}$/
 const HOST_PORT = /^([^:[\]\s/]+):(\d{1,5})$/
+/** Without a port, for the scheme that has one of its own. */
+const HOST_ALONE = /^(?!systemd$)([^:[\]\s/]+|\[[^\]]+\])$/
 const V6_PORT = /^\[([^\]]+)\]:(\d{1,5})$/
 /** A path with a zero byte would end there for the kernel, and a name would not be what is shown. */
 const ABSTRACT = /^unix:@([^\0]+)$/
@@ -25,9 +33,30 @@ const FD = /^fd:([3-9]|[1-9]\d{1,5})$/
 /** FileDescriptorName= in systemd.socket(5): no control characters and no colon. */
 const SYSTEMD = /^systemd(?::([^\p{Cc}:]{1,255}))?$/u
 
+/** As the ready lines and `pool.addresses` name such listeners, too. */
+const SECURE = /^(https|tls):\/\//
+const HTTPS_PORT = 443
+
 /** @throws FT_ERR_ADDRESS */
 export function parseAddress(given: string | number): Address {
   const text = String(given)
+  const [prefix, protocol] = SECURE.exec(text) ?? []
+  if (prefix === undefined) return parsePlace(given, text)
+  const rest = text.slice(prefix.length).replace(/\/$/, '')
+  const isHostAlone = protocol === 'https' && HOST_ALONE.test(rest) && !PORT.test(rest)
+  const place = parsePlace(given, isHostAlone ? `${rest}:${HTTPS_PORT}` : rest)
+  return { ...place, isSecure: true }
+}
+
+/** Whether two name the same place to listen at. */
+export function isSamePlace(
+  { isSecure: _, ...one }: Address,
+  { isSecure: __, ...other }: Address,
+): boolean {
+  return isDeepStrictEqual(one, other)
+}
+
+function parsePlace(given: string | number, text: string): Place {
   const name = ABSTRACT.exec(text)?.[1]
   if (name !== undefined) return { kind: 'abstract', name }
   const unix = UNIX.exec(text)?.[1]
@@ -45,7 +74,7 @@ export function parseAddress(given: string | number): Address {
   throw fail('FT_ERR_ADDRESS', [given])
 }
 
-function tcp(given: unknown, host: string | undefined, portText: string | undefined): Address {
+function tcp(given: unknown, host: string | undefined, portText: string | undefined): Place {
   const port = Number(portText)
   if (port > 65_535) throw fail('FT_ERR_ADDRESS', [given])
   return { kind: 'tcp', host, port }

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { Range } from '../shared/messages.js'
 import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import { defaultSizes, measureMachine } from './default-sizes.js'
+import { pathsSchema, tlsSchema } from './tls-options.js'
 
 /**
  * The one schema of every option: of the API, of configuration files and of the command line. Each
@@ -16,6 +17,8 @@ interface OptionMeta {
   readonly placeholder?: string
   /** The command line may give it several times. */
   readonly repeatable?: boolean
+  /** There is no flag for it. */
+  readonly isApiOnly?: boolean
   /** It is settled when the pool starts, so a reload can't change it. */
   readonly fixed?: boolean
 }
@@ -251,6 +254,25 @@ export const schema = z.strictObject({
   deferAccept: option(z.boolean().optional(), {
     allowed: 'true or false',
     meaning: 'Linux: accept a connection when its first bytes are there (default: on for HTTP)',
+  }),
+  tls: option(tlsSchema, {
+    allowed:
+      '{ key, cert } in PEM or as paths, with ca, passphrase, servername, minVersion, maxVersion, ciphers, requestCert, rejectUnauthorized or ALPNProtocols; or a list of these, told apart by the names in the certificates',
+    meaning: 'serve https',
+    isApiOnly: true,
+  }),
+  tlsKey: option(pathsSchema, {
+    allowed: 'the path of a private key in PEM, or a list; as many as tlsCert, and without tls',
+    meaning: 'the private key for https:// addresses, in PEM; renewed when the file changes',
+    placeholder: 'PATH',
+    repeatable: true,
+  }),
+  tlsCert: option(pathsSchema, {
+    allowed: 'the path of a certificate in PEM, or a list; as many as tlsKey, and without tls',
+    meaning:
+      'its certificate, with the chain; several, each with its key, are chosen by the name that the client asks for',
+    placeholder: 'PATH',
+    repeatable: true,
   }),
   proxyProtocol: option(
     z.union([z.boolean(), z.array(address).min(1).max(MOST_LISTENERS)]).default(false),

@@ -4,7 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import type * as z from 'zod'
 import { fail } from '../shared/errors.js'
-import { parseAddress } from './address.js'
+import { isSamePlace, parseAddress } from './address.js'
 import {
   metaOf,
   type OptionName,
@@ -30,9 +30,21 @@ export function parseOptions(given: unknown): Settings {
   checkProxied(given, settings)
   return {
     ...settings,
+    tls: tlsOf(given, settings),
     headersTimeout: headersTimeoutOf(given, settings),
     handler: resolveHandler(settings.handler),
   }
+}
+
+/** Keys and certificates by their paths are the short form of `tls`. */
+function tlsOf(
+  given: { readonly tls?: unknown },
+  { tls, tlsKey, tlsCert }: z.output<typeof schema>,
+): Settings['tls'] {
+  if (tlsKey === undefined && tlsCert === undefined) return tls
+  if (given.tls !== undefined || tlsKey === undefined) throw refusal('tlsCert', tlsCert)
+  if (tlsKey.length !== tlsCert?.length) throw refusal('tlsKey', tlsKey)
+  return tlsKey.map((key, index) => ({ key, cert: tlsCert[index] ?? '' }))
 }
 
 /** What is listed must be a listener, or a slip of the pen would open one to clients that say who they are. */
@@ -44,7 +56,7 @@ function checkProxied(
   const listeners = listen.map(parseAddress)
   for (const one of proxyProtocol) {
     const address = parseAddress(one)
-    if (!listeners.some((listener) => isDeepStrictEqual(listener, address)))
+    if (!listeners.some((listener) => isSamePlace(listener, address)))
       throw refusal('proxyProtocol', proxyProtocol)
   }
 }
@@ -93,7 +105,14 @@ function explain(given: object, error: z.ZodError): Error {
     return fail('FT_ERR_OPTION_UNKNOWN', [issue.keys[0] ?? '', optionNames])
   const name = issue?.path[0] as OptionName
   const value = (given as Record<string, unknown>)[name]
-  return refusal(name, value)
+  return refusal(name, name === 'tls' ? withoutSecrets(value) : value)
+}
+
+/** An error goes into logs, and a private key must not. */
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.keys(value).map((name) => [name, '…']))
 }
 
 function refusal(name: OptionName, value: unknown): Error {

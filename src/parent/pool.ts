@@ -10,7 +10,7 @@ import {
 } from '../options/options.js'
 import { parseOptions, parseSizes } from '../options/parse-options.js'
 import { fail } from '../shared/errors.js'
-import type { HandlerKind } from '../shared/messages.js'
+import type { HandlerKind, ListenerTerms } from '../shared/messages.js'
 import type { Decision, OpenAdmin, Stats } from '../shared/stats.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
@@ -27,6 +27,7 @@ import { ReloadQueue } from './reload/reload-queue.js'
 import { Reloads } from './reload/reloads.js'
 import { collectStats } from './stats.js'
 import { SystemdNotify } from './systemd/systemd-notify.js'
+import { TlsRenewal } from './tls/tls-renewal.js'
 import { Handover } from './upgrade/handover.js'
 import { Predecessor } from './upgrade/predecessor.js'
 import type { UpgradeOptions } from './upgrade/successor.js'
@@ -65,6 +66,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #admin: ReturnType<OpenAdmin> | undefined
   readonly #files: FileWatch | undefined
   readonly #systemd: SystemdNotify
+  readonly #tls: TlsRenewal
   #closed: Promise<void> | undefined
   /** Errors of this turn of the event loop. */
   readonly #justReported = new Set<unknown>()
@@ -82,6 +84,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         inheritance: {
           listeners: listeners.map(({ fd }) => fd),
           scoreboard: scoreboardFd,
+          ticketKeys: resources.ticketKeys,
           passOn,
           mailbox: resources.mailbox,
         },
@@ -91,6 +94,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       },
       createGeneration(0, settings, resources),
       { processes, threads, spares },
+    )
+    this.#tls = new TlsRenewal(
+      this.#children,
+      resources.ticketKeys,
+      (action, reason) => this.#decide(action, reason),
+      (error) => this.#report(error),
     )
     this.#reloads = new Reloads(this.#children, resources, given, settings, {
       begin: () => this.#beginReload(),
@@ -341,6 +350,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
     this.#kinds = await this.#children.open()
+    requireTls(this.#children.generation.terms.listenerTerms, this.#kinds)
     // A handler that is no program is to be served there, and can't be.
     if (this.#resources.refused !== undefined) throw this.#resources.refused
     // An abort during the start has moved on to closing, and closed the listeners.
@@ -352,6 +362,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#move('serving')
     this.#sayReady()
     this.#files?.open()
+    this.#tls.start()
     // While the pool closes it only has to end, which `drainTimeout` sees to.
     this.#systemd.startWatchdog(
       (intervalMs) => this.#state === 'closing' || isAbleToServe(this.#children.all, intervalMs),
@@ -444,6 +455,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#move('closed')
     this.#forgetSignal()
     this.#files?.close()
+    this.#tls.stop()
     this.#systemd.close()
     if (this.#admin === undefined) this.#resources.admin?.close()
     else {
@@ -486,6 +498,18 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       throw new Error(`unreachable: a pool can't go from ${this.#state} to ${next}`)
     this.#state = next
   }
+}
+
+/**
+ * An address that says `https://` must not be served in clear because the program's own server does that.
+ * @throws FT_ERR_TLS
+ */
+function requireTls(listeners: readonly ListenerTerms[], kinds: readonly HandlerKind[]): void {
+  const isInClear = ({ isSecure }: ListenerTerms, index: number): boolean =>
+    isSecure && (kinds[index] === 'http' || kinds[index] === 'raw')
+  if (!listeners.some(isInClear)) return
+  const why = "the program's own server there speaks no TLS; it has to be one of node:https"
+  throw fail('FT_ERR_TLS', ['https://', why])
 }
 
 /** Connections that wait in the mailbox for a thread. */

@@ -16,7 +16,9 @@ const messages = {
   FT_ERR_CONFIG: (path: string, why: string) =>
     `The configuration file ${path} can't be used: ${why}. It must be a module whose default export is an object of options.`,
   FT_ERR_ADDRESS: (given: unknown) =>
-    `listen: ${show(given)} is not an address; allowed are PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd and systemd:NAME, with a port from 0 (any free one) to 65535 and N from 3.`,
+    `listen: ${show(given)} is not an address; allowed are PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd and systemd:NAME, with a port from 0 (any free one) to 65535 and N from 3; https:// may stand in front.`,
+  FT_ERR_TLS: (what: string, why: string) =>
+    `tls: ${what} can't be used: ${why}; give a private key and its certificate, both in PEM, that the user who starts the pool may read.`,
   FT_ERR_HOST_NOT_FOUND: (host: string) =>
     `listen: the host name ${show(host)} does not resolve; give a name of this machine, or one of its IP addresses.`,
   FT_ERR_ADDRESS_IN_USE: (address: string) =>

@@ -13,7 +13,7 @@ import type { LoadedFile } from './loaded-file.js'
 /** What becomes of an idle keep-alive connection: handed back, kept by its thread, or whichever pays. */
 export type KeepAlive = 'auto' | 'park' | 'pin'
 
-export type HandlerKind = 'http' | 'https' | 'raw'
+export type HandlerKind = 'http' | 'https' | 'raw' | 'tls'
 
 /** Where a program would listen, and how long its backlog would be; 0 if it does not say. */
 export type AskedListener = { readonly backlog: number } & (
@@ -38,6 +38,38 @@ export interface ClientTimeouts {
 export interface ListenerTerms {
   /** With a PROXY header. */
   readonly proxyProtocol: boolean
+  /** With a TLS handshake of the pool's; a program's server may have its own all the same. */
+  readonly isSecure: boolean
+}
+
+/** A certificate with its key, as `node:tls` takes them; all is PEM. */
+export interface TlsIdentity {
+  readonly key: string
+  readonly cert: string
+  readonly ca?: readonly string[]
+  readonly passphrase?: string
+  readonly minVersion?: TlsVersion
+  readonly maxVersion?: TlsVersion
+  readonly ciphers?: string
+  /** In lower case; `*.` may stand for one label. */
+  readonly servernames: readonly string[]
+}
+
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
+
+/** What the pool's own TLS is done with. The first identity is for clients that ask for none of the names. */
+export interface TlsTerms {
+  readonly identities: readonly TlsIdentity[]
+  readonly requestCert: boolean
+  readonly rejectUnauthorized: boolean
+  /** Of HTTP, best first. */
+  readonly protocols: readonly ('h2' | 'http/1.1')[]
+}
+
+/** New certificates, on their way from the parent to the threads. */
+export interface RenewTls {
+  readonly type: 'tls'
+  readonly tls: TlsTerms
 }
 
 /** As whom a child runs; the parent has looked the numbers up. */
@@ -87,6 +119,10 @@ export interface StartChild {
   readonly listeners: readonly number[]
   /** In their order. */
   readonly listenerTerms: readonly ListenerTerms[]
+  /** Where one is secure. */
+  readonly tls?: TlsTerms | undefined
+  /** Memory with the key of the session tickets. */
+  readonly ticketKeys: number
   readonly scoreboard: number
   /** Without a mailbox it is `pin`. */
   readonly keepAlive: KeepAlive
@@ -124,7 +160,7 @@ export interface AskChild {
   readonly type: 'ask'
 }
 
-export type ParentMessage = StartChild | DrainChild | ResizeChild | AskChild
+export type ParentMessage = StartChild | DrainChild | ResizeChild | RenewTls | AskChild
 
 // ── child → parent ─────────────────────────────────────────────────────────────────────────────────
 
@@ -211,6 +247,8 @@ export interface Lease {
   readonly listenWithinMs: number
   readonly timeouts: ClientTimeouts
   readonly listenerTerms: readonly ListenerTerms[]
+  readonly tls: TlsTerms | undefined
+  readonly ticketKeys: number
   readonly watch: boolean
   readonly memory: SharedArrayBuffer
   readonly mechanism: MechanismTerms
@@ -263,6 +301,9 @@ export type WorkerMessage =
   | FilesLoaded
   | Notice
   | Report
+
+/** What a worker thread is told. */
+export type LeaseMessage = EndLease | RenewTls
 
 /** The thread shall finish what it has and return its lease. */
 export interface EndLease {

@@ -21,13 +21,20 @@ export function adoptedService(
   server: Server,
   terms: ThreadTerms,
   keepAlive: HttpServiceOptions['keepAlive'],
+  timeouts: ClientTimeouts,
 ): Service {
   if (!servesHttp(server)) return new SocketService(server, terms)
-  return new HttpService(server, terms, { keepAlive, onFailure: undefined, upgrade: undefined })
+  const idleMs = timeouts.keepAliveTimeout
+  return new HttpService(server, terms, {
+    keepAlive,
+    idleMs,
+    onFailure: undefined,
+    upgrade: undefined,
+  })
 }
 
 export function kindOf(server: Server): HandlerKind {
-  if (!servesHttp(server)) return 'raw'
+  if (!servesHttp(server)) return server instanceof TlsServer ? 'tls' : 'raw'
   return server instanceof TlsServer ? 'https' : 'http'
 }
 

@@ -1,42 +1,97 @@
+import type * as Http2Module from 'node:http2'
+import { createRequire } from 'node:module'
 import type { Server } from 'node:net'
-import type { FetchHandler, RequestHandler } from '../handler.js'
+import { Server as TlsServer } from 'node:tls'
+import type { ConnectionHandler, FetchHandler, RequestHandler } from '../handler.js'
 import type { Lease, WorkerMessage } from '../shared/messages.js'
 import { Parking } from '../sync/parking.js'
 import { Epoll } from '../sys/epoll.js'
 import { adoptedService, applyTimeouts } from './adopted-server.js'
+import { ByListener } from './by-listener.js'
 import type { ThreadTerms } from './connections.js'
-import { handlerServer, upgradeWith } from './handler-server.js'
+import { handlerServer, serveRequests, upgradeWith } from './handler-server.js'
 import { HttpService, type HttpServiceOptions } from './http-service.js'
 import type { LoadedHandler } from './load-handler.js'
-import { RawService } from './raw-service.js'
+import { beginRaw, RawService } from './raw-service.js'
 import { RequestFailures } from './request-failures.js'
+import { secureHttpServer, secureRawServer } from './secure-server.js'
 import type { ReportFailure, Service } from './service.js'
+import { shareTickets } from './session-tickets.js'
+import type { SharedTls } from './shared-tls.js'
+import { SocketService } from './socket-service.js'
 
 /** The service of a server that the app has made. */
-export function serviceForServer(server: Server, lease: Lease, terms: ThreadTerms): Service {
+export function serviceForServer(
+  server: Server,
+  lease: Lease,
+  tls: SharedTls,
+  terms: ThreadTerms,
+): Service {
   applyTimeouts(server, lease.timeouts)
-  return adoptedService(server, terms, keepAliveOptions(lease, terms))
+  if (server instanceof TlsServer) shareTickets(server, tls.ticketKeys)
+  return adoptedService(server, terms, keepAliveOptions(lease, terms), lease.timeouts)
 }
 
-/** The service of an exported handler; none if the module exports no such thing. */
+/** The service of an exported handler, on listeners with and without TLS; none if the module exports no such thing. */
 export async function serviceForHandler(
   handler: LoadedHandler,
   lease: Lease,
+  tls: SharedTls,
   terms: ThreadTerms,
   leaving: AbortSignal,
   report: ReportFailure,
 ): Promise<Service | undefined> {
   if (handler.kind === 'none' || handler.kind === 'server') return undefined
-  if (handler.kind === 'connection') return new RawService(handler.serve, terms, report)
+  const isSecure = (listener: number): boolean => lease.listenerTerms[listener]?.isSecure === true
+  const isAnySecure = lease.listenerTerms.some((listener) => listener.isSecure)
+  if (handler.kind === 'connection') {
+    const { serve } = handler
+    const clear = new RawService(serve, terms, report)
+    if (!isAnySecure) return clear
+    return new ByListener(clear, await secureRawService(serve, lease, tls, terms, report), isSecure)
+  }
   const serve = handler.kind === 'fetch' ? await adapt(handler.serve) : handler.serve
   const failures = new RequestFailures(terms.activity, report, leaving)
   const { upgrade } = handler
-  const server = handlerServer(serve, upgrade !== undefined, lease.timeouts, failures)
-  return new HttpService(server, terms, {
-    keepAlive: keepAliveOptions(lease, terms),
+  const hasUpgrade = upgrade !== undefined
+  const served = (server: Server): void => serveRequests(server, serve, hasUpgrade, failures)
+  const options = {
+    idleMs: lease.timeouts.keepAliveTimeout,
     onFailure: failures.fail,
     upgrade: upgrade === undefined ? undefined : upgradeWith(upgrade, terms, report),
+  }
+  const clear = new HttpService(handlerServer(serve, hasUpgrade, lease.timeouts, failures), terms, {
+    ...options,
+    keepAlive: keepAliveOptions(lease, terms),
+    http2: () => clearHttp2Server(served),
   })
+  if (!isAnySecure) return clear
+  const own = await secureHttpServer(tls, lease.timeouts)
+  served(own)
+  const secure = new HttpService(own, terms, { ...options, keepAlive: undefined })
+  return new ByListener(clear, secure, isSecure)
+}
+
+async function secureRawService(
+  handle: ConnectionHandler,
+  { timeouts }: Lease,
+  tls: SharedTls,
+  terms: ThreadTerms,
+  report: ReportFailure,
+): Promise<Service> {
+  const server = await secureRawServer(tls, timeouts)
+  server.on('secureConnection', beginRaw(handle, terms.activity, report))
+  return new SocketService(server, terms)
+}
+
+type Http2 = typeof Http2Module
+
+/** Loaded with the first client that wants it. */
+function clearHttp2Server(served: (server: Server) => void): Server {
+  const http2: Http2 = createRequire(import.meta.url)('node:http2')
+  const server = http2.createServer()
+  served(server)
+  return server
 }
 
 function keepAliveOptions(

@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Server as NetServer } from 'node:net'
 import type { RequestHandler, UpgradeHandler } from '../handler.js'
 import type { ClientTimeouts } from '../shared/messages.js'
 import type { ThreadTerms } from './connections.js'
@@ -20,7 +21,18 @@ export function handlerServer(
   failures: RequestFailures,
 ): Server {
   const server = createServer({ ...timeouts, connectionsCheckingInterval: checkInterval(timeouts) })
-  server.on('request', (request, response) => {
+  serveRequests(server, serve, hasUpgrade, failures)
+  return server
+}
+
+/** Has a server of HTTP, of whatever version, call a handler. */
+export function serveRequests(
+  server: NetServer,
+  serve: RequestHandler,
+  hasUpgrade: boolean,
+  failures: RequestFailures,
+): void {
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     try {
       const result = serve(request, response)
       if (isPromise(result)) result.then(undefined, (error) => failures.fail(response, error))
@@ -33,7 +45,6 @@ export function handlerServer(
   // Node starts the time-outs of headers and requests, and the list that `closeIdleConnections` goes
   // through, when the server listens (lib/_http_server.js, setupConnectionsTracking).
   server.emit('listening')
-  return server
 }
 
 /** The `upgrade` that a module exports, which has failed when it throws or rejects. */

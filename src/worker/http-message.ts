@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 export function announceClose(response: ServerResponse): void {
-  if (!response.headersSent) response.setHeader('Connection', 'close')
+  // In HTTP/2 the connection says so itself, by GOAWAY.
+  if (!response.headersSent && isHttp1(response)) response.setHeader('Connection', 'close')
+}
+
+export function isHttp1({ req }: ServerResponse): boolean {
+  return req.httpVersionMajor < 2
 }
 
 /** A request as messages and the scoreboard call it. */

@@ -3,10 +3,14 @@ import type { ServerHttp2Session } from 'node:http2'
 import type { Server as NetServer, Socket } from 'node:net'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
+import { resumed } from '../sync/entry.js'
+import { duplicate } from '../sys/descriptor.js'
 import { countAccepted, dropsConnection, publishAccepted } from './accepted-socket.js'
 import { Connections, type ThreadTerms } from './connections.js'
 import { announceClose } from './http-message.js'
+import { http2Bytes } from './http2-preface.js'
 import { IdleConnections, type IdleConnectionsOptions } from './idle-connections.js'
+import { passPeerOn } from './peer-address.js'
 import { PipelinedResponses } from './pipelined-responses.js'
 import { type RequestEvents, RequestWatch } from './request-watch.js'
 import type { Service } from './service.js'
@@ -21,11 +25,16 @@ interface ServedSocket {
   readonly _httpMessage?: ServerResponse | null
   /** Of a socket of TLS: the one below. */
   readonly _parent?: Socket | null
+  readonly _handle?: { readonly fd?: unknown } | null
 }
 
 export interface HttpServiceOptions extends Pick<RequestEvents, 'onFailure' | 'upgrade'> {
   /** None where connections always stay with their thread. */
   readonly keepAlive: Omit<IdleConnectionsOptions, 'connections'> | undefined
+  /** How long a connection of HTTP/2 may have no stream, in ms; 0 for ever. */
+  readonly idleMs: number
+  /** Makes the server for clients that speak HTTP/2 in clear without asking. Without it they are as wrong as any other noise. */
+  readonly http2?: () => NetServer
 }
 
 /**
@@ -41,6 +50,11 @@ export class HttpService implements Service {
   readonly #streams: StreamWatch
   /** With TLS: the sockets whose handshake is done, by those below. */
   readonly #secured: Map<Socket, TLSSocket> | undefined
+  readonly #makeHttp2: HttpServiceOptions['http2']
+  #http2: NetServer | undefined
+  /** What the next connection has sent already, to a parser of HTTP/1.1. */
+  #prefaced: { readonly bytes: Buffer; readonly before: Socket } | undefined
+  readonly #hasSpoken = new WeakSet<Socket>()
   #isLeaving = false
   #silent: NodeJS.Timeout | undefined
 
@@ -74,7 +88,8 @@ export class HttpService implements Service {
       onFailure: options.onFailure,
       upgrade: options.upgrade,
     })
-    this.#streams = new StreamWatch(terms.activity, this.#connectionOf)
+    this.#makeHttp2 = options.http2
+    this.#streams = new StreamWatch(terms.activity, this.#connectionOf, options.idleMs)
     server.emit = this.#watch(server.emit)
   }
 
@@ -106,11 +121,38 @@ export class HttpService implements Service {
   }
 
   #opened(socket: Socket): void {
-    const server = this.#server
+    const server = this.#prefaced === undefined ? this.#server : this.#continue(socket)
     countAccepted(server, socket)
     server.emit('connection', socket)
     publishAccepted(socket)
-    this.#idle?.opened(socket)
+    if (server === this.#server) this.#idle?.opened(socket)
+  }
+
+  /**
+   * A client speaks HTTP/2, as the parser of HTTP/1.1 has found. Its connection begins anew, as another socket on a descriptor of its
+   * own: so nothing of the parser is left on it.
+   */
+  #startHttp2(bytes: Buffer, before: Socket): void {
+    const fd = duplicateOf(before)
+    if (fd >= 0) {
+      this.#prefaced = { bytes, before }
+      // Not counted once more, and no PROXY header is to come.
+      this.#connections.open(resumed(fd))
+      this.#prefaced = undefined
+    }
+    before.destroy()
+  }
+
+  #continue(socket: Socket): NetServer {
+    if (this.#http2 === undefined) {
+      this.#http2 = this.#makeHttp2?.() ?? this.#server
+      this.#http2.emit = this.#watch(this.#http2.emit)
+    }
+    const { bytes, before } = this.#prefaced ?? {}
+    if (before !== undefined) passPeerOn(before, socket)
+    socket.unshift(bytes)
+    this.#hasSpoken.add(socket)
+    return this.#http2
   }
 
   #closed(socket: Socket): void {
@@ -139,6 +181,12 @@ export class HttpService implements Service {
         case 'session':
           service.#streams.opened(first as ServerHttp2Session)
           break
+        case 'clientError': {
+          const bytes = service.#makeHttp2 === undefined ? undefined : http2Bytes(first)
+          if (bytes === undefined) break
+          service.#startHttp2(bytes, args[2] as Socket)
+          return true
+        }
         case 'secureConnection':
           service.#secured?.set(service.#connectionOf(first as Socket), first as TLSSocket)
       }
@@ -154,7 +202,7 @@ export class HttpService implements Service {
 
   /** Nothing has come that could be a request. */
   #isSilent(socket: Socket): boolean {
-    if (this.#secured === undefined) return socket.bytesRead === 0
+    if (this.#secured === undefined) return socket.bytesRead === 0 && !this.#hasSpoken.has(socket)
     return (this.#secured.get(socket)?.bytesRead ?? 0) === 0
   }
 
@@ -173,6 +221,13 @@ export class HttpService implements Service {
     // The method of the class shows again.
     for (const socket of kept) delete socket.destroy
   }
+}
+
+/** -1 if there is none to be had, or the socket has none any more. */
+function duplicateOf(socket: Socket): number {
+  const { _handle } = socket as ServedSocket
+  const fd = _handle?.fd
+  return typeof fd === 'number' && fd >= 0 ? duplicate(fd) : -1
 }
 
 function responseOf(socket: Socket): ServerResponse | undefined {

@@ -1,6 +1,12 @@
 import { type MessagePort, threadId } from 'node:worker_threads'
 import { serializeError } from '../shared/errors.js'
-import type { EndLease, HandlerKind, Lease, WorkerMessage } from '../shared/messages.js'
+import type {
+  EndLease,
+  HandlerKind,
+  Lease,
+  LeaseMessage,
+  WorkerMessage,
+} from '../shared/messages.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
@@ -9,15 +15,15 @@ import { Scoreboard } from '../sync/scoreboard.js'
 import { boundAddress } from '../sys/socket.js'
 import { Activity } from './activity.js'
 import { Adoption } from './adoption.js'
-import type { ThreadTerms } from './connections.js'
 import { serviceForHandler, serviceForServer } from './create-service.js'
 import { loadApp } from './load-app.js'
 import type { LoadedHandler } from './load-handler.js'
 import { noteExits, sayGoodbye } from './own-signals.js'
-import { ProxyHeaders } from './proxy-headers.js'
+import { proxyHeadersFor } from './proxy-headers.js'
 import { createReporter } from './report.js'
 import { RootContext } from './root-context.js'
 import { Serving } from './serving.js'
+import { SharedTls } from './shared-tls.js'
 import { untilLoopIsIdle } from './until-loop-is-idle.js'
 
 /**
@@ -43,18 +49,22 @@ export default async function lease(terms: Lease): Promise<void> {
   let end: EndLease | undefined
 
   const addresses = terms.mechanism.listeners.map((fd) => boundAddress(fd))
-  const shared = { thread, handOff, activity, proxyHeaders: proxyHeadersOf(terms, scoreboard) }
+  const proxyHeaders = proxyHeadersFor(terms, scoreboard)
+  const tls = new SharedTls(terms)
+  const shared = { thread, handOff, activity, proxyHeaders }
   const adoption = new Adoption({
     listeners: addresses.flatMap((address) => address ?? []),
     learns,
-    serviceFor: (server, origin) => serviceForServer(server, terms, { ...shared, root: origin }),
+    serviceFor: (server, origin) =>
+      serviceForServer(server, terms, tls, { ...shared, root: origin }),
     notice: (text) => tell({ type: 'notice', text }),
     closed: leaveUnasked,
   })
   const handler = await load()
   const report = createReporter(port)
   const { signal } = leaving
-  const exported = await serviceForHandler(handler, terms, { ...shared, root }, signal, report)
+  const own = { ...shared, root }
+  const exported = await serviceForHandler(handler, terms, tls, own, signal, report).catch(failed)
   const serving = new Serving(exported, adoption)
   if (learns && adoption.asked.length > 0) {
     // The pool begins anew, and listens there.
@@ -64,7 +74,8 @@ export default async function lease(terms: Lease): Promise<void> {
 
   if (!adoption.isAny) adoption.serveHandler()
 
-  port.once('message', (message: EndLease) => {
+  port.on('message', (message: LeaseMessage) => {
+    if (message.type === 'tls') return tls.renew(message.tls)
     end = message
     // The loop below waits for a wake-up.
     handOff.wake(thread)
@@ -89,8 +100,9 @@ export default async function lease(terms: Lease): Promise<void> {
 
   function kinds(): readonly HandlerKind[] {
     if (adoption.isAny) return adoption.kinds
-    const kind = handler.kind === 'connection' ? 'raw' : 'http'
-    return terms.mechanism.listeners.map(() => kind)
+    const [clear, secure] =
+      handler.kind === 'connection' ? (['raw', 'tls'] as const) : (['http', 'https'] as const)
+    return terms.listenerTerms.map(({ isSecure }) => (isSecure ? secure : clear))
   }
 
   /** The app has closed a server: this thread finishes what it has, and another one takes its place. */
@@ -117,9 +129,14 @@ export default async function lease(terms: Lease): Promise<void> {
     } catch (error) {
       // Before the word that ends this: it is these files whose change will help.
       tellFiles?.()
-      tell({ type: 'failed', error: serializeError(error) })
-      throw error
+      return failed(error)
     }
+  }
+
+  /** Piscina's own rejection would lose the class and the code of the error. */
+  function failed(error: unknown): never {
+    tell({ type: 'failed', error: serializeError(error) })
+    throw error
   }
 
   async function takeUntil(isOver: () => boolean): Promise<void> {
@@ -137,15 +154,6 @@ export default async function lease(terms: Lease): Promise<void> {
     for (let fd = handOff.queue.take(thread); fd >= 0; fd = handOff.queue.take(thread))
       serving.serve(fd)
   }
-}
-
-function proxyHeadersOf(
-  { slot, listenerTerms, timeouts }: Lease,
-  scoreboard: Scoreboard,
-): ThreadTerms['proxyHeaders'] {
-  const refused = (): void => scoreboard.addToField(slot, 'proxyErrors', 1)
-  const headers = new ProxyHeaders(timeouts.headersTimeout, refused)
-  return (listener) => (listenerTerms[listener]?.proxyProtocol === true ? headers : undefined)
 }
 
 /** Only in development, so only then the inspector is loaded. */

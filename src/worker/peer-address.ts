@@ -23,6 +23,13 @@ export function setPeer(socket: Socket, { address, port, family }: ClientAddress
   }
 }
 
+/** Another socket goes on with the connection. */
+export function passPeerOn(from: Socket, to: Socket): void {
+  const { remoteAddress: address, remotePort: port, remoteFamily } = from
+  if (!given.has(from) || address === undefined || port === undefined) return
+  setPeer(to, { address, port, family: remoteFamily === 'IPv6' ? 'IPv6' : 'IPv4' })
+}
+
 /** Whether the connection would lose its client's address if another socket were made of its descriptor. */
 export function hasGivenPeer(socket: Socket): boolean {
   return given.has(socket)

@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net'
+import type { Lease } from '../shared/messages.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
 import { peekBytes, receiveBytes } from '../sys/receive.js'
 import { setPeer } from './peer-address.js'
 import { LONGEST_HEADER, type ProxyHeader, parseProxyHeader } from './proxy-header.js'
@@ -79,4 +81,14 @@ export class ProxyHeaders {
     if (header.client !== undefined) setPeer(socket, header.client)
     proceed()
   }
+}
+
+/** For each listener what reads the headers of its connections, if they have any. */
+export function proxyHeadersFor(
+  { slot, listenerTerms, timeouts }: Lease,
+  scoreboard: Scoreboard,
+): (listener: number) => ProxyHeaders | undefined {
+  const refused = (): void => scoreboard.addToField(slot, 'proxyErrors', 1)
+  const headers = new ProxyHeaders(timeouts.headersTimeout, refused)
+  return (listener) => (listenerTerms[listener]?.proxyProtocol === true ? headers : undefined)
 }

@@ -15,13 +15,11 @@ const SETTINGS = { allowHalfOpen: false, noDelay: true } as const
 export class RawService implements Service {
   readonly #connections: Connections
   readonly #activity: Activity
-  readonly #handle: ConnectionHandler
-  readonly #report: ReportFailure
+  readonly #begin: (socket: Socket) => void
 
   constructor(handle: ConnectionHandler, terms: ThreadTerms, report: ReportFailure) {
-    this.#handle = handle
     this.#activity = terms.activity
-    this.#report = report
+    this.#begin = beginRaw(handle, terms.activity, report)
     this.#connections = new Connections(terms, SETTINGS, {
       opened: (socket) => this.#opened(socket),
     })
@@ -41,20 +39,31 @@ export class RawService implements Service {
   #opened(socket: Socket): void {
     this.#activity.requestStarted(socket, 'a raw connection')
     socket.once('close', () => this.#activity.requestEnded())
+    this.#begin(socket)
+    if (!socket.destroyed) this.#activity.requestWaits()
+  }
+}
+
+/** Calls the handler of raw connections, which has failed when it throws or rejects. */
+export function beginRaw(
+  handle: ConnectionHandler,
+  activity: Activity,
+  report: ReportFailure,
+): (socket: Socket) => void {
+  return (socket) => {
     // A connection that breaks ends itself; without a listener its 'error' would end the whole thread.
     socket.on('error', () => socket.destroy())
     const failed = (error: unknown): void => {
-      this.#activity.handlerFailed()
-      this.#report(`a connection from ${peerOf(socket)}`, error)
+      activity.handlerFailed()
+      report(`a connection from ${peerOf(socket)}`, error)
       socket.destroy()
     }
     try {
-      const result = this.#handle(socket)
+      const result = handle(socket)
       if (isPromise(result)) result.then(undefined, failed)
     } catch (error) {
       failed(error)
     }
-    if (!socket.destroyed) this.#activity.requestWaits()
   }
 }
 

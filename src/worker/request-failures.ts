@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Activity } from './activity.js'
-import { announceClose, describe } from './http-message.js'
+import { announceClose, describe, isHttp1 } from './http-message.js'
 import type { ReportFailure } from './service.js'
 
 /** What becomes of a request whose handler fails: it is counted, reported, and answered with 500 if it still can be. */
@@ -34,11 +34,13 @@ export class RequestFailures {
     try {
       for (const name of response.getHeaderNames()) response.removeHeader(name)
       if (this.#leaving.aborted) announceClose(response)
-      // With the reason: the handler may have set `statusMessage` for the answer it had in mind.
-      response.writeHead(500, 'Internal Server Error', {
+      const headers = {
         'Content-Type': 'text/plain; charset=utf-8',
         'Content-Length': body.length,
-      })
+      }
+      // With the reason: the handler may have set `statusMessage` for the answer it had in mind. HTTP/2 has none.
+      if (isHttp1(response)) response.writeHead(500, 'Internal Server Error', headers)
+      else response.writeHead(500, headers)
       response.end(body)
     } catch {
       // Middleware replaces these methods, and its own code may fail as well.

@@ -1,4 +1,9 @@
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type {
+  Http2Session,
+  IncomingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+} from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { Activity } from './activity.js'
 
@@ -6,16 +11,25 @@ import type { Activity } from './activity.js'
 export class StreamWatch {
   readonly #activity: Activity
   readonly #connectionOf: (socket: Socket) => Socket
-  readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #idleMs: number
+  /** With their open streams. */
+  readonly #sessions = new Map<Http2Session, number>()
 
-  constructor(activity: Activity, connectionOf: (socket: Socket) => Socket) {
+  /** A connection without a stream is closed after `idleMs`; 0 for never. */
+  constructor(activity: Activity, connectionOf: (socket: Socket) => Socket, idleMs: number) {
     this.#activity = activity
+    this.#idleMs = idleMs
     this.#connectionOf = connectionOf
   }
 
   opened(session: ServerHttp2Session): void {
-    this.#sessions.add(session)
+    this.#sessions.set(session, 0)
     session.once('close', () => this.#sessions.delete(session))
+    // An app may set another one, and has this place then.
+    if (this.#idleMs === 0) return
+    session.setTimeout(this.#idleMs, () => {
+      if (this.#sessions.get(session) === 0) session.close()
+    })
   }
 
   /** A server emits a stream. */
@@ -23,10 +37,15 @@ export class StreamWatch {
     const stream = args[1] as ServerHttp2Stream
     const headers = args[2] as IncomingHttpHeaders
     const activity = this.#activity
-    const socket = stream.session?.socket
+    const { session } = stream
+    const socket = session?.socket
     const token = socket === undefined ? stream : this.#connectionOf(underlying(socket))
     activity.requestStarted(token, `${headers[':method']} ${headers[':path']}`)
-    stream.once('close', () => activity.requestEnded())
+    this.#count(session, 1)
+    stream.once('close', () => {
+      this.#count(session, -1)
+      activity.requestEnded()
+    })
     try {
       return Reflect.apply(emit, server, args)
     } finally {
@@ -36,7 +55,12 @@ export class StreamWatch {
 
   /** `GOAWAY`: clients begin no more streams on these connections, and those that they have finish. */
   close(): void {
-    for (const session of this.#sessions) session.close()
+    for (const session of this.#sessions.keys()) session.close()
+  }
+
+  #count(session: Http2Session | undefined, more: 1 | -1): void {
+    const open = session === undefined ? undefined : this.#sessions.get(session)
+    if (session !== undefined && open !== undefined) this.#sessions.set(session, open + more)
   }
 }
 

@@ -45,6 +45,27 @@ test('sockets from outside have a number, or a name that systemd knows', () => {
   assert.equal(parseAddress('systemd:80'), { kind: 'systemd', name: '80' })
 })
 
+test('https:// or tls:// in front of any of them asks for TLS', () => {
+  const port = { kind: 'tcp', host: undefined, port: 8443, isSecure: true }
+  assert.equal(parseAddress('https://8443'), port)
+  for (const text of ['https://0.0.0.0:8443', 'tls://0.0.0.0:8443', 'https://0.0.0.0:8443/'])
+    assert.equal(parseAddress(text), { ...port, host: '0.0.0.0' })
+  assert.equal(parseAddress('https://[::1]:8443'), { ...port, host: '::1' })
+  assert.equal(parseAddress('https://example.com'), { ...port, host: 'example.com', port: 443 })
+  assert.equal(parseAddress('https://[::1]'), { ...port, host: '::1', port: 443 })
+  assert.equal(parseAddress('https://fd:3'), { kind: 'fd', fd: 3, isSecure: true })
+  assert.equal(parseAddress('https://systemd'), {
+    kind: 'systemd',
+    name: undefined,
+    isSecure: true,
+  })
+  assert.equal(parseAddress('https://unix:/run/app.sock'), {
+    kind: 'unix',
+    path: '/run/app.sock',
+    isSecure: true,
+  })
+})
+
 function refusal(given: string | number): ForkthreadError {
   try {
     parseAddress(given)
@@ -90,6 +111,10 @@ for (const given of [
   'systemd:',
   'systemd:a:b',
   'systemd:a\nb',
+  'https://',
+  'https://127.0.0.1:8443/path',
+  'https://https://127.0.0.1:8443',
+  'tls://host',
 ]) {
   test(`${JSON.stringify(given)} is refused, and the error shows it`, () => {
     const error = refusal(given)

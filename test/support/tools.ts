@@ -49,9 +49,12 @@ export async function runTool(
   tool: Tool,
   args: readonly string[],
   timeoutMs = 60_000,
+  input = '',
 ): Promise<string> {
   const options = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 } as const
-  const { stdout } = await run(tool, args, options).catch((error) => {
+  const running = run(tool, args, options)
+  running.child.stdin?.end(input)
+  const { stdout } = await running.catch((error) => {
     throw new Error(`${tool} ${args.join(' ')}: ${error.message}\n${error.stdout}${error.stderr}`)
   })
   return stdout

@@ -7,6 +7,7 @@ import type { Identity } from '../../shared/messages.js'
 import type { MailboxTerms } from '../../sync/mailbox.js'
 import { Scoreboard } from '../../sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '../../sync/scoreboard-layout.js'
+import { TicketKeys } from '../../sync/ticket-keys.js'
 import { openDescriptorSockets } from '../../sys/descriptor-socket.js'
 import { openEventDescriptor } from '../../sys/event-descriptor.js'
 import { createSharedMemory } from '../../sys/memory.js'
@@ -41,6 +42,8 @@ export interface Resources {
   readonly passOn: number | undefined
   /** Where connections may be parked. */
   readonly mailbox: MailboxTerms | undefined
+  /** Memory with the key of the session tickets. */
+  readonly ticketKeys: number
 }
 
 /**
@@ -78,12 +81,15 @@ export async function acquireResources(
     const passOn =
       mechanism === 'none' ? (predecessor?.takePassOn() ?? openEventDescriptor()) : undefined
     if (passOn !== undefined) undo.push(() => closeSync(passOn))
+    const ticketKeys = predecessor?.takeTicketKeys() ?? TicketKeys.create()
+    undo.push(() => closeSync(ticketKeys))
+    TicketKeys.map(ticketKeys).rotate(Date.now())
     const mailbox = canPark ? openDescriptorSockets() : undefined
     if (mailbox !== undefined) undo.push(() => closeMailbox(mailbox))
     predecessor?.closeRest()
     return {
       ...{ learns, listeners, addresses, admin, identity, pidFile },
-      ...{ mechanism, lockFolder, scoreboardFd, scoreboard, passOn, mailbox },
+      ...{ mechanism, lockFolder, scoreboardFd, scoreboard, passOn, mailbox, ticketKeys },
     }
   } catch (error) {
     for (const step of undo.reverse()) step()
@@ -117,7 +123,8 @@ async function openAdmin(
   const address = parseAddress(typeof given === 'number' ? `127.0.0.1:${given}` : given)
   const isAllowed =
     address.kind === 'unix' || (address.kind === 'tcp' && LOOPBACK.test(address.host ?? ''))
-  if (!isAllowed) throw fail('FT_ERR_OPTION', ['admin', given, metaOf('admin').allowed])
+  if (!isAllowed || address.isSecure)
+    throw fail('FT_ERR_OPTION', ['admin', given, metaOf('admin').allowed])
   const options = {
     backlog: ADMIN_BACKLOG,
     ipv6Only: false,
@@ -131,8 +138,9 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 
 /** Gives everything back but the listeners, which are closed at the beginning of the end. */
 export function releaseResources(resources: Resources): void {
-  const { lockFolder, pidFile, scoreboardFd, passOn, mailbox } = resources
+  const { lockFolder, pidFile, scoreboardFd, passOn, mailbox, ticketKeys } = resources
   closeSync(scoreboardFd)
+  closeSync(ticketKeys)
   if (passOn !== undefined) closeSync(passOn)
   if (mailbox !== undefined) closeMailbox(mailbox)
   lockFolder.remove()

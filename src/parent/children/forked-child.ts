@@ -10,6 +10,7 @@ import type {
   ParentMessage,
   Range,
   StartChild,
+  TlsTerms,
 } from '../../shared/messages.js'
 import type { ChildState } from '../../shared/stats.js'
 import type { MailboxTerms } from '../../sync/mailbox.js'
@@ -46,6 +47,7 @@ export interface ForkedChildEvents {
 export interface Inheritance {
   readonly listeners: readonly number[]
   readonly scoreboard: number
+  readonly ticketKeys: number
   /** Only where there is no accept mutex. */
   readonly passOn: number | undefined
   /** Only where connections may be parked. */
@@ -55,7 +57,7 @@ export interface Inheritance {
 /** What it needs to be told; the numbers of inherited descriptors are filled in here. */
 export type StartTerms = Omit<
   StartChild,
-  'type' | 'listeners' | 'scoreboard' | 'passOn' | 'mailbox'
+  'type' | 'listeners' | 'scoreboard' | 'ticketKeys' | 'passOn' | 'mailbox'
 >
 
 /**
@@ -76,8 +78,8 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     super()
     this.slot = terms.slot
     this.generation = terms.generation
-    const { listeners, scoreboard, passOn, mailbox } = inheritance
-    const inherited = [...listeners, scoreboard]
+    const { listeners, scoreboard, ticketKeys, passOn, mailbox } = inheritance
+    const inherited = [...listeners, scoreboard, ticketKeys]
     // The number that a descriptor of the parent will have in the child.
     const inherit = (fd: number): number => FIRST_INHERITED + inherited.push(fd) - 1
     const passOnThere = passOn === undefined ? -1 : inherit(passOn)
@@ -117,6 +119,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       ...terms,
       listeners: listeners.map((_, index) => FIRST_INHERITED + index),
       scoreboard: FIRST_INHERITED + listeners.length,
+      ticketKeys: FIRST_INHERITED + listeners.length + 1,
       passOn: passOnThere,
       ...mailboxThere,
     })
@@ -150,6 +153,10 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
 
   resize(threads: Range, spares: Range): void {
     this.#send({ type: 'resize', threads, spares })
+  }
+
+  renewTls(tls: TlsTerms): void {
+    this.#send({ type: 'tls', tls })
   }
 
   /** Asks the child to finish and leave. It serves what waits by now in the `backlogs` of these listeners, too, with `emptyMailbox` what waits in the mailbox. */

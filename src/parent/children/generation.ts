@@ -1,9 +1,9 @@
-import { isDeepStrictEqual } from 'node:util'
-import { type Address, parseAddress } from '../../options/address.js'
+import { type Address, isSamePlace, parseAddress } from '../../options/address.js'
 import type { Settings } from '../../options/options.js'
 import type { ListenerTerms } from '../../shared/messages.js'
 import type { Listener } from '../binding/listener.js'
 import type { Resources } from '../binding/resources.js'
+import { Certificates } from '../tls/certificates.js'
 import type { StartTerms } from './forked-child.js'
 
 /** What the children between two reloads run with. */
@@ -14,6 +14,8 @@ export interface Generation {
   readonly startTimeout: number
   readonly drainTimeout: number
   readonly recycle: { readonly lifetime: number; readonly rss: number }
+  /** Where one of the listeners is the pool's own TLS. */
+  readonly certificates: Certificates | undefined
 }
 
 export function createGeneration(
@@ -22,6 +24,8 @@ export function createGeneration(
   { addresses, identity, mechanism, lockFolder, listeners, learns }: Resources,
 ): Generation {
   const { handler, drainTimeout, startTimeout, execArgv, env, resourceLimits } = settings
+  const begins = listenerTerms(addresses, settings)
+  const certificates = certificatesFor(begins, settings)
   const { umask, keepAliveTimeout, headersTimeout, requestTimeout } = settings
   return {
     number,
@@ -38,7 +42,11 @@ export function createGeneration(
       drainTimeout,
       startTimeout,
       watch: settings.watch,
-      listenerTerms: addresses.map((address) => listenerTerms(address, settings)),
+      listenerTerms: begins,
+      // Those of the moment in which a child starts.
+      get tls() {
+        return certificates?.terms
+      },
       acceptMutex: mechanism,
       acceptPermits: settings.acceptPermits,
       lockFiles: lockFolder.files,
@@ -50,15 +58,35 @@ export function createGeneration(
     startTimeout,
     drainTimeout,
     recycle: { lifetime: settings.recycleLifetime, rss: settings.recycleRss },
+    certificates,
   }
 }
 
-function listenerTerms(address: Address, { proxyProtocol }: Settings): ListenerTerms {
-  const isMeant = (given: string | number): boolean =>
-    isDeepStrictEqual(parseAddress(given), address)
-  return {
-    proxyProtocol: Array.isArray(proxyProtocol) ? proxyProtocol.some(isMeant) : proxyProtocol,
-  }
+/**
+ * `https://` in front says that it is TLS. With `tls` and no such address all are: who gives a key does not want to serve in clear.
+ */
+function listenerTerms(
+  addresses: readonly Address[],
+  { proxyProtocol, tls }: Settings,
+): readonly ListenerTerms[] {
+  const isAnySecure = addresses.some(({ isSecure }) => isSecure)
+  const usual = tls !== undefined && !isAnySecure
+  return addresses.map((address) => {
+    const isMeant = (given: string | number): boolean => isSamePlace(parseAddress(given), address)
+    return {
+      proxyProtocol: Array.isArray(proxyProtocol) ? proxyProtocol.some(isMeant) : proxyProtocol,
+      isSecure: address.isSecure ?? usual,
+    }
+  })
+}
+
+/** @throws FT_ERR_TLS */
+function certificatesFor(
+  listeners: readonly ListenerTerms[],
+  { tls }: Settings,
+): Certificates | undefined {
+  const isNeeded = listeners.some(({ isSecure }) => isSecure)
+  return isNeeded && tls !== undefined ? new Certificates(tls) : undefined
 }
 
 /** Where the pool listens is what a program is to listen at, too. */

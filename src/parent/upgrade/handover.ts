@@ -56,10 +56,10 @@ export class Handover {
 
   async #run(options: UpgradeOptions): Promise<number> {
     const { resources, settings, hurry } = this.#terms
-    const { listeners, admin, passOn, pidFile } = resources
+    const { listeners, admin, passOn, ticketKeys, pidFile } = resources
     const { startTimeout, canaryTime: trialMs } = settings()
     const all = [...listeners, ...(admin === undefined ? [] : [admin])]
-    const inheritance = { listeners: all, passOn, pidFile: pidFile?.path }
+    const inheritance = { listeners: all, passOn, ticketKeys, pidFile: pidFile?.path }
     const terms = { startTimeout, trialMs, stop: this.#stop.signal, hurry }
     return await startSuccessor(inheritance, options, terms, (pid, taken) => {
       for (const listener of taken) listener.leave()

@@ -18,6 +18,8 @@ const handedOver = z.object({
   pidFile: z.string().optional(),
   /** Shared by the children of both, so that no wake-up gets lost between them. */
   passOn: descriptor.optional(),
+  /** The key of the session tickets; older parents have none. */
+  ticketKeys: descriptor.optional(),
 })
 
 export type HandedOver = z.infer<typeof handedOver>
@@ -43,15 +45,18 @@ export class Predecessor {
   readonly #channel: Socket
   readonly #taken: number[] = []
   #passOn: number | undefined
+  #ticketKeys: number | undefined
 
-  private constructor({ channel, listeners, passOn, pid, pidFile }: HandedOver) {
+  private constructor({ channel, listeners, passOn, ticketKeys, pid, pidFile }: HandedOver) {
     this.pid = pid
     this.pidFile = pidFile
     this.#listeners = [...listeners]
     this.#passOn = passOn
+    this.#ticketKeys = ticketKeys
     // They came without this flag, and the children have theirs by other numbers.
     for (const { fd } of listeners) setCloseOnExec(fd)
     if (passOn !== undefined) setCloseOnExec(passOn)
+    if (ticketKeys !== undefined) setCloseOnExec(ticketKeys)
     setCloseOnExec(channel)
     this.#channel = new Socket({ fd: channel })
     // The old parent may have died. Then there is nobody to tell, and all the more reason to go on.
@@ -93,11 +98,19 @@ export class Predecessor {
     return fd
   }
 
+  takeTicketKeys(): number | undefined {
+    const fd = this.#ticketKeys
+    this.#ticketKeys = undefined
+    return fd
+  }
+
   /** Closes what was not taken: addresses at which this parent does not listen. */
   closeRest(): void {
     for (const { fd } of this.#listeners.splice(0)) closeDescriptor(fd)
     const passOn = this.takePassOn()
     if (passOn !== undefined) closeDescriptor(passOn)
+    const ticketKeys = this.takeTicketKeys()
+    if (ticketKeys !== undefined) closeDescriptor(ticketKeys)
   }
 
   /** The start has succeeded: the old parent watches for a moment, and begins to leave. */

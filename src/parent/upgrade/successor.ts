@@ -25,6 +25,7 @@ export interface UpgradeOptions {
 export interface Inheritance {
   readonly listeners: readonly Listener[]
   readonly passOn: number | undefined
+  readonly ticketKeys: number
   /** The path of this parent's pid file. */
   readonly pidFile: string | undefined
 }
@@ -104,7 +105,7 @@ function askToStop(started: ChildProcess, hurry: AbortSignal): void {
 }
 
 function spawnParent(
-  { listeners, passOn, pidFile }: Inheritance,
+  { listeners, passOn, ticketKeys, pidFile }: Inheritance,
   options: UpgradeOptions,
 ): ChildProcess {
   const {
@@ -116,10 +117,12 @@ function spawnParent(
     channel: CHANNEL,
     listeners: listeners.map(({ origin }, index) => ({ fd: FIRST_LISTENER + index, origin })),
     pid: process.pid,
+    ticketKeys: FIRST_LISTENER + listeners.length,
     ...(pidFile === undefined ? {} : { pidFile }),
-    ...(passOn === undefined ? {} : { passOn: FIRST_LISTENER + listeners.length }),
+    ...(passOn === undefined ? {} : { passOn: FIRST_LISTENER + listeners.length + 1 }),
   }
-  const descriptors = [...listeners.map(({ fd }) => fd), ...(passOn === undefined ? [] : [passOn])]
+  const optional = passOn === undefined ? [] : [passOn]
+  const descriptors = [...listeners.map(({ fd }) => fd), ticketKeys, ...optional]
   return spawn(execPath, [...execArgv, ...argv], {
     cwd: startWay ?? startFolder,
     env: { ...forSuccessor(process.env), [UPGRADE_VARIABLE]: JSON.stringify(handedOver) },

@@ -1,0 +1,49 @@
+import { TicketKeys } from '../../sync/ticket-keys.js'
+import type { Children } from '../children/children.js'
+
+const LOOK_EVERY_MS = 1000
+
+/** What is renewed while the pool serves: the key of the session tickets, and the certificates when their files change. */
+export class TlsRenewal {
+  readonly #children: Children
+  readonly #ticketKeys: TicketKeys
+  readonly #decided: (action: string, reason: string) => void
+  readonly #report: (error: Error) => void
+  #looks: NodeJS.Timeout | undefined
+
+  constructor(
+    children: Children,
+    ticketKeys: number,
+    decided: (action: string, reason: string) => void,
+    report: (error: Error) => void,
+  ) {
+    this.#children = children
+    this.#ticketKeys = TicketKeys.map(ticketKeys)
+    this.#decided = decided
+    this.#report = report
+  }
+
+  start(): void {
+    this.#looks = setInterval(() => void this.#look(), LOOK_EVERY_MS)
+  }
+
+  stop(): void {
+    clearInterval(this.#looks)
+  }
+
+  async #look(): Promise<void> {
+    this.#ticketKeys.rotate(Date.now())
+    const { generation } = this.#children
+    const { certificates } = generation
+    try {
+      if (certificates === undefined || !(await certificates.renew())) return
+    } catch (error) {
+      this.#report(error as Error)
+      return
+    }
+    this.#decided('renew the certificates', 'their files have changed')
+    // A child that starts at this moment has read them already, or is told behind its start message.
+    for (const child of this.#children.all)
+      if (child.generation === generation.number) child.renewTls(certificates.terms)
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Certificates that nobody trusts, with their keys, for tests only: signed by themselves, valid until 2126. Node can't make any. Made with
+ *
+ *     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1
+ */
+export interface Certificate {
+  readonly key: string
+  readonly cert: string
+}
+
+/** For localhost and 127.0.0.1. */
+export const local: Certificate = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgnWWHO+Jf0GlJBXk5
+3MKLRjKYHXRZbYc1bQYSbZLXgUuhRANCAAS0e89jb6OeBJOGF3q78YoWyOyVqC09
+IjjGoESlv78R/7T+0PMuOIxvzWtRp9oo2iA8GZv3dz31SjgR7VbZIWy/
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBnDCCAUGgAwIBAgIUX97/Za99x2oCnhjnpuJL3HO5ZfQwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNzEzMTUzNloYDzIxMjYxMTAz
+MTMxNTM2WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAS0e89jb6OeBJOGF3q78YoWyOyVqC09IjjGoESlv78R/7T+0PMuOIxv
+zWtRp9oo2iA8GZv3dz31SjgR7VbZIWy/o28wbTAdBgNVHQ4EFgQUoTypFuqC+VYI
+xpu2BkL6D8Gk+4QwHwYDVR0jBBgwFoAUoTypFuqC+VYIxpu2BkL6D8Gk+4QwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSQAwRgIhAPJKnC+eTdv0i+QrVJdfwdlkAveHUoIfCOQL7tA3xEsfAiEA
+nQ9B5qfPKih3sARDWaFNy+G7JH54Ta371GwweDwWNtg=
+-----END CERTIFICATE-----
+`,
+}
+
+/** For one.test and *.one.test. */
+export const one: Certificate = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQga/2ZTFUW1llCCnuX
+Lvxi4bL3ejuPh7yurxSmK8vTpVOhRANCAAR4Hmc2bic2MgEkrVysgdgv1LSCjrdn
+vUPIJqdhxSkORwtVL7FyJypewRkzmy2BJoW5L1YpFwZU5t2eTsWlFL7f
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBnjCCAUSgAwIBAgIUXfkEHKf5xGNUkboUW7cT3SPeLsswCgYIKoZIzj0EAwIw
+EzERMA8GA1UEAwwIb25lLnRlc3QwIBcNMjYxMTI3MTMxNTM2WhgPMjEyNjExMDMx
+MzE1MzZaMBMxETAPBgNVBAMMCG9uZS50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAEeB5nNm4nNjIBJK1crIHYL9S0go63Z71DyCanYcUpDkcLVS+xcicqXsEZ
+M5stgSaFuS9WKRcGVObdnk7FpRS+36N0MHIwHQYDVR0OBBYEFCeG9e5QrVfWkEOX
+HElxNuwVUizaMB8GA1UdIwQYMBaAFCeG9e5QrVfWkEOXHElxNuwVUizaMA8GA1Ud
+EwEB/wQFMAMBAf8wHwYDVR0RBBgwFoIIb25lLnRlc3SCCioub25lLnRlc3QwCgYI
+KoZIzj0EAwIDSAAwRQIhAOo0QWi+m11vtifYE71ic9CEUbiVQjbaeljOA7fZqthz
+AiBUITniCAwNMJZb/9WorN2ql76UtGFHVQ6wYL/+FPMqOA==
+-----END CERTIFICATE-----
+`,
+}
+
+/** For two.test. */
+export const two: Certificate = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgE0Y/TXgeg7qW+wHk
+mjyW31cLQnJ6sKidhj1s/AchkQGhRANCAATJx7pM6atApLpSPJUTrYdu8NnUcfuj
+cgAmVdKdfKuRTgMY2fmZq5S+w4rTuZRB6pM9c8TFVOBhuXbHTPdqL3qU
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBkjCCATigAwIBAgIUKeEBjw+5Edl+pJ8AqcNOQFkT2NkwCgYIKoZIzj0EAwIw
+EzERMA8GA1UEAwwIdHdvLnRlc3QwIBcNMjYxMTI3MTMxNTM2WhgPMjEyNjExMDMx
+MzE1MzZaMBMxETAPBgNVBAMMCHR3by50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAEyce6TOmrQKS6UjyVE62HbvDZ1HH7o3IAJlXSnXyrkU4DGNn5mauUvsOK
+07mUQeqTPXPExVTgYbl2x0z3ai96lKNoMGYwHQYDVR0OBBYEFHQEkLwfPTJE6UFX
+M59Ksaq9fAHYMB8GA1UdIwQYMBaAFHQEkLwfPTJE6UFXM59Ksaq9fAHYMA8GA1Ud
+EwEB/wQFMAMBAf8wEwYDVR0RBAwwCoIIdHdvLnRlc3QwCgYIKoZIzj0EAwIDSAAw
+RQIgUtTdxO9Gk0wFBP2sT+hEsM/NtxdcB2hr/FDGapmVqBsCIQCYyJHJTkw7U0gr
+GQxmRuZacsrnWS3aLVjkcgvflH0xxg==
+-----END CERTIFICATE-----
+`,
+}
