@@ -5,6 +5,7 @@ import { setImmediate as immediate } from 'node:timers/promises'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
 import { resumed } from '../sync/entry.js'
 import { duplicate } from '../sys/descriptor.js'
+import { peekConnection } from '../sys/socket.js'
 import { countAccepted, dropsConnection, publishAccepted } from './accepted-socket.js'
 import { Connections, type ThreadTerms } from './connections.js'
 import { announceClose } from './http-message.js'
@@ -103,8 +104,8 @@ export class HttpService implements Service {
       const last = this.#pipelined.last(socket) ?? responseOf(socket)
       if (last !== undefined) announceClose(last)
     }
-    // Requests that have arrived by now are read first, and served. One that arrives between this poll of the event loop and the
-    // close, some microseconds, is never read: the kernel answers it with a reset, and the client knows that it may repeat it.
+    // Requests that have arrived by now are read first, and served. One that arrives between the look and the close, some microseconds,
+    // is never read: the kernel answers it with a reset, and the client knows that it may repeat it.
     await pollOnce()
     // With a child that stays they are better off with its other threads.
     await this.#idle?.parkAll()
@@ -209,17 +210,24 @@ export class HttpService implements Service {
   /**
    * Closes connections between two requests. Node's method knows them best: it sees in the parser whether a part of the next
    * request has come. But it also takes for idle a response that has ended and is not sent yet (20.20: it looks at
-   * `finished`), and a connection that has just been accepted (26); those are kept out of its reach meanwhile.
+   * `finished`), and a connection that has just been accepted (26); those are kept out of its reach meanwhile, and so are those whose
+   * next bytes the kernel has already: that request was sent to a server that served, and a close now would answer it with a reset.
    */
   #closeIdle(): void {
     const kept: { destroy?: Socket['destroy'] }[] = []
-    for (const socket of this.#sockets())
-      if (socket.bytesRead === 0 || responseOf(socket)?.writableEnded) kept.push(socket)
+    let isAnyUnread = false
+    for (const socket of this.#sockets()) {
+      const isUnread = hasUnread(this.#connectionOf(socket))
+      isAnyUnread ||= isUnread
+      if (isUnread || socket.bytesRead === 0 || responseOf(socket)?.writableEnded) kept.push(socket)
+    }
     for (const socket of kept) socket.destroy = () => socket as Socket
     // Of the class: an HTTP/2 server that takes HTTP/1.1, too, has the list but not the method.
     HttpServer.prototype.closeIdleConnections.call(this.#server as HttpServer)
     // The method of the class shows again.
     for (const socket of kept) delete socket.destroy
+    // It may have been the end of the stream, or of its cipher, and no request.
+    if (isAnyUnread) void pollOnce().then(() => this.#closeIdle())
   }
 }
 
@@ -228,6 +236,13 @@ function duplicateOf(socket: Socket): number {
   const { _handle } = socket as ServedSocket
   const fd = _handle?.fd
   return typeof fd === 'number' && fd >= 0 ? duplicate(fd) : -1
+}
+
+/** Whether bytes wait in the kernel that the event loop has not read yet. */
+function hasUnread(socket: Socket): boolean {
+  const { _handle } = socket as ServedSocket
+  const fd = _handle?.fd
+  return typeof fd === 'number' && fd >= 0 && peekConnection(fd) === 'bytes'
 }
 
 function responseOf(socket: Socket): ServerResponse | undefined {
