@@ -4,6 +4,7 @@ import { type Command, parseArguments } from './cli/arguments.js'
 import { loadConfig } from './cli/config.js'
 import { helpText } from './cli/help.js'
 import { print } from './cli/print.js'
+import { endWithReader } from './cli/short-output.js'
 import type { PoolOptions } from './options/options.js'
 import { ForkthreadError } from './shared/errors.js'
 import { requirePlatform } from './shared/platform.js'
@@ -15,6 +16,7 @@ type ServeCommand = Extract<Command, { action: 'serve' }>
 async function main(): Promise<number> {
   requirePlatform()
   const command = parseArguments(process.argv.slice(2))
+  if (command.action !== 'serve') endWithReader()
   switch (command.action) {
     case 'help':
       process.stdout.write(helpText())

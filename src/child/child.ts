@@ -8,6 +8,12 @@ import type {
   StartChild,
   TlsTerms,
 } from '../shared/messages.js'
+import {
+  finish,
+  type StandardOutput,
+  type StandardTerms,
+  takeOver,
+} from '../shared/standard-output.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createChildMemory } from '../sync/child-memory.js'
 import { createMechanism, type MechanismTerms } from '../sync/create-mechanism.js'
@@ -32,8 +38,17 @@ const LOOK_EVERY_MS = 1000
 const PRESSURE_PAUSE_MS = 20
 const FULL_PAUSE_MS = 250
 
+/** How long a drained child waits for the end of its listener thread. */
+const LAST_THREAD_MS = 100
+
 /** What a leaving child is to do beside what it has. */
 export type DrainTerms = Pick<DrainChild, 'emptyMailbox'> & Partial<Pick<DrainChild, 'backlogs'>>
+
+/** Where what is printed goes. */
+export interface ChildOutput {
+  readonly standard: StandardTerms
+  readonly output: StandardOutput
+}
 
 /** A child process from its start message on: one listener thread, some worker threads. */
 export class Child {
@@ -45,12 +60,18 @@ export class Child {
   readonly #mailbox: Mailbox | undefined
   readonly #parker: ParkerThread | undefined
   readonly #blocked: BlockedWatch
+  readonly #output: StandardOutput
   readonly #send: (message: ChildMessage) => void
   readonly #looks: NodeJS.Timeout[] = []
   #drained: Promise<void> | undefined
 
-  constructor(start: StartChild, send: (message: ChildMessage) => void) {
+  constructor(
+    start: StartChild,
+    { standard, output }: ChildOutput,
+    send: (message: ChildMessage) => void,
+  ) {
     this.#start = start
+    this.#output = output
     this.#send = send
     const scoreboard = Scoreboard.map(start.scoreboard)
     if (!scoreboard.isFormatted) throw new Error('the inherited descriptor is not a scoreboard')
@@ -66,7 +87,7 @@ export class Child {
     const report = (error: SerializedError): void => send({ type: 'report', error })
     const parking = parkingTerms(start)
     this.#parker = parkerThread(start, mechanism, parking, memory, handOff, report)
-    this.#crew = new Crew(start, mechanism, parking, memory, handOff, scoreboard, {
+    this.#crew = new Crew(start, mechanism, parking, memory, handOff, scoreboard, standard, {
       report,
       decision: (action, reason) => send({ type: 'decision', action, reason }),
       loaded: (files) => send({ type: 'loaded', files }),
@@ -74,6 +95,7 @@ export class Child {
       asks: (asked) => send({ type: 'asks', asked }),
       wantsParker: () => this.#parker?.start(),
       gone: (thread) => this.#parker?.recover(thread),
+      left: (pending) => takeOver(output, pending),
     })
     const { slot, blockedTimeout } = start
     this.#blocked = new BlockedWatch(slot, blockedTimeout, this.#crew, handOff, scoreboard)
@@ -88,6 +110,14 @@ export class Child {
     const isEnding = (index: number): boolean => backlogs?.includes(index) ?? true
     this.#drained ??= this.#drainOnce(isEnding, emptyMailbox)
     await this.#drained
+  }
+
+  /**
+   * Drained: whether no thread of this child runs any more, so that the process can exit as any other does. Node's exit waits for
+   * its threads, and the listener thread may sleep in C code for ever.
+   */
+  async hasOnlyMainThread(): Promise<boolean> {
+    return await this.#listener.hasEndedWithin(LAST_THREAD_MS)
   }
 
   /** Removes what a parent that died has left on disk; a living one does it itself. */
@@ -122,8 +152,6 @@ export class Child {
     for (const listener of listeners) closeDescriptor(listener)
     await this.#crew.endAll()
     this.removeLeftovers()
-    await flush(process.stdout)
-    await flush(process.stderr)
   }
 
   async #open(): Promise<void> {
@@ -163,6 +191,7 @@ export class Child {
   }
 
   #giveUp(error: unknown): void {
+    finish(this.#output)
     process.send?.({ type: 'failed', error: serializeError(error) }, undefined, undefined, () =>
       exitImmediately(1),
     )
@@ -210,9 +239,4 @@ function parkerThread(
   const start = { slot, mechanism, mailbox, parking, keepAliveTimeout, memory, scoreboard }
   const parked = new Parking(memory, new Epoll(parking.epoll), parking.wake)
   return new ParkerThread(start, parked, handOff, report)
-}
-
-/** What worker threads print goes through this thread's streams; `_exit` would cut it off. */
-async function flush(stream: NodeJS.WriteStream): Promise<void> {
-  await new Promise<void>((resolve) => stream.write('', () => resolve()))
 }

@@ -1,6 +1,7 @@
 import { ForkthreadError, fail, serializeError } from '../shared/errors.js'
 import type { HandlerKind, Range, StartChild, TlsTerms } from '../shared/messages.js'
 import { RestartDelay } from '../shared/restart-delay.js'
+import type { StandardTerms } from '../shared/standard-output.js'
 import { SurplusClock } from '../shared/surplus-clock.js'
 import { LockOwner } from '../sync/child-memory.js'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
@@ -26,6 +27,7 @@ export class Crew {
   readonly #memory: SharedArrayBuffer
   readonly #handOff: HandOff
   readonly #scoreboard: Scoreboard
+  readonly #standard: StandardTerms
   readonly #events: CrewEvents
   readonly #threads = new Map<number, WorkerThread>()
   #tls: TlsTerms | undefined
@@ -50,6 +52,7 @@ export class Crew {
     memory: SharedArrayBuffer,
     handOff: HandOff,
     scoreboard: Scoreboard,
+    standard: StandardTerms,
     events: CrewEvents,
   ) {
     this.#start = start
@@ -58,6 +61,7 @@ export class Crew {
     this.#memory = memory
     this.#handOff = handOff
     this.#scoreboard = scoreboard
+    this.#standard = standard
     this.#events = events
     this.#tls = start.tls
     this.#limits = start.threads
@@ -235,6 +239,7 @@ export class Crew {
       mailbox,
       parking: this.#parking,
       scoreboard,
+      standard: this.#standard,
     }
     const { execArgv, env, resourceLimits } = this.#start
     const started = new WorkerThread(

@@ -76,6 +76,13 @@ export class ListenerThread {
     while (!this.#hasExited && !this.#sleepsInLock) await sleep(LOOK_AGAIN_MS)
   }
 
+  /** Whether the thread runs no more within this time; one that sleeps in `flock` may sleep for ever. */
+  async hasEndedWithin(ms: number): Promise<boolean> {
+    const limit = performance.now() + ms
+    while (!this.#hasExited && performance.now() < limit) await sleep(LOOK_AGAIN_MS)
+    return this.#hasExited
+  }
+
   get #sleepsInLock(): boolean {
     return this.#scoreboard.field(this.#slot, 'listenerState') === ListenerState.waitingForMutex
   }

@@ -1,7 +1,8 @@
 import { pathToFileURL } from 'node:url'
 import { entryFile } from '../shared/entries.js'
-import { serializeError } from '../shared/errors.js'
+import { fail, serializeError } from '../shared/errors.js'
 import type { ChildMessage, ParentMessage, StartChild } from '../shared/messages.js'
+import { finish, guardMain, standardTerms } from '../shared/standard-output.js'
 import { exitImmediately } from '../sys/exit.js'
 import { Child, type DrainTerms } from './child.js'
 import { checkReadable, dropPrivileges } from './drop-privileges.js'
@@ -19,6 +20,14 @@ const send = async (message: ChildMessage): Promise<void> => {
   )
 }
 
+// Before it becomes somebody who may not open them.
+const standard = standardTerms()
+const output = guardMain(standard, (stream, lines, why) => {
+  const who = `Child ${process.pid}`
+  const error = serializeError(fail('FT_ERR_OUTPUT_LOST', [who, stream, lines, why]))
+  void send({ type: 'report', error })
+})
+
 /** How long the parent has for killing this child before it ends itself. */
 const PARENT_FIRST_MS = 500
 
@@ -27,6 +36,7 @@ let drainTimeout = 0
 
 const giveUp = (): void => {
   child?.removeLeftovers()
+  finish(output)
   exitImmediately(1)
 }
 
@@ -34,7 +44,11 @@ const leave = async (terms: DrainTerms): Promise<void> => {
   // Normally the parent's patience ends first, but it may be gone.
   if (drainTimeout > 0) setTimeout(giveUp, drainTimeout + PARENT_FIRST_MS)
   await child?.drain(terms)
+  finish(output)
+  const canExit = await child?.hasOnlyMainThread()
   await send({ type: 'drained' })
+  // So that Node and what was preloaded write what they write at the end, such as the coverage.
+  if (canExit) process.exit(0)
   exitImmediately(0)
 }
 
@@ -51,7 +65,7 @@ const start = (message: StartChild): void => {
         new URL(message.handler),
       ])
     }
-    child = new Child(message, (out) => void send(out))
+    child = new Child(message, { standard, output }, (out) => void send(out))
   } catch (error) {
     void send({ type: 'failed', error: serializeError(error) }).then(() => exitImmediately(1))
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { entryFile } from '../shared/entries.js'
-import { deserializeError, fail, type SerializedError } from '../shared/errors.js'
+import { deserializeError, fail, type SerializedError, serializeError } from '../shared/errors.js'
 import type { LoadedFile } from '../shared/loaded-file.js'
 import type {
   AskedListener,
@@ -13,6 +13,7 @@ import type {
   TlsTerms,
   WorkerMessage,
 } from '../shared/messages.js'
+import { type StandardPending, threadPending } from '../shared/standard-output.js'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
 
@@ -34,6 +35,8 @@ export interface ThreadEvents {
   readonly asks: (asked: readonly AskedListener[]) => void
   /** It has begun to leave by itself. */
   readonly leaves: (thread: WorkerThread, why: string) => void
+  /** The thread is over; this it has printed, and nobody has read it yet. */
+  readonly left: (pending: StandardPending) => void
 }
 
 /**
@@ -51,24 +54,36 @@ export class WorkerThread {
   readonly over: Promise<void>
   readonly #piscina: Piscina
   readonly #port: MessagePort
+  readonly #report: ThreadEvents['report']
   #state: 'starting' | 'ready' | 'ending' = 'starting'
   #threadId: number | undefined
+  /** It has finished what it had, and only ends. */
+  #isDone = false
   /** What is known of its death beyond what piscina says. */
   #diedOf: Error | undefined
   /** What the app has given `process.exit`. */
   #exitCode: number | undefined
 
-  constructor(terms: Omit<Lease, 'port'>, environment: ThreadEnvironment, events: ThreadEvents) {
+  constructor(
+    terms: Omit<Lease, 'port' | 'pending'>,
+    environment: ThreadEnvironment,
+    events: ThreadEvents,
+  ) {
     this.id = terms.thread
+    this.#report = events.report
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
     this.#piscina = new Piscina(piscinaOptions(environment))
-    const lease: Lease = { ...terms, port: port2 }
+    // What the user's code throws when no lease runs: its loading has failed, or it has thrown before. It dies of that, alone.
+    this.#piscina.on('error', (error: unknown) => this.#failedLate(error))
+    port1.on('messageerror', (error) => this.#failedLate(error))
+    const pending = threadPending()
+    const lease: Lease = { ...terms, pending, port: port2 }
     const run = this.#piscina.run(lease, {
       filename: entryFile('worker/lease'),
       transferList: [port2],
     })
-    this.over = this.#untilOver(run)
+    this.over = this.#untilOver(run).finally(() => events.left(pending))
     const loaded = new Promise<readonly HandlerKind[]>((resolve) => {
       port1.on('message', (message: WorkerMessage) => {
         if (message.type === 'report') return events.report(message.error)
@@ -83,6 +98,10 @@ export class WorkerThread {
         if (message.type === 'leaves') {
           this.#state = 'ending'
           return events.leaves(this, message.why)
+        }
+        if (message.type === 'done') {
+          this.#isDone = true
+          return
         }
         if (message.type === 'failed') {
           this.#diedOf ??= deserializeError(message.error)
@@ -134,13 +153,31 @@ export class WorkerThread {
     await this.#piscina.destroy()
     // Only from here on is it certain that the thread touches nothing any more, and that its last message has come.
     await closed
+    if (died === undefined) return
+    if (this.#isDone && this.#diedOf === undefined) {
+      // It ends by itself, which piscina takes for a death. A hook of the end may still throw.
+      if (!isExit(died.error)) this.#failedLate(died.error)
+      return
+    }
     // A thread that is to leave may say itself when it is done.
     const hasExited = this.#exitCode !== undefined && this.#diedOf === undefined
-    if (died === undefined || (hasExited && this.#state === 'ending')) return
+    if (hasExited && this.#state === 'ending') return
     if (this.#exitCode !== undefined && this.#state === 'ready')
       this.#diedOf ??= fail('FT_ERR_THREAD_EXIT', [this.#exitCode])
     throw this.#diedOf ?? died.error
   }
+
+  /** Nobody waits for this any more; it is told all the same. */
+  #failedLate(error: unknown): void {
+    const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const what = `nobody's request, in thread ${this.id} of child ${process.pid}`
+    this.#report(serializeError(fail('FT_ERR_HANDLER', [what, why], error)))
+  }
+}
+
+/** What piscina says when a thread has ended under a task. */
+function isExit(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('worker exited with code')
 }
 
 function piscinaOptions({ execArgv, env, resourceLimits }: ThreadEnvironment): PiscinaOptions {

@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import { createPool } from '../create-pool.js'
 import type { PoolOptions } from '../options/options.js'
 import type { Pool } from '../parent/pool.js'
+import { guardMain, standardTerms } from '../shared/standard-output.js'
 import { print } from './print.js'
 
 /** What a shell reports for a process that a signal ended. */
@@ -18,6 +19,9 @@ const SAME_KEY_MS = 100
  * again at each reload.
  */
 export async function serve(readOptions: () => Promise<PoolOptions>): Promise<number> {
+  guardMain(standardTerms(), (stream, lines, why) => {
+    print.warning(`${lines} lines of ${stream} could not be written and are lost (${why})`)
+  })
   const starting = new AbortController()
   let pool: Pool | undefined
   let firstAt: number | undefined

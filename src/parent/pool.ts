@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isDeepStrictEqual } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import {
   type PoolOptions,
   type PoolSizes,
@@ -11,6 +11,7 @@ import {
 import { parseOptions, parseSizes } from '../options/parse-options.js'
 import { fail } from '../shared/errors.js'
 import type { HandlerKind, ListenerTerms } from '../shared/messages.js'
+import { tellOnStderr } from '../shared/standard-output.js'
 import type { Decision, OpenAdmin, Stats } from '../shared/stats.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
@@ -490,7 +491,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#justReported.add(error)
     setImmediate(() => this.#justReported.delete(error))
     if (this.listenerCount('error') > 0) this.emit('error', error)
-    else console.error(error)
+    else tellOnStderr(inspect(error))
   }
 
   #move(next: State): void {

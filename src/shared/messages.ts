@@ -4,6 +4,7 @@ import type { MailboxTerms } from '../sync/mailbox.js'
 import type { ParkingTerms } from '../sync/parking.js'
 import type { SerializedError } from './errors.js'
 import type { LoadedFile } from './loaded-file.js'
+import type { StandardPending, StandardTerms } from './standard-output.js'
 
 /**
  * What the rooms say to each other: parent and child over Node's IPC channel (JSON), a child's main thread and its
@@ -256,6 +257,8 @@ export interface Lease {
   readonly mailbox: MailboxTerms | undefined
   readonly parking: ParkingTerms | undefined
   readonly scoreboard: number
+  readonly standard: StandardTerms
+  readonly pending: StandardPending
   readonly port: MessagePort
 }
 
@@ -291,12 +294,18 @@ export interface ThreadExits {
   readonly code: number
 }
 
+/** The thread has finished what it had; what comes now is Node's own end of it. */
+export interface ThreadDone {
+  readonly type: 'done'
+}
+
 export type WorkerMessage =
   | ThreadWantsParker
   | ThreadReady
   | ThreadFailed
   | ThreadLeaves
   | ThreadExits
+  | ThreadDone
   | ChildAsks
   | FilesLoaded
   | Notice

@@ -1,5 +1,5 @@
 import { type MessagePort, threadId } from 'node:worker_threads'
-import { serializeError } from '../shared/errors.js'
+import { fail, serializeError } from '../shared/errors.js'
 import type {
   EndLease,
   HandlerKind,
@@ -7,6 +7,7 @@ import type {
   LeaseMessage,
   WorkerMessage,
 } from '../shared/messages.js'
+import { guardThread } from '../shared/standard-output.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
@@ -28,7 +29,7 @@ import { untilLoopIsIdle } from './until-loop-is-idle.js'
 
 /**
  * The task that piscina runs in a worker thread: loads the handler, takes descriptors until the child's main thread
- * ends the lease, finishes what is in flight, and returns. A connection costs no message this way.
+ * ends the lease, finishes what is in flight, and exits. A connection costs no message this way.
  *
  * It rejects when the handler can't be loaded. Anything that the handler throws outside a request ends the
  * thread, and piscina rejects the lease.
@@ -36,8 +37,14 @@ import { untilLoopIsIdle } from './until-loop-is-idle.js'
 export default async function lease(terms: Lease): Promise<void> {
   const { slot, thread, generation, learns, port } = terms
   const tell = (message: WorkerMessage): void => port.postMessage(message)
+  // Before any code of the user is loaded, which may put something else in its place.
+  const exit = process.exit.bind(process)
+  guardThread(terms.standard, terms.pending, (stream, lines, why) => {
+    const who = `Thread ${thread} of child ${process.pid}`
+    const error = serializeError(fail('FT_ERR_OUTPUT_LOST', [who, stream, lines, why]))
+    tell({ type: 'report', error })
+  })
   noteExits((code) => tell({ type: 'exits', code }))
-  // Before any code of the user is loaded.
   const root = new RootContext()
   const scoreboard = Scoreboard.map(terms.scoreboard)
   const mailbox = terms.mailbox === undefined ? undefined : new Mailbox(terms.mailbox, scoreboard)
@@ -96,7 +103,10 @@ export default async function lease(terms: Lease): Promise<void> {
   if (isTold) await untilLoopIsIdle()
   activity.close()
   await root.run(handler.teardown)
+  tell({ type: 'done' })
   port.close()
+  // And does not return: only so Node runs the hooks of the process's exit in this thread.
+  exit()
 
   function kinds(): readonly HandlerKind[] {
     if (adoption.isAny) return adoption.kinds

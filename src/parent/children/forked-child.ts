@@ -107,8 +107,8 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
         this.emit('report', error as Error)
       }
     })
-    this.#process.once('error', (error) => {
-      // The fork itself failed: there will be no exit event.
+    this.#process.on('error', (error) => {
+      // The fork itself failed: there will be no exit event. Later errors are of a signal or a message that came to nothing.
       if (this.#process.pid !== undefined) return
       this.emit('failed', error)
       this.#gone({ code: null, signal: null })
