@@ -6,6 +6,7 @@ import type {
 } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { Activity } from './activity.js'
+import { SessionFarewell } from './session-farewell.js'
 
 /** Counts the requests of HTTP/2: each stream is one, from the server's 'stream' to its own 'close'. */
 export class StreamWatch {
@@ -14,6 +15,8 @@ export class StreamWatch {
   readonly #idleMs: number
   /** With their open streams. */
   readonly #sessions = new Map<Http2Session, number>()
+  /** The thread leaves: how each of them is asked to go. */
+  #farewells: Map<Http2Session, SessionFarewell> | undefined
 
   /** A connection without a stream is closed after `idleMs`; 0 for never. */
   constructor(activity: Activity, connectionOf: (socket: Socket) => Socket, idleMs: number) {
@@ -24,7 +27,11 @@ export class StreamWatch {
 
   opened(session: ServerHttp2Session): void {
     this.#sessions.set(session, 0)
-    session.once('close', () => this.#sessions.delete(session))
+    session.once('close', () => {
+      this.#sessions.delete(session)
+      this.#farewells?.delete(session)
+    })
+    this.#farewells?.set(session, new SessionFarewell(session))
     // An app may set another one, and has this place then.
     if (this.#idleMs === 0) return
     session.setTimeout(this.#idleMs, () => {
@@ -46,16 +53,19 @@ export class StreamWatch {
       this.#count(session, -1)
       activity.requestEnded()
     })
+    const farewell = session === undefined ? undefined : this.#farewells?.get(session)
+    const serve = (): boolean => Reflect.apply(emit, server, args)
     try {
-      return Reflect.apply(emit, server, args)
+      return farewell === undefined ? serve() : farewell.stream(stream, serve)
     } finally {
       if (!stream.closed) activity.requestWaits()
     }
   }
 
-  /** `GOAWAY`: clients begin no more streams on these connections, and those that they have finish. */
+  /** `GOAWAY`: clients begin no more streams on these connections, and those that they have finish. Also for connections to come. */
   close(): void {
-    for (const session of this.#sessions.keys()) session.close()
+    const sessions = [...this.#sessions.keys()]
+    this.#farewells = new Map(sessions.map((session) => [session, new SessionFarewell(session)]))
   }
 
   #count(session: Http2Session | undefined, more: 1 | -1): void {
