@@ -41,12 +41,14 @@ const upgrading =
 const askers: Readonly<Record<string, (serving: Serving) => Promise<string>>> = {
   request: async ({ url }) => (await get(url)).body,
   fetch: async ({ url }) => (await get(url)).body,
+  server: async ({ url }) => (await get(url)).body,
   raw: async ({ port }) => String(await raw(port, '')),
   upgrade: async ({ port }) => String(await raw(port, upgrading)).replace(/^[\s\S]*?\r\n\r\n/, ''),
 }
 
 for (const [kind, ask] of Object.entries(askers)) {
-  for (const way of ['run', 'enterWith']) {
+  // With `enterWith` before it listens, a server of the app has that store, as under node:http.
+  for (const way of kind === 'server' ? ['run'] : ['run', 'enterWith']) {
     test(`${kind}: new connections have a context of their own (${way})`, async () => {
       await using serving = await pool(kind, way, { threads: 2 })
       const found = await crowd(async () => JSON.parse(await ask(serving)))
@@ -59,6 +61,12 @@ for (const [kind, ask] of Object.entries(askers)) {
     })
   }
 }
+
+test('connections of a server begin in the context in which it was told to listen', async () => {
+  await using serving = await pool('server', 'listen')
+  const found = await crowd(async () => JSON.parse((await get(serving.url)).body))
+  assert.equal([...new Set(found.map(({ store }) => store))], ['listen'])
+})
 
 for (const keepAlive of ['pin', 'park'] as const) {
   test(`kept connections have the context of none of their requests (${keepAlive})`, async () => {
