@@ -106,4 +106,41 @@ for (const [what, order, others] of [
   })
 }
 
+test('WebSockets are counted, and the threads that leave tell theirs over signalSpread', async () => {
+  await using serving = await serve('web-socket', {
+    canaryTime: 50,
+    drainTimeout: 60_000,
+    signalSpread: 3_000,
+    threads: 8,
+  })
+  const { pool, url } = serving
+  const talks = await Promise.all(Array.from({ length: 40 }, () => Talk.open(url)))
+  try {
+    const counts = (): readonly number[] =>
+      pool.stats().processes.flatMap(({ threads }) => threads.map(({ upgraded }) => upgraded))
+    const sum = (): number => counts().reduce((all, count) => all + count, 0)
+    await until(() => sum() === talks.length, LIMIT_MS, 'all counted')
+    const having = counts().filter((count) => count > 0).length
+    const beganAt = performance.now()
+    const toldMs: number[] = []
+    const closed = pool.close()
+    await Promise.all(
+      talks.map(async (talk) => {
+        await talk.hears('going away')
+        toldMs.push(performance.now() - beganAt)
+        talk.close()
+      }),
+    )
+    await within(closed, LIMIT_MS, 'close')
+    const spreadMs = Math.max(...toldMs) - Math.min(...toldMs)
+    // Told at random within 3 s: few enough may be told close together, five or more hardly.
+    assert.ok(
+      having < 5 || spreadMs > 300,
+      `${spreadMs} ms from the first to the last of ${having}`,
+    )
+  } finally {
+    for (const talk of talks) talk[Symbol.dispose]()
+  }
+})
+
 test.run()

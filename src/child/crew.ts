@@ -220,6 +220,7 @@ export class Crew {
     this.#scoreboard.rows.write(slot, thread, emptyRow('S'))
     // Not that of the thread that was in this place before.
     this.#scoreboard.rows.writeRequest(slot, thread, '')
+    this.#scoreboard.rows.writeUpgraded(slot, thread, 0)
     const terms = {
       slot,
       thread,
@@ -228,6 +229,7 @@ export class Crew {
       args,
       learns,
       listenWithinMs: this.#patienceMs,
+      signalSpread: this.#start.signalSpread,
       timeouts,
       listenerTerms,
       tls: this.#tls,

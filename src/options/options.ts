@@ -193,6 +193,12 @@ export const schema = z.strictObject({
     meaning: 'ms a leaving process may take to finish its requests (default: 30000)',
     placeholder: 'MS',
   }),
+  signalSpread: option(milliseconds.default(0), {
+    allowed: MS,
+    meaning:
+      'ms over which threads that leave tell their apps (signal, SIGTERM), so that WebSocket clients do not all come back at once; at most half of drainTimeout counts (default: 0, at once)',
+    placeholder: 'MS',
+  }),
   startTimeout: option(milliseconds.min(1).default(30_000), {
     allowed: PATIENCE,
     meaning: 'ms a process may take to load the handler (default: 30000)',

@@ -90,6 +90,7 @@ function threadStats(scoreboard: Scoreboard, slot: number, id: number): ThreadSt
     state: row.state,
     inFlight: row.inFlight,
     connections: row.connections,
+    upgraded: scoreboard.rows.readUpgraded(slot, id),
     requests: row.requests,
     busyMs: row.busySince === 0 ? 0 : Math.max(0, Date.now() - row.busySince),
     loopDelayMs: row.loopDelayMs,

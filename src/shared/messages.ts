@@ -114,6 +114,8 @@ export interface StartChild {
   readonly startTimeout: number
   readonly timeouts: ClientTimeouts
   readonly drainTimeout: number
+  /** Threads that leave are told so over this time, ms. */
+  readonly signalSpread: number
   /** Tell which files the handler loads. */
   readonly watch: boolean
   /** Inherited descriptors. */
@@ -244,6 +246,7 @@ export interface Lease {
   readonly handler: string
   readonly args: readonly string[]
   readonly learns: boolean
+  readonly signalSpread: number
   /** A program has so long to listen, from the start of the thread. */
   readonly listenWithinMs: number
   readonly timeouts: ClientTimeouts

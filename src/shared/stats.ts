@@ -56,6 +56,8 @@ export interface ThreadStats {
   readonly state: ThreadState
   readonly inFlight: number
   readonly connections: number
+  /** Those among them that have changed to another protocol, such as WebSockets. */
+  readonly upgraded: number
   readonly requests: number
   /** How long the thread has had something in flight without a break; 0 when idle. */
   readonly busyMs: number

@@ -27,6 +27,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *                   +8 in flight      requests
  *                   +12 connections   open now
  *                   +16 fresh         connections whose first request has not arrived
+ *                   +20 upgraded      connections that have changed to another protocol, such as WebSockets
  *                   +24 accepted      connections in all      (64-bit float from here on)
  *                   +32 requests      in all
  *                   +40 errors        handlers that threw or rejected
@@ -84,6 +85,7 @@ export const Row = {
   inFlight: 2,
   connections: 3,
   fresh: 4,
+  upgraded: 5,
   // Places of 64-bit floats:
   accepted: 3,
   requests: 4,

@@ -103,6 +103,15 @@ export class ThreadRows {
     this.#bytes[at] = request.length
   }
 
+  /** How many of its connections have changed to another protocol: seldom enough to be a word of its own. */
+  writeUpgraded(slot: number, thread: number, count: number): void {
+    Atomics.store(this.#words, threadWord(slot, thread) + Row.upgraded, count)
+  }
+
+  readUpgraded(slot: number, thread: number): number {
+    return Atomics.load(this.#words, threadWord(slot, thread) + Row.upgraded)
+  }
+
   /** Printable characters only: whoever reads this sees what a client sent. */
   readRequest(slot: number, thread: number): string {
     const at = threadWord(slot, thread) * 4 + REQUEST_OFFSET

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { HandOff } from '../sync/hand-off.js'
@@ -41,6 +42,7 @@ export class Activity {
   readonly #serve: (fd: number) => void
   readonly #row: ThreadRow = emptyRow('S')
   #standing: Standing = 'busy'
+  #upgraded = 0
   /** When each fresh connection was taken, by its token; in the order of taking. */
   readonly #fresh = new Map<object, number>()
   #isWatchingFresh = false
@@ -106,6 +108,13 @@ export class Activity {
     this.#row.bytes += bytesWritten
     this.#forgetFresh(token)
     this.#settle()
+  }
+
+  /** A connection has changed to another protocol, and stays with this thread until it ends. */
+  connectionUpgraded(socket: Socket): void {
+    const { rows } = this.#scoreboard
+    rows.writeUpgraded(this.#slot, this.#thread, ++this.#upgraded)
+    socket.once('close', () => rows.writeUpgraded(this.#slot, this.#thread, --this.#upgraded))
   }
 
   /** A descriptor that could not be made a connection. */

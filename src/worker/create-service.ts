@@ -38,7 +38,7 @@ export async function serviceForHandler(
   lease: Lease,
   tls: SharedTls,
   terms: ThreadTerms,
-  leaving: AbortSignal,
+  isLeaving: () => boolean,
   report: ReportFailure,
 ): Promise<Service | undefined> {
   if (handler.kind === 'none' || handler.kind === 'server') return undefined
@@ -51,7 +51,7 @@ export async function serviceForHandler(
     return new ByListener(clear, await secureRawService(serve, lease, tls, terms, report), isSecure)
   }
   const serve = handler.kind === 'fetch' ? await adapt(handler.serve) : handler.serve
-  const failures = new RequestFailures(terms.activity, report, leaving)
+  const failures = new RequestFailures(terms.activity, report, isLeaving)
   const { upgrade } = handler
   const hasUpgrade = upgrade !== undefined
   const served = (server: Server): void => serveRequests(server, serve, hasUpgrade, failures)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type MessagePort, threadId } from 'node:worker_threads'
 import { fail, serializeError } from '../shared/errors.js'
 import type {
@@ -69,9 +70,11 @@ export default async function lease(terms: Lease): Promise<void> {
   })
   const handler = await load()
   const report = createReporter(port)
-  const { signal } = leaving
+  const isLeaving = (): boolean => end !== undefined
   const own = { ...shared, root }
-  const exported = await serviceForHandler(handler, terms, tls, own, signal, report).catch(failed)
+  const exported = await serviceForHandler(handler, terms, tls, own, isLeaving, report).catch(
+    failed,
+  )
   const serving = new Serving(exported, adoption)
   if (learns && adoption.asked.length > 0) {
     // The pool begins anew, and listens there.
@@ -95,8 +98,14 @@ export default async function lease(terms: Lease): Promise<void> {
   activity.withdraw()
   adoption.leave()
   if (end?.takeRest) serveRest()
-  root.run(() => leaving.abort())
+  // Clients with long connections are told when the app hears of it, and come back all at once if no time lies between.
+  const laterMs = Math.random() * terms.signalSpread
+  if (laterMs === 0) root.run(() => leaving.abort())
   await serving.leave()
+  if (laterMs > 0) {
+    await Promise.race([sleep(laterMs, undefined, { ref: false }), serving.drained()])
+    root.run(() => leaving.abort())
+  }
   const isTold = root.run(sayGoodbye)
   await serving.drained()
   // What the app does at its end, and after its server has closed, may take a moment; `process.exit` is its end as well.

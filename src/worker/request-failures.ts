@@ -7,13 +7,13 @@ import type { ReportFailure } from './service.js'
 export class RequestFailures {
   readonly #activity: Activity
   readonly #report: ReportFailure
-  readonly #leaving: AbortSignal
+  readonly #isLeaving: () => boolean
   readonly #failed = new WeakSet<ServerResponse>()
 
-  constructor(activity: Activity, report: ReportFailure, leaving: AbortSignal) {
+  constructor(activity: Activity, report: ReportFailure, isLeaving: () => boolean) {
     this.#activity = activity
     this.#report = report
-    this.#leaving = leaving
+    this.#isLeaving = isLeaving
   }
 
   readonly fail = (response: ServerResponse, error: unknown): void => {
@@ -33,7 +33,7 @@ export class RequestFailures {
     const body = 'Internal Server Error\n'
     try {
       for (const name of response.getHeaderNames()) response.removeHeader(name)
-      if (this.#leaving.aborted) announceClose(response)
+      if (this.#isLeaving()) announceClose(response)
       const headers = {
         'Content-Type': 'text/plain; charset=utf-8',
         'Content-Length': body.length,

@@ -72,6 +72,9 @@ export class RequestWatch {
       result = upgrade(request, args[2] as Duplex, args[3] as Buffer)
       return true
     } finally {
+      const connection = connectionOf(request.socket)
+      // One that was refused has been closed.
+      if (!connection.destroyed) activity.connectionUpgraded(connection)
       const ended = (): void => activity.requestEnded()
       if (result === undefined) ended()
       else {

@@ -54,6 +54,7 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   headersTimeout: milliseconds,
   requestTimeout: milliseconds,
   drainTimeout: [...milliseconds, 0],
+  signalSpread: milliseconds,
   startTimeout: [...milliseconds, 0],
   preStopDelay: milliseconds,
   reloadBatch: [0, -1, 1.5, 65, '1', null],

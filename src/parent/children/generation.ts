@@ -40,6 +40,8 @@ export function createGeneration(
       recycle: { requests: settings.recycleRequests, heap: settings.recycleHeap },
       blockedTimeout: settings.blockedTimeout,
       drainTimeout,
+      // Whoever is told last needs some time, too.
+      signalSpread: Math.min(settings.signalSpread, drainTimeout / 2),
       startTimeout,
       watch: settings.watch,
       listenerTerms: begins,
