@@ -9,8 +9,9 @@ export type {
 } from './handler.js'
 export type { PoolOptions } from './options/options.js'
 export type { Pool } from './parent/pool.js'
-export type { ChildInfo, ExitInfo, PoolEvents } from './parent/pool-events.js'
+export type { ExitInfo, PoolEvents } from './parent/pool-events.js'
 export { type ErrorCode, ForkthreadError } from './shared/errors.js'
+export type { LogFormat, Logger, LogLevel, Origin } from './shared/logger.js'
 export type {
   Decision,
   ListenerStats,
@@ -19,3 +20,4 @@ export type {
   Stats,
   ThreadStats,
 } from './shared/stats.js'
+export type { ChildInfo, ThreadInfo } from './shared/thread-info.js'

@@ -84,12 +84,15 @@ export class Child {
     const ours = createMechanism(mechanism, memory, acceptor)
     const handOff = new HandOff(memory, scoreboard, start.slot, ours, mailbox)
     this.#handOff = handOff
-    const report = (error: SerializedError): void => send({ type: 'report', error })
+    const report = (error: SerializedError, thread?: number): void =>
+      send({ type: 'report', error, ...(thread === undefined ? {} : { thread }) })
     const parking = parkingTerms(start)
     this.#parker = parkerThread(start, mechanism, parking, memory, handOff, report)
     this.#crew = new Crew(start, mechanism, parking, memory, handOff, scoreboard, standard, {
       report,
-      decision: (action, reason) => send({ type: 'decision', action, reason }),
+      decision: (action, reason, thread) =>
+        send({ type: 'decision', action, reason, ...(thread === undefined ? {} : { thread }) }),
+      thread: (phase, thread) => send({ type: 'thread', phase, thread }),
       loaded: (files) => send({ type: 'loaded', files }),
       notice: (text) => send({ type: 'notice', text }),
       asks: (asked) => send({ type: 'asks', asked }),

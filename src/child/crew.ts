@@ -14,7 +14,8 @@ import { decideThreads } from './decide-threads.js'
 import { type ThreadEvents, WorkerThread } from './worker-thread.js'
 
 export interface CrewEvents extends Omit<ThreadEvents, 'leaves'> {
-  readonly decision: (action: string, reason: string) => void
+  readonly decision: (action: string, reason: string, thread?: number) => void
+  readonly thread: (phase: 'ready' | 'over', thread: number) => void
   /** The thread is over, and what it had in hand is on its way to the others. */
   readonly gone: (thread: number) => void
 }
@@ -193,7 +194,7 @@ export class Crew {
       },
       (error: unknown) => {
         clearTimeout(late)
-        this.#events.report(serializeError(error))
+        this.#events.report(serializeError(error), thread.id)
         if (!this.#isEnding) this.#delay.startFailed()
       },
     )
@@ -208,7 +209,7 @@ export class Crew {
       const livedMs = Date.now() - thread.startedAt
       const lived = `after ${(livedMs / 1000).toFixed(1)} s, with ${this.#lost.get(thread)}`
       const died = fail('FT_ERR_THREAD_DIED', [process.pid, thread.id, lived, why(error)], error)
-      this.#events.report(serializeError(died))
+      this.#events.report(serializeError(died), thread.id)
       if (!this.#isEnding) this.#delay.died(`thread ${thread.id}`, livedMs)
     })
   }
@@ -259,10 +260,15 @@ export class Crew {
       // What it had in hand goes to the others a moment later; nobody waits for that.
       void this.#handOff.recover(LockOwner.control, thread)
       this.#events.gone(thread)
+      this.#events.thread('over', thread)
       this.#lost.set(started, this.#inFlightOf(thread))
       this.#scoreboard.retireThread(slot, thread)
     }
     started.over.then(forget, forget)
+    started.ready.then(
+      () => this.#events.thread('ready', thread),
+      () => undefined,
+    )
     return started
   }
 
@@ -278,7 +284,7 @@ export class Crew {
       if (least === undefined || cost < least.connections) least = { thread, connections: cost }
     }
     if (least === undefined) return
-    this.#decided(`retire thread ${least.thread.id}`, reason)
+    this.#decided(`retire thread ${least.thread.id}`, reason, least.thread.id)
     this.#retire(least.thread)
   }
 
@@ -311,7 +317,7 @@ export class Crew {
             : undefined
       if (reason === undefined) continue
       this.#recycled = thread
-      this.#decided(`recycle thread ${thread.id}`, reason)
+      this.#decided(`recycle thread ${thread.id}`, reason, thread.id)
       const abandon = (): void => {
         if (this.#recycled === thread) this.#recycled = undefined
       }
@@ -343,8 +349,8 @@ export class Crew {
     return `${inFlight} in flight (${inFlight > 1 ? 'the last begun: ' : ''}${last})`
   }
 
-  #decided(action: string, reason: string): void {
-    this.#events.decision(action, reason)
+  #decided(action: string, reason: string, thread?: number): void {
+    this.#events.decision(action, reason, thread)
   }
 
   #freeId(): number {

@@ -25,7 +25,7 @@ export interface ThreadEnvironment {
 }
 
 export interface ThreadEvents {
-  readonly report: (error: SerializedError) => void
+  readonly report: (error: SerializedError, thread: number) => void
   /** The handler has loaded these files. */
   readonly loaded: (files: readonly LoadedFile[]) => void
   /** It would park connections, if there were a parker. */
@@ -86,7 +86,7 @@ export class WorkerThread {
     this.over = this.#untilOver(run).finally(() => events.left(pending))
     const loaded = new Promise<readonly HandlerKind[]>((resolve) => {
       port1.on('message', (message: WorkerMessage) => {
-        if (message.type === 'report') return events.report(message.error)
+        if (message.type === 'report') return events.report(message.error, this.id)
         if (message.type === 'loaded') return events.loaded(message.files)
         if (message.type === 'parker') return events.wantsParker()
         if (message.type === 'notice') return events.notice(message.text)
@@ -171,7 +171,7 @@ export class WorkerThread {
   #failedLate(error: unknown): void {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
     const what = `nobody's request, in thread ${this.id} of child ${process.pid}`
-    this.#report(serializeError(fail('FT_ERR_HANDLER', [what, why], error)))
+    this.#report(serializeError(fail('FT_ERR_HANDLER', [what, why], error)), this.id)
   }
 }
 

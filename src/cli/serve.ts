@@ -3,7 +3,7 @@ import { createPool } from '../create-pool.js'
 import type { PoolOptions } from '../options/options.js'
 import type { Pool } from '../parent/pool.js'
 import { guardMain, standardTerms } from '../shared/standard-output.js'
-import { print } from './print.js'
+import { news, openLog } from './news.js'
 
 /** What a shell reports for a process that a signal ended. */
 const ENDED_BY_SIGNAL = 128
@@ -20,14 +20,14 @@ const SAME_KEY_MS = 100
  */
 export async function serve(readOptions: () => Promise<PoolOptions>): Promise<number> {
   guardMain(standardTerms(), (stream, lines, why) => {
-    print.warning(`${lines} lines of ${stream} could not be written and are lost (${why})`)
+    news.warning(`${lines} lines of ${stream} could not be written and are lost (${why})`)
   })
   const starting = new AbortController()
   let pool: Pool | undefined
   let firstAt: number | undefined
   let status = 0
   const endAtOnce = (signal: NodeJS.Signals): void => {
-    print.warning(`${signal}: ending at once`)
+    news.warning(`${signal}: ending at once`)
     status = ENDED_BY_SIGNAL + constants.signals[signal]
     if (pool === undefined) process.exit(status)
     void pool.kill()
@@ -42,7 +42,7 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
     firstAt = now
     if (pool === undefined) starting.abort(new StoppedWhileStarting(signal))
     else {
-      print.notice(`${signal}: finishing the requests in flight (once more to end at once)`)
+      news.notice(`${signal}: finishing the requests in flight (once more to end at once)`)
       void pool.close()
     }
   }
@@ -54,17 +54,17 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
 
   try {
     const options = await readOptions()
-    pool = await createPool({ ...options, reloadOptions: readOptions, signal: starting.signal })
+    const terms = { reloadOptions: readOptions, signal: starting.signal }
+    pool = await createPool({ ...options, logger: await openLog(options), ...terms })
   } catch (error) {
     if (!(error instanceof StoppedWhileStarting)) throw error
-    print.notice(error.message)
+    news.notice(error.message)
     return 0
   }
   const isClosed = new Promise<void>((resolve) => pool?.once('close', resolve))
-  follow(pool)
   process.on('SIGTTIN', () => step(pool, 1))
   process.on('SIGTTOU', () => step(pool, -1))
-  if (pool.adminAddress !== undefined) print.notice(`admin on ${pool.adminAddress}`)
+  if (pool.adminAddress !== undefined) news.notice(`admin on ${pool.adminAddress}`)
   // The one thing on standard output: scripts wait for these lines.
   for (const address of pool.addresses) console.log(`listening on ${address}`)
   await isClosed
@@ -84,42 +84,29 @@ function step(pool: Pool | undefined, by: 1 | -1): void {
   const processes = { min: Math.max(min + by, 1), max: Math.max(max + by, 1) }
   try {
     pool.resize({ processes })
-    print.notice(`processes are now ${processes.min}:${processes.max}`)
+    news.notice(`processes are now ${processes.min}:${processes.max}`)
   } catch (error) {
     // At the most that is allowed, or already closing.
-    print.problem(error as Error)
+    news.problem(error as Error)
   }
 }
 
 async function reload(pool: Pool | undefined): Promise<void> {
-  if (pool === undefined) return print.notice('SIGHUP: still starting')
+  if (pool === undefined) return news.notice('SIGHUP: still starting')
   try {
     await pool.reload()
   } catch (error) {
-    print.problem(error as Error)
+    news.problem(error as Error)
   }
 }
 
 async function upgrade(pool: Pool | undefined): Promise<void> {
-  if (pool === undefined) return print.notice('SIGUSR2: still starting')
-  print.notice('SIGUSR2: starting a new parent')
+  if (pool === undefined) return news.notice('SIGUSR2: still starting')
+  news.notice('SIGUSR2: starting a new parent')
   try {
     const pid = await pool.upgrade()
-    print.notice(`the new parent ${pid} serves; finishing the requests in flight`)
+    news.notice(`the new parent ${pid} serves; finishing the requests in flight`)
   } catch (error) {
-    print.problem(error as Error)
+    news.problem(error as Error)
   }
-}
-
-function follow(pool: Pool): void {
-  pool.on('reload', ({ generation, step, replaced, remaining, phase }) => {
-    if (phase === 'failed') return
-    print.notice(`reload ${generation}: ${step} (${replaced} replaced, ${remaining} to go)`)
-  })
-  pool.on('error', (error) => print.problem(error))
-  pool.on('decision', ({ action, reason }) => print.notice(`${action}: ${reason}`))
-  pool.on('child', ({ pid }) => print.notice(`child ${pid} is ready`))
-  pool.on('exit', ({ pid, expected, livedMs }) => {
-    if (expected) print.notice(`child ${pid} has left after ${Math.round(livedMs / 1000)} s`)
-  })
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { LOG_FORMATS, LOG_LEVELS, type Logger } from '../shared/logger.js'
 import type { Range } from '../shared/messages.js'
 import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import { defaultSizes, measureMachine } from './default-sizes.js'
@@ -240,6 +241,19 @@ export const schema = z.strictObject({
     meaning: 'where to ask how the pool does: /status.json, /live, /ready (default: nowhere)',
     placeholder: 'ADDRESS',
   }),
+  logFormat: option(z.enum(LOG_FORMATS).optional(), {
+    fixed: true,
+    allowed: "'pretty' or 'json'",
+    meaning:
+      "form of the pool's own lines on standard error (default: pretty on a terminal, else JSON)",
+    placeholder: 'pretty|json',
+  }),
+  logLevel: option(z.enum(LOG_LEVELS).optional(), {
+    fixed: true,
+    allowed: LOG_LEVELS.map((level) => `'${level}'`).join(', '),
+    meaning: 'from which level on a line is written (default: info)',
+    placeholder: 'LEVEL',
+  }),
   backlog: option(z.int().min(1).max(65_535).default(1024), {
     fixed: true,
     allowed: 'a whole number from 1 to 65535',
@@ -373,6 +387,8 @@ export const schema = z.strictObject({
 export interface PoolOptions extends z.input<typeof schema> {
   /** Closes the pool when it aborts; during the start it makes the start fail. */
   readonly signal?: AbortSignal | undefined
+  /** Gets a line for each thing that happens: pino's, or any with the same methods. */
+  readonly logger?: Logger | undefined
   /** Asked for the options anew at each reload, as the command does with its configuration file. */
   readonly reloadOptions?: (() => PoolOptions | Promise<PoolOptions>) | undefined
 }
@@ -384,6 +400,7 @@ export type PoolSizes = Partial<Pick<PoolOptions, 'processes' | 'threads' | 'spa
 export function plainOptions({
   signal: _,
   reloadOptions: __,
+  logger: ___,
   ...options
 }: PoolOptions): z.input<typeof schema> {
   return options

@@ -1,9 +1,6 @@
+import type { Origin } from '../shared/logger.js'
 import type { Decision, ReloadProgress } from '../shared/stats.js'
-
-export interface ChildInfo {
-  readonly pid: number
-  readonly generation: number
-}
+import type { ChildInfo, ThreadInfo } from '../shared/thread-info.js'
 
 export interface ExitInfo extends ChildInfo {
   readonly code: number | null
@@ -19,7 +16,9 @@ export interface PoolEvents {
   /** A child is ready to serve. */
   child: [ChildInfo]
   /** The pool changes its size, or replaces something for its age: what it does and why. */
-  decision: [Decision]
+  decision: [Decision, Origin]
+  /** A thread is ready to serve, or has ended. */
+  thread: [ThreadInfo]
   /** A reload has come a step further; the last one says `done` or `failed`. */
   reload: [ReloadProgress]
   /** A child is gone. */
@@ -30,5 +29,5 @@ export interface PoolEvents {
    * Something went wrong and was survived: a handler threw (FT_ERR_HANDLER), a thread or child died
    * (FT_ERR_THREAD_DIED, FT_ERR_CHILD_DIED), … Without a listener the error is printed on standard error.
    */
-  error: [Error]
+  error: [Error, Origin]
 }

@@ -10,8 +10,9 @@ import {
 } from '../options/options.js'
 import { parseOptions, parseSizes } from '../options/parse-options.js'
 import { fail } from '../shared/errors.js'
+import type { Origin } from '../shared/logger.js'
 import type { HandlerKind, ListenerTerms } from '../shared/messages.js'
-import { tellOnStderr } from '../shared/standard-output.js'
+import { writeStderr } from '../shared/standard-output.js'
 import type { Decision, OpenAdmin, Stats } from '../shared/stats.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
@@ -21,6 +22,8 @@ import { isAbleToServe } from './children/able-to-serve.js'
 import { Children, type Sizes } from './children/children.js'
 import { createGeneration } from './children/generation.js'
 import { ListensElsewhere } from './children/listens-elsewhere.js'
+import { createLog } from './create-log.js'
+import { logPool } from './log-pool.js'
 import { ordersFor } from './orders.js'
 import type { PoolEvents } from './pool-events.js'
 import { FileWatch } from './reload/file-watch.js'
@@ -127,6 +130,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     process.once('exit', this.#cleanUp)
   }
 
+  /** Without a word on logging the program follows the pool by its events. */
+  async #log({ logger, logFormat, logLevel }: PoolOptions): Promise<void> {
+    if (logger !== undefined) logPool(this, logger)
+    else if (logFormat !== undefined || logLevel !== undefined)
+      logPool(this, await createLog({ logFormat, logLevel }))
+  }
+
   #answerAdmin(openAdmin: OpenAdmin): void {
     const { admin } = this.#resources
     if (admin === undefined) return
@@ -148,9 +158,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return files
   }
 
-  #decide(action: string, reason: string): void {
+  #decide(action: string, reason: string, origin: Origin = {}): void {
     this.#lastDecision = { at: Date.now(), action, reason }
-    this.emit('decision', this.#lastDecision)
+    this.emit('decision', this.#lastDecision, origin)
   }
 
   /** What all threads tell is told once. */
@@ -170,15 +180,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#children.on('stuck', wakeNext)
     // It may have had a wake-up for a connection that still waits.
     this.#children.on('exit', wakeNext)
-    this.#children.on('decision', (action, reason) => this.#decide(action, reason))
-    this.#children.on('ready', ({ pid, generation }) => {
+    this.#children.on('decision', (action, reason, origin) => this.#decide(action, reason, origin))
+    this.#children.on('thread', (thread) => this.emit('thread', thread))
+    this.#children.on('ready', ({ slot: process, pid, generation }) => {
       // Nobody can listen before `createPool` has resolved; the first children are told of then.
-      if (this.#state !== 'starting') this.emit('child', { pid, generation })
+      if (this.#state !== 'starting') this.emit('child', { process, pid, generation })
     })
-    this.#children.on('report', (error) => this.#report(error))
+    this.#children.on('report', (error, origin) => this.#report(error, origin))
     this.#children.on('notice', (text) => this.#note(text))
-    this.#children.on('exit', ({ pid, generation, startedAt }, exit, expected) => {
-      this.emit('exit', { pid, generation, ...exit, expected, livedMs: Date.now() - startedAt })
+    this.#children.on('exit', ({ slot: process, pid, generation, startedAt }, exit, expected) => {
+      const livedMs = Date.now() - startedAt
+      this.emit('exit', { process, pid, generation, ...exit, expected, livedMs })
     })
   }
 
@@ -230,6 +242,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     signal?.throwIfAborted()
     const resources = await acquireListening(settings, predecessor, listens)
     const pool = new Pool(options, settings, resources)
+    await pool.#log(options)
     predecessor?.onLeave(() => pool.#claimListeners())
     // During an upgrade the old parent answers: that the new one is not ready yet is no matter of load balancers.
     if (predecessor === undefined) pool.#answerAdmin(openAdmin)
@@ -371,7 +384,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const early = [...this.#noted]
     // After `createPool` has resolved, so that somebody may listen.
     setImmediate(() => {
-      for (const { pid, generation } of this.#children.all) this.emit('child', { pid, generation })
+      for (const { slot: process, pid, generation } of this.#children.all)
+        this.emit('child', { process, pid, generation })
       this.emit('listening', this.addresses)
       for (const text of early) this.#decide('adopt', text)
     })
@@ -484,14 +498,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return isAnyReady ? undefined : 'no process is ready'
   }
 
-  #report(error: Error): void {
+  #report(error: Error, origin: Origin = {}): void {
     // Those who have joined one reload or upgrade fail together, of the same error. Later it is another failure, even if it is the
     // same object: a module that does not load throws that again and again.
     if (this.#justReported.has(error)) return
     this.#justReported.add(error)
     setImmediate(() => this.#justReported.delete(error))
-    if (this.listenerCount('error') > 0) this.emit('error', error)
-    else tellOnStderr(inspect(error))
+    if (this.listenerCount('error') > 0) this.emit('error', error, origin)
+    else writeStderr(`${inspect(error)}\n`)
   }
 
   #move(next: State): void {

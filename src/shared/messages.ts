@@ -86,6 +86,8 @@ export interface Identity {
 /** A report about something that went wrong and was survived. */
 export interface Report {
   readonly type: 'report'
+  /** The worker thread that it is about. */
+  readonly thread?: number
   readonly error: SerializedError
 }
 
@@ -215,8 +217,17 @@ export interface FilesLoaded {
 /** The child has started or retired threads. */
 export interface ChildDecision {
   readonly type: 'decision'
+  /** The worker thread that it is about, if it is one. */
+  readonly thread?: number
   readonly action: string
   readonly reason: string
+}
+
+/** A worker thread of the child may be given work, or runs no more. */
+export interface ChildThread {
+  readonly type: 'thread'
+  readonly phase: 'ready' | 'over'
+  readonly thread: number
 }
 
 export interface ChildAlive {
@@ -232,6 +243,7 @@ export type ChildMessage =
   | ChildDrained
   | ChildPressure
   | ChildDecision
+  | ChildThread
   | FilesLoaded
   | ChildAlive
   | Report

@@ -27,6 +27,9 @@ const THREAD_PATIENCE_MS = 500
 /** Standard output and error of a process, written as lines that never fail. */
 export type StandardOutput = Readonly<Record<StandardName, LineOutput>>
 
+/** Where this process writes its own lines. */
+let stderr: LineOutput | undefined
+
 export function standardTerms(): StandardTerms {
   return { stdout: openOutput(1), stderr: openOutput(2) }
 }
@@ -42,6 +45,7 @@ export function guardMain(terms: StandardTerms, onLost: OnLost): StandardOutput 
     patienceMs: 0,
     onLost: (lines, why) => onLost(name, lines, why),
   }))
+  stderr = outputs.stderr
   process.on('exit', (status) => {
     finish(outputs)
     // Node would set the terminal's modes back, and abort because it can't (20 to 26).
@@ -115,15 +119,17 @@ function divert(stream: NodeJS.WriteStream, output: LineOutput): void {
   stream.on('error', () => undefined)
 }
 
-let ownStderr: LineOutput | undefined
+export function isTerminal(name: StandardName): boolean {
+  return process[name].isTTY
+}
 
-/** One message on standard error, in a program whose streams are not ours to change. */
-export function tellOnStderr(text: string): void {
-  ownStderr ??= new LineOutput({
+/** Whole lines on standard error, also in a program whose streams are not ours to change. */
+export function writeStderr(lines: string): void {
+  stderr ??= new LineOutput({
     terms: openOutput(2),
     pending: PendingBytes.own(MAIN_PENDING_BYTES),
     patienceMs: 0,
-    onLost: (lines, why) => tellOnStderr(`forkthread: ${lines} lines of this were lost (${why})`),
+    onLost: (lost, why) => writeStderr(`forkthread: ${lost} lines of this were lost (${why})\n`),
   })
-  ownStderr.write(Buffer.from(`${text}\n`))
+  stderr.write(Buffer.from(lines))
 }

@@ -28,7 +28,14 @@ export interface StartOptions {
 
 /** Starts `forkthread ARGS`. Wait for `ready()` before using it, and `close()` it (or say `await using`). */
 export function startCli(args: readonly string[], options: StartOptions = {}): Program {
-  return startScript(cliPath, args, options)
+  return startScript(cliPath, [...readable(args), ...args], options)
+}
+
+/** What the pool tells, as a person at a terminal reads it: tests look for sentences. Those of the log itself say what they want. */
+function readable(args: readonly string[]): readonly string[] {
+  const isPool = /[./]/.test(args[0] ?? '') || args.includes('--config')
+  const isTold = args.some((arg) => arg.startsWith('--log-format'))
+  return isPool && !isTold ? ['--log-format', 'pretty'] : []
 }
 
 /** Starts any script of ours the same way: an example with a pool of its own, a fixture. */

@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events'
 import { fail } from '../../shared/errors.js'
 import type { LoadedFile } from '../../shared/loaded-file.js'
+import type { Origin } from '../../shared/logger.js'
 import type { HandlerKind, Range } from '../../shared/messages.js'
 import { RestartDelay } from '../../shared/restart-delay.js'
+import type { ThreadInfo } from '../../shared/thread-info.js'
 import type { Scoreboard } from '../../sync/scoreboard.js'
 import { describeDeath } from './describe-death.js'
 import { type Exit, ForkedChild, type Inheritance } from './forked-child.js'
@@ -23,8 +25,9 @@ export interface ChildrenEvents {
   /** The handler has loaded these files. */
   notice: [text: string]
   loaded: [files: readonly LoadedFile[]]
-  report: [Error]
-  decision: [action: string, reason: string]
+  report: [Error, Origin]
+  decision: [action: string, reason: string, Origin]
+  thread: [ThreadInfo]
   /** Threads idle, and yet connections wait: whoever has been called shall call the next. */
   stuck: []
   /** The child is gone; `expected` if it was asked to leave. */
@@ -73,7 +76,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   #sizes: Sizes
   #looks: NodeJS.Timeout | undefined
   readonly #delay = new RestartDelay({
-    wait: (ms, reason) => this.emit('decision', `wait ${ms} ms before the next start`, reason),
+    wait: (ms, reason) => this.emit('decision', `wait ${ms} ms before the next start`, reason, {}),
     over: () => this.look(),
   })
   /** Children whose successor has been started: it counts in their place. */
@@ -126,6 +129,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       'decision',
       `start ${plural(min, 'process')}`,
       'processes.min at the start of the pool',
+      {},
     )
     const kinds = await Promise.all(Array.from({ length: min }, () => this.#start().ready))
     if (!this.#isLeaving) this.#looks = setInterval(() => this.look(), LOOK_EVERY_MS)
@@ -230,7 +234,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
       if (this.#delay.isWaiting) return
       const granted = this.#startLimit.grant(Math.min(decision.count, this.#slots.room), now)
       this.#loadWatch.started(granted)
-      if (granted > 0) this.emit('decision', `start ${plural(granted, 'process')}`, decision.reason)
+      if (granted > 0)
+        this.emit('decision', `start ${plural(granted, 'process')}`, decision.reason, {})
       for (let more = granted; more > 0; more--) void this.#startKept()
     } else if (this.#replaced.size > 0) {
       // The successor that proves itself must not go, and one replacement at a time is enough.
@@ -256,11 +261,15 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const start = { ...terms, learns, generation: number, slot, threads, firstThreads, spares }
     const child = new ForkedChild(this.#inheritance, start)
     this.#slots.take(child)
-    child.on('report', (error) => this.emit('report', error))
-    child.on('decision', (action, reason) => {
+    child.on('report', (error, thread) => this.emit('report', error, originOf(child, thread)))
+    child.on('thread', (phase, thread) => {
+      const { slot: process, pid, generation } = child
+      this.emit('thread', { process, pid, generation, thread, phase })
+    })
+    child.on('decision', (action, reason, thread) => {
       // As long as children change their own sizes, a surplus of the pool is not what it was.
       this.#loadWatch.sizeChanged()
-      this.emit('decision', `child ${child.pid}: ${action}`, reason)
+      this.emit('decision', `child ${child.pid}: ${action}`, reason, originOf(child, thread))
     })
     child.on('loaded', (files) => this.emit('loaded', files))
     child.on('notice', (text) => this.emit('notice', text))
@@ -297,7 +306,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
         if (!isReady) return reject(reason ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
         if (hasLeft(child, exit)) return this.look()
         if (this.#isLeaving) return
-        this.emit('report', fail('FT_ERR_CHILD_DIED', [child.pid, death], reason))
+        const died = fail('FT_ERR_CHILD_DIED', [child.pid, death], reason)
+        this.emit('report', died, originOf(child))
         this.#delay.died(`child ${child.pid}`, Date.now() - child.startedAt)
       })
     })
@@ -314,14 +324,14 @@ export class Children extends EventEmitter<ChildrenEvents> {
 
   #startFailed(error: Error): void {
     if (this.#isLeaving) return
-    this.emit('report', error)
+    this.emit('report', error, {})
     this.#delay.startFailed()
   }
 
   #retire(child: ForkedChild, reason: string): void {
     // It may have died, or been retired for something else, while its successor started.
     if (child.state !== 'ready') return
-    this.emit('decision', `retire child ${child.pid}`, reason)
+    this.emit('decision', `retire child ${child.pid}`, reason, originOf(child))
     child.retire(this.#generation.drainTimeout)
   }
 
@@ -332,7 +342,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const found = findRecyclable(this.all, recycle, Date.now())
     if (found === undefined) return
     const { child, reason } = found
-    this.emit('decision', `recycle child ${child.pid}`, reason)
+    this.emit('decision', `recycle child ${child.pid}`, reason, originOf(child))
     const replacement = { generation: this.#generation, sizes: () => this.#sizes, reason }
     this.replace(child, replacement).catch((error) => this.#startFailed(error))
   }
@@ -340,6 +350,10 @@ export class Children extends EventEmitter<ChildrenEvents> {
   #forgetReplaced(old: ForkedChild | undefined): void {
     if (old !== undefined) this.#replaced.delete(old)
   }
+}
+
+function originOf({ slot, pid, generation }: ForkedChild, thread?: number): Origin {
+  return { process: slot, pid, generation, ...(thread === undefined ? {} : { thread }) }
 }
 
 /** Whether it ended as one does that was asked to leave; one on its leave may die of something else. */

@@ -32,8 +32,10 @@ export interface ForkedChildEvents {
   notice: [text: string]
   /** The child could not start; it leaves by itself. */
   failed: [Error]
-  report: [Error]
-  decision: [action: string, reason: string]
+  report: [Error, thread: number | undefined]
+  decision: [action: string, reason: string, thread: number | undefined]
+  /** A thread of it is ready, or over. */
+  thread: [phase: 'ready' | 'over', thread: number]
   /** Its last idle thread has become busy, and it may start no more. */
   pressure: []
   /** The handler has loaded these files. */
@@ -104,7 +106,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
         this.#onMessage(message)
       } catch (error) {
         // What a child sends may be of any shape, if user code has got hold of its channel.
-        this.emit('report', error as Error)
+        this.emit('report', error as Error, undefined)
       }
     })
     this.#process.on('error', (error) => {
@@ -217,10 +219,18 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
         this.emit('failed', deserializeError(message.error))
         return
       case 'report':
-        this.emit('report', deserializeError(message.error))
+        this.emit('report', deserializeError(message.error), numberOf(message.thread))
         return
       case 'decision':
-        this.emit('decision', String(message.action), String(message.reason))
+        this.emit(
+          'decision',
+          String(message.action),
+          String(message.reason),
+          numberOf(message.thread),
+        )
+        return
+      case 'thread':
+        this.emit('thread', message.phase === 'ready' ? 'ready' : 'over', Number(message.thread))
         return
       case 'loaded':
         this.emit('loaded', message.files)
@@ -247,6 +257,11 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     this.#state = 'gone'
     this.emit('exit', exit)
   }
+}
+
+/** What a child sends is taken as a mere figure. */
+function numberOf(sent: unknown): number | undefined {
+  return typeof sent === 'number' ? sent : undefined
 }
 
 /**

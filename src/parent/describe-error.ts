@@ -1,0 +1,27 @@
+import { type ErrorCode, ForkthreadError } from '../shared/errors.js'
+
+/** Where the cause is an error of the user's code, its stack is what helps. */
+const USER_CODE: ReadonlySet<ErrorCode> = new Set([
+  'FT_ERR_CONFIG',
+  'FT_ERR_HANDLER',
+  'FT_ERR_HANDLER_LOAD',
+  'FT_ERR_THREAD_DIED',
+] as const)
+
+/** What they failed of is an error of ours in turn. */
+const WRAPPERS: ReadonlySet<ErrorCode> = new Set([
+  'FT_ERR_RELOAD',
+  'FT_ERR_RELOAD_HALFWAY',
+  'FT_ERR_UPGRADE',
+] as const)
+
+/** Our own errors are sentences that say where to look; of others the stack is what helps. */
+export function describeError(error: Error): string {
+  if (!(error instanceof ForkthreadError)) return error.stack ?? error.message
+  const text = `${error.message} [${error.code}]`
+  if (WRAPPERS.has(error.code) && error.cause instanceof ForkthreadError)
+    return `${text}\n${describeError(error.cause)}`
+  if (!USER_CODE.has(error.code) || !(error.cause instanceof Error)) return text
+  const cause = error.cause.stack ?? error.cause.message
+  return text.includes(cause) ? text : `${text}\n${cause}`
+}

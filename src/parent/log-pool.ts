@@ -1,0 +1,55 @@
+import type { EventEmitter } from 'node:events'
+import { ForkthreadError } from '../shared/errors.js'
+import type { Logger, Origin } from '../shared/logger.js'
+import type { PoolEvents } from './pool-events.js'
+
+/** Errors that tell of the end of something. */
+const DEATHS: ReadonlySet<string> = new Set([
+  'FT_ERR_CHILD_DIED',
+  'FT_ERR_CHILD_STUCK',
+  'FT_ERR_PARKER_DIED',
+  'FT_ERR_THREAD_DIED',
+])
+
+/**
+ * Writes one line for each thing that happens to the pool. `event` says what kind it is of; `process`, `thread`, `generation` and
+ * `pid` whom it is about.
+ */
+export function logPool(pool: EventEmitter<PoolEvents>, log: Logger): void {
+  const { pid } = process
+  pool.on('listening', (addresses) =>
+    log.debug({ event: 'start', pid, addresses }, `serving on ${addresses.join(', ')}`),
+  )
+  pool.on('child', (child) => log.info({ event: 'start', ...child }, `child ${child.pid} is ready`))
+  pool.on('thread', ({ phase, ...thread }) =>
+    log.debug(
+      { event: phase === 'ready' ? 'start' : 'end', ...thread },
+      `thread ${thread.thread} of child ${thread.pid} ${phase === 'ready' ? 'is ready' : 'has ended'}`,
+    ),
+  )
+  pool.on('exit', ({ expected, ...child }) => {
+    // One that nobody has asked to go is told of with what is known of its death, as an error.
+    if (!expected) return
+    const seconds = Math.round(child.livedMs / 1000)
+    log.info({ event: 'end', ...child }, `child ${child.pid} has left after ${seconds} s`)
+  })
+  pool.on('decision', ({ action, reason }, origin) =>
+    log.info({ event: 'decision', pid, ...origin, action, reason }, `${action}: ${reason}`),
+  )
+  pool.on('reload', (progress) => {
+    const { generation, step, replaced, remaining, phase } = progress
+    const text = `reload ${generation}: ${step} (${replaced} replaced, ${remaining} to go)`
+    // What it failed of comes as an error.
+    if (phase === 'failed') log.debug({ event: 'reload', pid, ...progress }, text)
+    else log.info({ event: 'reload', pid, ...progress }, text)
+  })
+  pool.on('error', (error, origin) => logError(log, error, origin))
+  pool.on('close', () => log.debug({ event: 'end', pid }, 'the pool is closed'))
+}
+
+/** An error that was survived. */
+export function logError(log: Logger, error: Error, origin: Origin = {}): void {
+  const code = error instanceof ForkthreadError ? error.code : undefined
+  const event = code !== undefined && DEATHS.has(code) ? 'death' : 'error'
+  log.error({ event, pid: process.pid, ...origin, code, err: error }, error.message)
+}
