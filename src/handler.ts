@@ -2,6 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
+declare module 'node:http' {
+  interface IncomingMessage {
+    /**
+     * In a pool: how many ms this request has waited for its thread, from its arrival in the kernel (or at a proxy whose
+     * `X-Request-Start` is trusted) to the handler.
+     */
+    queueTimeMs?: number | undefined
+  }
+}
+
 /** What `setup` is told about the thread that it runs in. */
 export interface HandlerContext {
   /** Number of the process in the pool, from 0; taken again by the successor of a process that left. */

@@ -16,6 +16,7 @@ import {
 } from '../shared/standard-output.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createChildMemory } from '../sync/child-memory.js'
+import { ClearHttp } from '../sync/clear-http.js'
 import { createMechanism, type MechanismTerms } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
@@ -55,6 +56,7 @@ export class Child {
   readonly #start: StartChild
   readonly #scoreboard: Scoreboard
   readonly #handOff: HandOff
+  readonly #clearHttp: ClearHttp
   readonly #crew: Crew
   readonly #listener: ListenerThread
   readonly #mailbox: Mailbox | undefined
@@ -77,6 +79,7 @@ export class Child {
     if (!scoreboard.isFormatted) throw new Error('the inherited descriptor is not a scoreboard')
     this.#scoreboard = scoreboard
     const memory = createChildMemory()
+    this.#clearHttp = new ClearHttp(memory)
     const mechanism = mechanismTerms(start)
     const mailbox = start.mailbox === undefined ? undefined : new Mailbox(start.mailbox, scoreboard)
     this.#mailbox = mailbox
@@ -161,6 +164,7 @@ export class Child {
     try {
       const kinds = await this.#crew.open()
       if (this.#drained !== undefined) return
+      this.#clearHttp.note(kinds)
       this.#scoreboard.setField(this.#start.slot, 'serving', 1)
       this.#send({ type: 'ready', kinds })
     } catch (error) {

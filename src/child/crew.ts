@@ -215,7 +215,7 @@ export class Crew {
   }
 
   #startThread(): WorkerThread {
-    const { slot, generation, handler, args, learns, timeouts, watch } = this.#start
+    const { slot, generation, handler, args, learns, timeouts, overload, watch } = this.#start
     const { keepAlive, mailbox, scoreboard, listenerTerms, ticketKeys } = this.#start
     const thread = this.#freeId()
     this.#scoreboard.rows.write(slot, thread, emptyRow('S'))
@@ -232,6 +232,7 @@ export class Crew {
       listenWithinMs: this.#patienceMs,
       signalSpread: this.#start.signalSpread,
       timeouts,
+      overload,
       listenerTerms,
       tls: this.#tls,
       ticketKeys,

@@ -37,6 +37,7 @@ export class ListenerThread {
     this.#scoreboard = scoreboard
     const workerData: ListenerStart = {
       slot: start.slot,
+      queueTimeout: start.overload.queueTimeout,
       wakeDescriptor: readEnd,
       mechanism,
       mailbox: start.mailbox,

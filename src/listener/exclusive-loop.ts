@@ -67,10 +67,12 @@ export function runExclusiveLoop(options: ExclusiveLoopOptions): void {
       ? intake.nextStepBackMs()
       : intake.hasQueued
         ? LATE_WAKE_MS
-        : -1
+        : finite(intake.longestSleepMs)
     const ready = epoll.wait(timeoutMs)
-    if (ready.length === 0) intake.wakeAgain()
-    else if (handOff.isListenerAsleep) {
+    if (ready.length === 0) {
+      intake.wakeAgain()
+      if (!isSteppingBack && handOff.isListenerAsleep) intake.refuseLate()
+    } else if (handOff.isListenerAsleep) {
       mechanism.disarmAgain()
       // What was reported has no other wake-up.
       callAnother()
@@ -85,4 +87,9 @@ export function runExclusiveLoop(options: ExclusiveLoopOptions): void {
   function callAnother(): void {
     if (acceptor.hasWaiting) signalEvent(passOn)
   }
+}
+
+/** As epoll_wait takes it. */
+function finite(timeoutMs: number): number {
+  return Number.isFinite(timeoutMs) ? timeoutMs : -1
 }

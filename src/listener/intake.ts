@@ -6,6 +6,7 @@ import { ListenerState, type Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { PollSet } from '../sys/poll.js'
 import { acceptable, type Capacity } from './admission.js'
+import type { LateRefusal } from './late-refusal.js'
 
 /** No descriptors or no memory: only time can mend it. The pause doubles up to the longest. */
 const SHORTEST_BACKOFF_MS = 10
@@ -28,6 +29,7 @@ export interface IntakeOptions {
   readonly acceptor: Acceptor
   readonly handOff: HandOff
   readonly scoreboard: Scoreboard
+  readonly lateRefusal: LateRefusal
   /** Called when `accept` fails in a way that lasts (no descriptors, no memory), once each time it begins. */
   readonly onShortage: (errorNumber: number) => void
 }
@@ -70,6 +72,17 @@ export class Intake {
   /** How many connections may be accepted at this moment. */
   get room(): number {
     return acceptable(this.capacity())
+  }
+
+  /** How long to sleep without capacity, at most; then comes `refuseLate`. */
+  get longestSleepMs(): number {
+    return this.#options.lateRefusal.everyMs
+  }
+
+  /** No thread can take anything: what has waited too long is refused. */
+  refuseLate(): void {
+    this.enter(ListenerState.accepting)
+    this.#options.lateRefusal.look(() => this.capacity())
   }
 
   /** Accepts as many as there is room for; they wait in here for `handOver`. Returns the error of a shortage, or 0. */

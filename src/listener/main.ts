@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { fail, serializeError } from '../shared/errors.js'
 import type { ListenerStart, Report } from '../shared/messages.js'
 import { Acceptor } from '../sync/acceptor.js'
+import { ClearHttp } from '../sync/clear-http.js'
 import { createExclusiveMechanism, createMutexMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
@@ -11,6 +12,7 @@ import { errnoName } from '../sys/libc.js'
 import { PollSet } from '../sys/poll.js'
 import { runExclusiveLoop } from './exclusive-loop.js'
 import { Intake } from './intake.js'
+import { LateRefusal } from './late-refusal.js'
 import { runMutexLoop } from './mutex-loop.js'
 
 // The listener thread of a child. It never runs an event loop: it sleeps in Atomics.wait, flock, poll or epoll.
@@ -26,8 +28,13 @@ const onShortage = (errorNumber: number): void => {
   const error = fail('FT_ERR_SYSTEM', ['accept', errnoName(errorNumber), context])
   parentPort?.postMessage({ type: 'report', error: serializeError(error) } satisfies Report)
 }
-const intakeOf = (handOff: HandOff): Intake =>
-  new Intake({ slot, wakeDescriptor, acceptor, handOff, scoreboard, onShortage })
+const intakeOf = (handOff: HandOff): Intake => {
+  const { queueTimeout } = start
+  const clearHttp = new ClearHttp(memory)
+  const terms = { slot, acceptor, handOff, scoreboard }
+  const lateRefusal = new LateRefusal({ ...terms, queueTimeout, mailbox, clearHttp })
+  return new Intake({ ...terms, wakeDescriptor, lateRefusal, onShortage })
+}
 
 if (terms.kind === 'mutex') {
   const mechanism = createMutexMechanism(terms, memory, acceptor)

@@ -50,13 +50,14 @@ export function runMutexLoop(
     const timeoutMs = isSteppingBack
       ? intake.nextStepBackMs()
       : hadQueued
-        ? LATE_WAKE_MS
-        : Number.POSITIVE_INFINITY
+        ? Math.min(LATE_WAKE_MS, intake.longestSleepMs)
+        : intake.longestSleepMs
     handOff.sleepUntil(() => {
       const now = intake.capacity()
       return acceptable(now) > 0 || (!isSteppingBack && shouldStepBack(now))
     }, timeoutMs)
     if (hadQueued) intake.wakeAgain()
+    if (!isSteppingBack) intake.refuseLate()
     return false
   }
 

@@ -254,6 +254,28 @@ export const schema = z.strictObject({
     meaning: 'from which level on a line is written (default: info)',
     placeholder: 'LEVEL',
   }),
+  queueTimeout: option(milliseconds.default(0), {
+    allowed: MS,
+    meaning:
+      'ms that a request may wait for a thread; what has waited longer gets 503 with Retry-After before your code runs (default: 0, as long as it takes)',
+    placeholder: 'MS',
+  }),
+  maxConnections: option(z.int().min(0).default(0), {
+    allowed: 'a whole number, 0 for no limit',
+    meaning:
+      'connections that clients may have open in the whole pool; what comes beyond gets 503 (default: 0, no limit)',
+    placeholder: 'N',
+  }),
+  trustRequestStart: option(z.boolean().default(false), {
+    allowed: 'true or false',
+    meaning:
+      'a proxy in front sets X-Request-Start or X-Queue-Start, and the wait counts from there; only where clients cannot set them',
+  }),
+  queueTimeHeader: option(z.enum(['off', 'x-queue-time', 'server-timing']).default('off'), {
+    allowed: "'off', 'x-queue-time' or 'server-timing'",
+    meaning: 'tell in each response how many ms its request has waited for a thread (default: off)',
+    placeholder: 'off|x-queue-time|server-timing',
+  }),
   backlog: option(z.int().min(1).max(65_535).default(1024), {
     fixed: true,
     allowed: 'a whole number from 1 to 65535',

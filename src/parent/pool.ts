@@ -26,6 +26,7 @@ import { createLog } from './create-log.js'
 import { logPool } from './log-pool.js'
 import { ordersFor } from './orders.js'
 import type { PoolEvents } from './pool-events.js'
+import { RecentLoad } from './recent-load.js'
 import { FileWatch } from './reload/file-watch.js'
 import { ReloadQueue } from './reload/reload-queue.js'
 import { Reloads } from './reload/reloads.js'
@@ -58,6 +59,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #resources: Resources
   readonly #children: Children
   readonly #startedAt = Date.now()
+  readonly #recent: RecentLoad
   readonly #reloads: Reloads
   readonly #reloadQueue: ReloadQueue<Partial<PoolOptions>>
   readonly #handover: Handover
@@ -104,6 +106,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       resources.ticketKeys,
       (action, reason) => this.#decide(action, reason),
       (error) => this.#report(error),
+    )
+    this.#recent = new RecentLoad(
+      scoreboard,
+      () => this.#children.all.map(({ slot }) => slot),
+      () => this.#children.sizes.processes.max * this.#children.sizes.threads.max,
     )
     this.#reloads = new Reloads(this.#children, resources, given, settings, {
       begin: () => this.#beginReload(),
@@ -283,6 +290,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       maxProcesses: this.#children.sizes.processes.max,
       maxThreads: this.#children.sizes.threads.max,
       lastDecision: this.#lastDecision,
+      recent: this.#recent,
     })
   }
 
@@ -472,6 +480,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#files?.close()
     this.#tls.stop()
     this.#systemd.close()
+    this.#recent.stop()
     if (this.#admin === undefined) this.#resources.admin?.close()
     else {
       this.#admin.close()

@@ -7,6 +7,7 @@ import type { Listener } from './binding/listener.js'
 import type { Children } from './children/children.js'
 import type { ForkedChild } from './children/forked-child.js'
 import { processUsage } from './children/process-usage.js'
+import type { RecentLoad } from './recent-load.js'
 
 export interface StatsSource {
   readonly startedAt: number
@@ -18,6 +19,7 @@ export interface StatsSource {
   readonly maxProcesses: number
   readonly maxThreads: number
   readonly lastDecision: Decision
+  readonly recent: RecentLoad
 }
 
 /** Puts together what the parent knows and what the scoreboard says. */
@@ -59,7 +61,10 @@ export function collectStats(source: StatsSource): Stats {
       threadDeaths: children.ledger.threadDeaths(slots),
       reloads: source.generation,
       proxyErrors: children.ledger.proxyErrors(slots),
+      refused: children.ledger.refused(slots),
     },
+    queueTime: source.recent.queueTime,
+    busyShare: source.recent.busyShare,
     threads,
     processes,
     scoreboard: letters,

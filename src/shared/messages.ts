@@ -73,6 +73,17 @@ export interface RenewTls {
   readonly tls: TlsTerms
 }
 
+/** What is turned away, and what is told of the wait. */
+export interface OverloadTerms {
+  /** ms, 0 for never. */
+  readonly queueTimeout: number
+  /** In the whole pool; 0 for no limit. */
+  readonly maxConnections: number
+  /** Believe a proxy when it began to wait. */
+  readonly trustRequestStart: boolean
+  readonly queueTimeHeader: 'off' | 'x-queue-time' | 'server-timing'
+}
+
 /** As whom a child runs; the parent has looked the numbers up. */
 export interface Identity {
   /** For messages. */
@@ -115,6 +126,7 @@ export interface StartChild {
   readonly blockedTimeout: number
   readonly startTimeout: number
   readonly timeouts: ClientTimeouts
+  readonly overload: OverloadTerms
   readonly drainTimeout: number
   /** Threads that leave are told so over this time, ms. */
   readonly signalSpread: number
@@ -262,6 +274,7 @@ export interface Lease {
   /** A program has so long to listen, from the start of the thread. */
   readonly listenWithinMs: number
   readonly timeouts: ClientTimeouts
+  readonly overload: OverloadTerms
   readonly listenerTerms: readonly ListenerTerms[]
   readonly tls: TlsTerms | undefined
   readonly ticketKeys: number
@@ -341,6 +354,8 @@ export interface EndLease {
 /** `workerData` of the listener thread. */
 export interface ListenerStart {
   readonly slot: number
+  /** See `OverloadTerms`. */
+  readonly queueTimeout: number
   readonly wakeDescriptor: number
   readonly mechanism: MechanismTerms
   readonly mailbox: MailboxTerms | undefined

@@ -19,7 +19,13 @@ export interface Stats {
     readonly reloads: number
     /** Connections that were closed because their PROXY header was wrong or did not come in time. */
     readonly proxyErrors: number
+    /** Requests and connections that were turned away before a handler ran: `queueTimeout`, `maxConnections`. */
+    readonly refused: number
   }
+  /** From the arrival in the kernel to the handler, of the requests of the last seconds. */
+  readonly queueTime: { readonly p50Ms: number; readonly p99Ms: number }
+  /** Busy threads in `threads.max`, from 0 to 1, on average over the last seconds. */
+  readonly busyShare: number
   readonly threads: {
     readonly idle: number
     readonly busy: number

@@ -21,6 +21,8 @@ import { MAX_THREADS } from './limits.js'
  *           26  clock stopped         1 while the parker sleeps without a time-out, for nothing is parked
  *           27  parked end            one more than the highest descriptor that was ever parked
  *           28  search again          1: the parker shall watch everything that is noted as parked
+ *           29  clear HTTP            one bit for each of the first 32 listeners, see ClearHttp
+ *           30                        … and of the others
  *           32  ring[256]             the queued entries, see FdQueue
  *          288  thread 0              16 words each: one cache line
  *          304  thread 1 …            the one behind the last is the parker's
@@ -52,6 +54,8 @@ export const Word = {
   clockStopped: 26,
   parkedEnd: 27,
   searchAgain: 28,
+  clearHttpLow: 29,
+  clearHttpHigh: 30,
   ring: 32,
 } as const
 

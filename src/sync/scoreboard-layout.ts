@@ -7,6 +7,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *     byte 0        header           128 bytes
  *     byte 128      process slot 0   128 bytes, then its 32 thread slots of 256 bytes each
  *     byte 8448     process slot 1   …
+ *     behind them   queue times      128 bytes for each thread's place, see QueueTimes
  *
  *     header        +0 magic  +4 layout version  +8 process slots in use (highest index + 1)
  *                   +12 mailed        entries in the mailbox at most, see Mailbox      (all)
@@ -21,6 +22,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *                   +28 thread deaths threads that ended without returning their lease (child)
  *                   +32 parked        connections parked at the last look, a second ago   (parker)
  *                   +36 proxy errors  PROXY headers that were wrong or did not come         (worker threads)
+ *                   +40 refused       requests and connections turned away before a handler ran  (listener and worker threads)
  *                   +64 retired       accepted, requests, errors of threads that ended (child, 64-bit floats)
  *     thread slot   +0 sequence       odd while the thread writes its row              (the thread)
  *                   +4 state          a ThreadState                                    (the thread, child)
@@ -49,10 +51,14 @@ const PROCESS_HEADER_BYTES = 128
 export const THREAD_BYTES = 256
 export const PROCESS_BYTES = PROCESS_HEADER_BYTES + MAX_THREADS * THREAD_BYTES
 
-export const SCOREBOARD_BYTES = HEADER_BYTES + MAX_PROCESSES * PROCESS_BYTES
+export const QUEUE_TIMES_OFFSET = HEADER_BYTES + MAX_PROCESSES * PROCESS_BYTES
+export const QUEUE_TIMES_PLACE_BYTES = 128
+
+export const SCOREBOARD_BYTES =
+  QUEUE_TIMES_OFFSET + MAX_PROCESSES * MAX_THREADS * QUEUE_TIMES_PLACE_BYTES
 
 export const MAGIC = 0x666b7468
-export const LAYOUT_VERSION = 3
+export const LAYOUT_VERSION = 4
 
 export const Header = { magic: 0, version: 1, slotsInUse: 2, mailed: 3, mails: 4 } as const
 
@@ -73,6 +79,7 @@ export const ProcessField = {
   threadDeaths: 7,
   parked: 8,
   proxyErrors: 9,
+  refused: 10,
 } as const
 
 /** Place of the first 64-bit float in a process slot. */

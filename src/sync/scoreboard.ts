@@ -1,6 +1,7 @@
 import { mapSharedMemory } from '../sys/memory.js'
 import { count } from './bits.js'
 import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
+import { QueueTimes } from './queue-times.js'
 import {
   Header,
   LAYOUT_VERSION,
@@ -35,6 +36,7 @@ export interface Totals {
 export class Scoreboard {
   readonly words: Int32Array
   readonly rows: ThreadRows
+  readonly queueTimes: QueueTimes
   readonly #floats: Float64Array
 
   /** The scoreboard behind a descriptor. */
@@ -45,6 +47,7 @@ export class Scoreboard {
   constructor(memory: ArrayBuffer) {
     this.words = new Int32Array(memory)
     this.rows = new ThreadRows(memory)
+    this.queueTimes = new QueueTimes(memory)
     this.#floats = new Float64Array(memory)
   }
 
@@ -105,6 +108,15 @@ export class Scoreboard {
       idle += count(this.field(other, 'idleWord'))
     }
     return idle
+  }
+
+  /** Connections that clients of the pool have open, as far as they were accepted; parked ones a second ago. */
+  get connections(): number {
+    const inUse = Math.min(Atomics.load(this.words, Header.slotsInUse), MAX_PROCESSES)
+    let connections = 0
+    for (let slot = 0; slot < inUse; slot++)
+      connections += this.rows.connections(slot) + this.field(slot, 'parked')
+    return connections
   }
 
   /** Everything that the threads of a process have done, those that ended included. */

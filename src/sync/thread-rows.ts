@@ -159,6 +159,14 @@ export class ThreadRows {
     return threads
   }
 
+  /** What the threads of a process have open. */
+  connections(slot: number): number {
+    let connections = 0
+    for (let thread = 0; thread < MAX_THREADS; thread++)
+      connections += Atomics.load(this.#words, threadWord(slot, thread) + Row.connections)
+    return connections
+  }
+
   /** Threads of a process that still load the handler. */
   starting(slot: number): number {
     let starting = 0

@@ -3,6 +3,7 @@ import { descriptorOf, isResumed, listenerOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import type { Activity } from './activity.js'
+import type { Answer, FrontDoor } from './front-door.js'
 import type { ProxyHeaders } from './proxy-headers.js'
 import type { RootContext } from './root-context.js'
 
@@ -24,6 +25,8 @@ export interface ConnectionEvents {
   readonly closed?: (socket: Socket) => void
   /** Whether there are too many already. */
   readonly refuses?: () => boolean
+  /** What those are told that the pool turns away. */
+  readonly answer: Answer
 }
 
 /** What the connections of all services of this thread have in common. */
@@ -31,6 +34,7 @@ export interface ThreadTerms {
   readonly thread: number
   readonly handOff: HandOff
   readonly activity: Activity
+  readonly frontDoor: FrontDoor
   readonly root: RootContext
   /** Reads the header that connections from this listener begin with. */
   readonly proxyHeaders: (listener: number) => ProxyHeaders | undefined
@@ -73,9 +77,16 @@ export class Connections {
   }
 
   readonly #begin = (entry: number): void => {
-    const { thread, handOff, activity, proxyHeaders } = this.#terms
+    const { thread, handOff, activity, frontDoor, proxyHeaders } = this.#terms
+    const { answer } = this.#events
     const fd = descriptorOf(entry)
     handOff.queue.unhand(thread)
+    const waitedMs = frontDoor.admit(entry, fd, answer)
+    if (waitedMs === undefined) {
+      // Not at once: the thread would take the next one from within this call, and a long queue would overflow its stack.
+      setImmediate(() => activity.connectionFailed())
+      return
+    }
     const socket = this.#wrap(fd)
     if (socket === undefined) {
       activity.connectionFailed()
@@ -84,6 +95,7 @@ export class Connections {
     this.#open.add(socket)
     activity.connectionOpened(socket, !isResumed(entry))
     socket.on('close', this.#onClosed)
+    if (!frontDoor.opened(socket, entry, waitedMs, answer)) return
     const listener = listenerOf(entry)
     const headers = proxyHeaders(listener)
     if (headers === undefined) this.#events.opened(socket, listener)

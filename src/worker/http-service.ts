@@ -66,6 +66,7 @@ export class HttpService implements Service {
       opened: (socket) => this.#opened(socket),
       closed: (socket) => this.#closed(socket),
       refuses: () => dropsConnection(server),
+      answer: server instanceof TlsServer ? 'none' : 'http',
     })
     // What is ciphered can't be handed on: the keys are this thread's.
     if (options.keepAlive !== undefined && server instanceof HttpServer) {
@@ -74,6 +75,7 @@ export class HttpService implements Service {
     }
     this.#requests = new RequestWatch(terms.activity, {
       connectionOf: this.#connectionOf,
+      frontDoor: terms.frontDoor,
       begun: (request, response) => {
         if (this.#isLeaving) announceClose(response)
         if (response.socket === null) this.#pipelined.add(request.socket, response)
@@ -90,7 +92,7 @@ export class HttpService implements Service {
       upgrade: options.upgrade,
     })
     this.#makeHttp2 = options.http2
-    this.#streams = new StreamWatch(terms.activity, this.#connectionOf, options.idleMs)
+    this.#streams = new StreamWatch(terms, this.#connectionOf, options.idleMs)
     server.emit = this.#watch(server.emit)
   }
 

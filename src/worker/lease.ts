@@ -18,6 +18,7 @@ import { boundAddress } from '../sys/socket.js'
 import { Activity } from './activity.js'
 import { Adoption } from './adoption.js'
 import { serviceForHandler, serviceForServer } from './create-service.js'
+import { FrontDoor } from './front-door.js'
 import { loadApp } from './load-app.js'
 import type { LoadedHandler } from './load-handler.js'
 import { noteExits, sayGoodbye } from './own-signals.js'
@@ -59,7 +60,8 @@ export default async function lease(terms: Lease): Promise<void> {
   const addresses = terms.mechanism.listeners.map((fd) => boundAddress(fd))
   const proxyHeaders = proxyHeadersFor(terms, scoreboard)
   const tls = new SharedTls(terms)
-  const shared = { thread, handOff, activity, proxyHeaders }
+  const frontDoor = new FrontDoor(slot, thread, terms.overload, scoreboard)
+  const shared = { thread, handOff, activity, frontDoor, proxyHeaders }
   const adoption = new Adoption({
     listeners: addresses.flatMap((address) => address ?? []),
     learns,

@@ -22,6 +22,7 @@ export class RawService implements Service {
     this.#begin = beginRaw(handle, terms.activity, report)
     this.#connections = new Connections(terms, SETTINGS, {
       opened: (socket) => this.#opened(socket),
+      answer: 'none',
     })
   }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Activity } from './activity.js'
+import type { FrontDoor } from './front-door.js'
 import { describe } from './http-message.js'
 
 type Emit = Server['emit']
@@ -16,6 +17,8 @@ export type WatchedUpgrade = (
 export interface RequestEvents {
   /** The connection of a socket that a request names: under TLS the one below. */
   readonly connectionOf: (socket: Socket) => Socket
+  /** Knows for how long a request has waited, and turns away what has waited too long. */
+  readonly frontDoor: FrontDoor
   /** The handler is about to run. */
   readonly begun: (request: IncomingMessage, response: ServerResponse) => void
   /** Its end is not yet counted. */
@@ -49,11 +52,13 @@ export class RequestWatch {
     // A listener for 'checkContinue' may emit 'request' for what it was given: that is one request.
     if (response.emit === this.#emitOfResponse) return Reflect.apply(emit, server, args)
     const activity = this.#activity
-    activity.requestStarted(this.#events.connectionOf(request.socket), describe(request))
+    const { connectionOf, frontDoor } = this.#events
+    const below = connectionOf(request.socket)
+    activity.requestStarted(below, describe(request))
     response.emit = this.#emitOfResponse
     this.#events.begun(request, response)
     try {
-      return Reflect.apply(emit, server, args)
+      return !frontDoor.admitRequest(request, response, below) || Reflect.apply(emit, server, args)
     } finally {
       // Ended and wholly written: 'close' comes before the event loop turns. Otherwise something is waited for.
       if (!response.writableEnded || response.writableLength > 0) activity.requestWaits()
@@ -64,10 +69,12 @@ export class RequestWatch {
   switchProtocol(server: Server, emit: Emit, args: ArrayLike<unknown>): boolean {
     const request = args[1] as IncomingMessage
     const activity = this.#activity
-    const { upgrade, connectionOf } = this.#events
-    activity.requestStarted(connectionOf(request.socket), describe(request))
+    const { upgrade, connectionOf, frontDoor } = this.#events
+    const below = connectionOf(request.socket)
+    activity.requestStarted(below, describe(request))
     let result: PromiseLike<void> | undefined
     try {
+      if (!frontDoor.admitUpgrade(request, args[2] as Duplex, below)) return true
       if (upgrade === undefined) return Reflect.apply(emit, server, args)
       result = upgrade(request, args[2] as Duplex, args[3] as Buffer)
       return true

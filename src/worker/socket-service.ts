@@ -21,6 +21,7 @@ export class SocketService implements Service {
     this.#activity = terms.activity
     this.#connections = new Connections(terms, server as object, {
       opened: (socket) => this.#opened(socket),
+      answer: 'none',
       closed: (socket) => this.#unfinished.delete(socket),
       refuses: () => dropsConnection(server),
     })

@@ -6,11 +6,14 @@ import type {
 } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { Activity } from './activity.js'
+import type { ThreadTerms } from './connections.js'
+import type { FrontDoor } from './front-door.js'
 import { SessionFarewell } from './session-farewell.js'
 
 /** Counts the requests of HTTP/2: each stream is one, from the server's 'stream' to its own 'close'. */
 export class StreamWatch {
   readonly #activity: Activity
+  readonly #frontDoor: FrontDoor
   readonly #connectionOf: (socket: Socket) => Socket
   readonly #idleMs: number
   /** With their open streams. */
@@ -19,8 +22,13 @@ export class StreamWatch {
   #farewells: Map<Http2Session, SessionFarewell> | undefined
 
   /** A connection without a stream is closed after `idleMs`; 0 for never. */
-  constructor(activity: Activity, connectionOf: (socket: Socket) => Socket, idleMs: number) {
+  constructor(
+    { activity, frontDoor }: Pick<ThreadTerms, 'activity' | 'frontDoor'>,
+    connectionOf: (socket: Socket) => Socket,
+    idleMs: number,
+  ) {
     this.#activity = activity
+    this.#frontDoor = frontDoor
     this.#idleMs = idleMs
     this.#connectionOf = connectionOf
   }
@@ -46,7 +54,8 @@ export class StreamWatch {
     const activity = this.#activity
     const { session } = stream
     const socket = session?.socket
-    const token = socket === undefined ? stream : this.#connectionOf(underlying(socket))
+    const connection = socket && this.#connectionOf(underlying(socket))
+    const token = connection ?? stream
     activity.requestStarted(token, `${headers[':method']} ${headers[':path']}`)
     this.#count(session, 1)
     stream.once('close', () => {
@@ -56,6 +65,8 @@ export class StreamWatch {
     const farewell = session === undefined ? undefined : this.#farewells?.get(session)
     const serve = (): boolean => Reflect.apply(emit, server, args)
     try {
+      if (connection !== undefined && !this.#frontDoor.admitStream(stream, headers, connection))
+        return true
       return farewell === undefined ? serve() : farewell.stream(stream, serve)
     } finally {
       if (!stream.closed) activity.requestWaits()

@@ -16,7 +16,7 @@ import { chooseMechanism } from './choose-mechanism.js'
 import { childIdentity } from './identity.js'
 import type { Listener } from './listener.js'
 import { LockFolder } from './lock-folder.js'
-import { mayPark } from './may-park.js'
+import { mayMail } from './may-park.js'
 import { openListener, openListeners } from './open-listeners.js'
 import { PidFile } from './pid-file.js'
 
@@ -59,7 +59,7 @@ export async function acquireResources(
   const undo: (() => void)[] = []
   try {
     const wanted = settings.listen.map(parseAddress)
-    const canPark = mayPark(settings)
+    const canMail = mayMail(settings)
     const identity = childIdentity(settings)
     const pidFile = claimPidFile(settings, predecessor)
     if (pidFile !== undefined) undo.push(() => pidFile.release())
@@ -84,7 +84,7 @@ export async function acquireResources(
     const ticketKeys = predecessor?.takeTicketKeys() ?? TicketKeys.create()
     undo.push(() => closeSync(ticketKeys))
     TicketKeys.map(ticketKeys).rotate(Date.now())
-    const mailbox = canPark ? openDescriptorSockets() : undefined
+    const mailbox = canMail ? openDescriptorSockets() : undefined
     if (mailbox !== undefined) undo.push(() => closeMailbox(mailbox))
     predecessor?.closeRest()
     return {

@@ -37,6 +37,12 @@ export function createGeneration(
       ...(umask === undefined ? {} : { umask }),
       keepAlive: settings.keepAlive,
       timeouts: { keepAliveTimeout, headersTimeout, requestTimeout },
+      overload: {
+        queueTimeout: settings.queueTimeout,
+        maxConnections: settings.maxConnections,
+        trustRequestStart: settings.trustRequestStart,
+        queueTimeHeader: settings.queueTimeHeader,
+      },
       recycle: { requests: settings.recycleRequests, heap: settings.recycleHeap },
       blockedTimeout: settings.blockedTimeout,
       drainTimeout,

@@ -7,6 +7,7 @@ export class Ledger {
   #deaths = 0
   #threadDeaths = 0
   #proxyErrors = 0
+  #refused = 0
 
   constructor(scoreboard: Scoreboard) {
     this.#scoreboard = scoreboard
@@ -17,6 +18,7 @@ export class Ledger {
     add(this.#past, this.#scoreboard.totals(slot))
     this.#threadDeaths += this.#scoreboard.field(slot, 'threadDeaths')
     this.#proxyErrors += this.#scoreboard.field(slot, 'proxyErrors')
+    this.#refused += this.#scoreboard.field(slot, 'refused')
     if (hasDied) this.#deaths++
   }
 
@@ -36,6 +38,13 @@ export class Ledger {
     let errors = this.#proxyErrors
     for (const slot of slots) errors += this.#scoreboard.field(slot, 'proxyErrors')
     return errors
+  }
+
+  /** Turned away with 503 before a handler ran; with those of the children in `slots`. */
+  refused(slots: Iterable<number>): number {
+    let refused = this.#refused
+    for (const slot of slots) refused += this.#scoreboard.field(slot, 'refused')
+    return refused
   }
 
   /** With what the children in `slots` did so far. */

@@ -1,0 +1,119 @@
+import type { Acceptor } from '../sync/acceptor.js'
+import { LockOwner } from '../sync/child-memory.js'
+import type { ClearHttp } from '../sync/clear-http.js'
+import { refusalOf, refuse } from '../sync/early-refusal.js'
+import { descriptorOf, listenerOf } from '../sync/entry.js'
+import type { HandOff } from '../sync/hand-off.js'
+import type { Mailbox } from '../sync/mailbox.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
+import { closeDescriptor } from '../sys/descriptor.js'
+import { sinceDataMs } from '../sys/tcp-info.js'
+import { acceptable, type Capacity } from './admission.js'
+
+/** How often a listener thread without capacity looks: so many times in each `queueTimeout`, within limits. */
+const LOOKS = 4
+const SHORTEST_LOOK_MS = 5
+const LONGEST_LOOK_MS = 250
+
+/** How long to leave a full queue to the threads before trying again. */
+const FULL_MS = 2
+
+export interface LateRefusalOptions {
+  readonly slot: number
+  /** ms; 0 for never. */
+  readonly queueTimeout: number
+  readonly acceptor: Acceptor
+  readonly handOff: HandOff
+  readonly scoreboard: Scoreboard
+  readonly mailbox: Mailbox | undefined
+  readonly clearHttp: ClearHttp
+}
+
+/**
+ * Answers for the worker threads while all of them are blocked: what has waited in a backlog (or in the mailbox) for longer than
+ * `queueTimeout` is accepted by the listener thread itself, and refused.
+ *
+ * A backlog is first come, first served, so it looks at the oldest, and at the next as long as they are late. How long one has waited
+ * is only known when it is accepted; so a look ends with one that is young, and nothing behind it can be late before it would be
+ * itself: there is no other look until then. The young one is not this thread's to drop. It goes into the mailbox, from where any thread of the pool takes it as out of a backlog; without a mailbox, or with a full one, into the queue of
+ * this child. Neither can lose it: this thread dies only with its child, whose connections are lost then whoever has them.
+ *
+ * No mutex is needed for that: it keeps processes from being woken in vain, and here nobody is. A thread that becomes free
+ * meanwhile may accept beside it; each connection is accepted by one of them, and what both do is right: it serves what is young and refuses
+ * what is late. So no interleaving refuses a young connection, and none is served by two.
+ */
+export class LateRefusal {
+  readonly #options: LateRefusalOptions
+  readonly #answer: Buffer
+  readonly #pause = new Int32Array(new SharedArrayBuffer(4))
+  /** Nothing is late before that. */
+  #nextAt = 0
+
+  constructor(options: LateRefusalOptions) {
+    this.#options = options
+    this.#answer = refusalOf(options.queueTimeout)
+  }
+
+  /** How long the listener thread may sleep without capacity, at most. */
+  get everyMs(): number {
+    const { queueTimeout } = this.#options
+    if (queueTimeout === 0) return Number.POSITIVE_INFINITY
+    return Math.min(Math.max(Math.ceil(queueTimeout / LOOKS), SHORTEST_LOOK_MS), LONGEST_LOOK_MS)
+  }
+
+  /** Refuses what is late, as long as no thread can take anything. */
+  look(capacity: () => Capacity): void {
+    const { queueTimeout, acceptor, handOff } = this.#options
+    if (queueTimeout === 0) return
+    const now = performance.now()
+    if (now < this.#nextAt) return
+    // Of several listeners each has an order of its own: all of them must have shown a young one.
+    let young = 0
+    let soonestMs = queueTimeout
+    while (young < acceptor.watched.length && !handOff.isStopping && isFull(capacity())) {
+      const ageMs = this.#acceptOne()
+      if (ageMs === undefined) break
+      if (ageMs > queueTimeout) continue
+      young++
+      soonestMs = Math.min(soonestMs, queueTimeout - ageMs)
+    }
+    this.#nextAt = young === 0 ? 0 : now + soonestMs
+  }
+
+  /** The age of the next one in ms; it is refused if that is too much. `undefined` if nothing waits. */
+  #acceptOne(): number | undefined {
+    const { queueTimeout, acceptor, scoreboard, slot } = this.#options
+    let ageMs: number | undefined
+    acceptor.accept(1, (entry, isNew) => {
+      if (isNew) scoreboard.addToField(slot, 'accepted', 1)
+      ageMs = Math.max(sinceDataMs(descriptorOf(entry)), 0)
+      if (ageMs > queueTimeout) this.#refuse(entry)
+      else this.#pass(entry)
+    })
+    return ageMs
+  }
+
+  #refuse(entry: number): void {
+    const { scoreboard, slot, clearHttp } = this.#options
+    scoreboard.addToField(slot, 'refused', 1)
+    const fd = descriptorOf(entry)
+    if (clearHttp.includes(listenerOf(entry))) refuse(fd, this.#answer)
+    else closeDescriptor(fd)
+  }
+
+  /** Accepted, and not late: whoever is free first is to have it. */
+  #pass(entry: number): void {
+    const { handOff, mailbox } = this.#options
+    if (mailbox?.put(entry) === true) {
+      closeDescriptor(descriptorOf(entry))
+      return
+    }
+    // Full are both only if hundreds wait already; the threads make room, also those of a child that stops.
+    while (handOff.offer(LockOwner.listener, [entry]) === 0)
+      Atomics.wait(this.#pause, 0, 0, FULL_MS)
+  }
+}
+
+function isFull(capacity: Capacity): boolean {
+  return acceptable(capacity) === 0 && capacity.idleElsewhere === 0
+}

@@ -1,0 +1,77 @@
+import type { Socket } from 'node:net'
+import { peekConnection } from '../sys/socket.js'
+import { sinceDataMs } from '../sys/tcp-info.js'
+
+/** What Node keeps on a socket. */
+interface SocketOfNode {
+  readonly _handle?: { readonly fd?: unknown } | null
+}
+
+/** A connection whose first request is on its way through this thread. */
+interface Arrival {
+  /** As `performance.now()` counts. */
+  readonly takenAt: number
+  /** What it has waited by then. */
+  readonly waitedMs: number
+}
+
+/** Less is not worth asking the kernel, whose clock is no finer. */
+const SHORT_MS = 2
+
+/**
+ * How long requests have waited, from their arrival in the kernel to now.
+ *
+ * Of TCP on Linux the kernel knows when the last bytes came. At the take that is what a new or a parked connection has waited in a
+ * backlog, a mailbox or a queue; at the request it is also what one has waited on a connection that a blocked thread kept. A request
+ * in several packets counts from its last one, so a slow client is no wait. Of a unix socket only the way inside the
+ * process is known, from the take to the handler.
+ */
+export class QueueClock {
+  readonly #isExact: boolean
+  readonly #arrivals = new WeakMap<Socket, Arrival>()
+  #lastMeasuredAt = 0
+  #lastMs = 0
+
+  /** To ask the kernel takes some µs. Where nothing hangs on it (not `isExact`), once in a millisecond is enough. */
+  constructor(isExact: boolean) {
+    this.#isExact = isExact
+  }
+
+  /** What a connection that nobody has read from has waited: -1 if it has brought nothing. */
+  waitedMs(fd: number): number {
+    const waitedMs = sinceDataMs(fd)
+    if (waitedMs >= 0) return waitedMs
+    return peekConnection(fd) === 'bytes' ? 0 : -1
+  }
+
+  /** A connection was taken, after so long a wait of its first bytes, which are there. */
+  opened(socket: Socket, waitedMs: number): void {
+    this.#arrivals.set(socket, { takenAt: performance.now(), waitedMs })
+  }
+
+  /** A request has been read, and its handler is next. With TLS, `socket` is the one below. */
+  requested(socket: Socket, isCiphered: boolean): number {
+    const now = performance.now()
+    const arrival = this.#arrivals.get(socket)
+    if (arrival === undefined) return Math.max(this.#measure(socket, now), 0)
+    this.#arrivals.delete(socket)
+    const { takenAt, waitedMs } = arrival
+    const totalMs = waitedMs + now - takenAt
+    if (now - takenAt < SHORT_MS) return totalMs
+    const sinceLastBytesMs = this.#measure(socket, now)
+    if (sinceLastBytesMs < 0) return totalMs
+    // What came first was the beginning of a handshake, and the round trips since then are no wait.
+    if (isCiphered) return waitedMs + sinceLastBytesMs
+    // The rest of the headers may have come later.
+    return Math.min(totalMs, sinceLastBytesMs)
+  }
+
+  /** Requests that are read in the same millisecond are mostly those that the same blocking handler has kept. */
+  #measure(socket: Socket, now: number): number {
+    if (!this.#isExact && now - this.#lastMeasuredAt < 1) return this.#lastMs
+    const fd = (socket as SocketOfNode)._handle?.fd
+    this.#lastMs = typeof fd === 'number' ? sinceDataMs(fd) : -1
+    this.#lastMeasuredAt = now
+    return this.#lastMs
+  }
+}

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { get, keepAliveAgent, raw } from './support/http.js'
+import { serve } from './support/serve.js'
+import { until } from './support/until.js'
+
+const BLOCK_MS = 600
+
+/** A request that is on its way while the only thread is blocked. */
+async function behindABlock(url: string, headers = {}): Promise<{ status: number; body: string }> {
+  const block = get(`${url}/?ms=${BLOCK_MS}`)
+  await sleep(BLOCK_MS / 4)
+  const reply = await get(url, { headers })
+  await block
+  return reply
+}
+
+test('the handler, stats() and the histogram know what a request has waited in the backlog', async () => {
+  await using serving = await serve('slow-or-quick')
+  const quick = await get(serving.url)
+  assert.ok(Number(quick.body) < BLOCK_MS / 4, `an idle pool: ${quick.body} ms`)
+  const late = await behindABlock(serving.url)
+  assert.ok(Number(late.body) > BLOCK_MS / 3, `behind a block: ${late.body} ms`)
+  const { p50Ms, p99Ms } = serving.pool.stats().queueTime
+  assert.ok(p99Ms >= 100 && p50Ms <= p99Ms, `${p50Ms} and ${p99Ms}`)
+})
+
+test('a request on a connection that its thread keeps waits, too', async () => {
+  await using serving = await serve('slow-or-quick', { keepAlive: 'pin' })
+  const agent = keepAliveAgent()
+  await get(serving.url, { agent })
+  const block = get(`${serving.url}/?ms=${BLOCK_MS}`)
+  await sleep(BLOCK_MS / 4)
+  const late = await get(serving.url, { agent })
+  assert.ok(late.reusedConnection)
+  assert.ok(Number(late.body) > BLOCK_MS / 3, `${late.body} ms`)
+  await block
+  agent.destroy()
+})
+
+test('a client that takes its time has not waited for a thread', async () => {
+  await using serving = await serve('slow-or-quick', { queueTimeout: 200, deferAccept: false })
+  const { connect } = await import('node:net')
+  const socket = connect(serving.port, '127.0.0.1')
+  let answer = ''
+  socket.on('data', (chunk) => {
+    answer += chunk
+  })
+  await sleep(300)
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n')
+  await sleep(300)
+  socket.write('Connection: close\r\n\r\n')
+  await until(() => answer.includes('\r\n\r\n'), 5000, 'an answer')
+  assert.ok(answer.startsWith('HTTP/1.1 200'), answer)
+  socket.destroy()
+})
+
+test('what a proxy says counts only where it is trusted', async () => {
+  const headers = { 'X-Request-Start': `t=${Date.now() - 5000}` }
+  {
+    await using serving = await serve('slow-or-quick')
+    assert.ok(Number((await get(serving.url, { headers })).body) < 1000)
+  }
+  await using serving = await serve('slow-or-quick', { trustRequestStart: true })
+  assert.ok(Number((await get(serving.url, { headers })).body) >= 5000)
+})
+
+test('the response tells it where that is asked for', async () => {
+  {
+    await using serving = await serve('slow-or-quick', { queueTimeHeader: 'x-queue-time' })
+    assert.match(String((await get(serving.url)).headers['x-queue-time']), /^\d+(\.\d)?$/)
+  }
+  {
+    await using serving = await serve('slow-or-quick', { queueTimeHeader: 'server-timing' })
+    assert.match(
+      String((await get(serving.url)).headers['server-timing']),
+      /^queue;dur=\d+(\.\d)?$/,
+    )
+  }
+  await using serving = await serve('slow-or-quick')
+  const { headers } = await get(serving.url)
+  assert.is(headers['x-queue-time'], undefined)
+  assert.is(headers['server-timing'], undefined)
+})
+
+test('busyShare follows the load', async () => {
+  await using serving = await serve('slow-or-quick')
+  assert.ok(serving.pool.stats().busyShare < 0.5)
+  const load = Promise.all(Array.from({ length: 8 }, () => get(`${serving.url}/?ms=500`)))
+  await until(() => serving.pool.stats().busyShare > 0.2, 10_000, 'busy')
+  await load
+  assert.is((await raw(serving.port, 'GET / HTTP/1.0\r\n\r\n')).toString().slice(9, 12), '200')
+})
+
+test.run()
