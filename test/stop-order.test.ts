@@ -207,10 +207,41 @@ test('a second TERM ends preStopDelay, and the pool at once', async () => {
   program.send('SIGTERM')
   await program.output(/SIGTERM: finishing/, 'stderr')
   assert.is((await get(url)).status, 200)
+  // Later than what is taken for the same wish.
+  await sleep(400)
   program.send('SIGTERM')
   assert.equal(await program.exit(), { code: 143, signal: null })
   await program.gone()
 })
+
+// As systemd (KillMode=control-group), `tini -g`, foreman and `kill 0` send it, in whatever order the kernel chooses.
+for (const order of ['the parent first', 'the children first', 'everybody twice'] as const) {
+  test(`TERM to parent and children together, ${order}: what runs and what waits is served`, async () => {
+    await using program = startCli([
+      ...[fixture('http'), '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
+      ...['--processes', '2', '--threads', '1', '--spares', '1:2'],
+    ])
+    const [url = ''] = await program.ready()
+    const [, admin = ''] = await program.output(/admin on (\S+)/, 'stderr')
+    const replies = Array.from({ length: 20 }, () => get(`${url}/block?ms=50`))
+    await until(
+      async () => {
+        const { listeners } = JSON.parse((await get(`${admin}/status.json`)).body) as Stats
+        return (listeners[0]?.backlog.length ?? 0) > 10
+      },
+      LIMIT_MS,
+      'a backlog',
+    )
+    const everybody = [program.pid, ...children(program.pid)]
+    if (order === 'the children first') everybody.reverse()
+    const times = order === 'everybody twice' ? 2 : 1
+    for (let time = 0; time < times; time++) for (const pid of everybody) send(pid, 'SIGTERM')
+    for (const { status } of await Promise.all(replies)) assert.is(status, 200)
+    assert.equal(await program.exit(), { code: 0, signal: null })
+    await program.gone()
+    assert.not.match(program.stderr, 'FT_ERR')
+  })
+}
 
 test('TERM in the middle of 40 requests: all are answered, each as the last of its connection', async () => {
   await using serving = await startCommand()

@@ -31,8 +31,12 @@ const output = guardMain(standard, (stream, lines, why) => {
 /** How long the parent has for killing this child before it ends itself. */
 const PARENT_FIRST_MS = 500
 
+/** How long a child that was sent TERM waits for the parent's word. Beyond that the parent is stopped, or hangs. */
+const WORD_MS = 2_000
+
 let child: Child | undefined
 let drainTimeout = 0
+let isLeaving = false
 
 const giveUp = (): void => {
   child?.removeLeftovers()
@@ -41,6 +45,8 @@ const giveUp = (): void => {
 }
 
 const leave = async (terms: DrainTerms): Promise<void> => {
+  if (isLeaving) return
+  isLeaving = true
   // Normally the parent's patience ends first, but it may be gone.
   if (drainTimeout > 0) setTimeout(giveUp, drainTimeout + PARENT_FIRST_MS)
   await child?.drain(terms)
@@ -91,8 +97,11 @@ process.on('message', (message: ParentMessage) => {
 })
 // The parent is gone, and so will be all its children: finish and leave.
 process.on('disconnect', () => void leave({ emptyMailbox: true }))
-// Sent to this child alone, it means the same; the parent replaces the child if the pool goes on.
+// Sent to this child alone, it means the same; the parent replaces the child if the pool goes on. But systemd, tini -g and `kill 0`
+// send it to the whole group. Only the parent knows whether the pool ends, and then what waits in the backlogs is this child's to
+// serve. So it asks, and serves on until the parent says what leaving means; once more is the same wish.
 process.on('SIGTERM', () => {
+  if (child === undefined || !process.connected) return void leave({ emptyMailbox: true })
   void send({ type: 'leaving' })
-  void leave({ backlogs: [], emptyMailbox: false })
+  setTimeout(() => void leave({ emptyMailbox: true }), WORD_MS)
 })

@@ -11,8 +11,11 @@ const ENDED_BY_SIGNAL = 128
 /** Signals that ask for a graceful stop; a second one, of either, ends the pool at once. */
 const GRACEFUL = ['SIGINT', 'SIGTERM'] as const
 
-/** A Ctrl-C so soon after the first signal is no second wish: the terminal tells the whole group, and npm its child once more. */
-const SAME_KEY_MS = 100
+/**
+ * What comes so soon after the first signal is no second wish. A terminal tells the whole group of a Ctrl-C, and npm its child once more;
+ * `timeout` and process managers send TERM to the command and to its group. On a busy machine that takes a while.
+ */
+const SAME_WISH_MS = 300
 
 /**
  * Runs a pool until a signal, or an order at its admin address, stops it. Resolves with the exit status. `readOptions` is asked
@@ -35,8 +38,7 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   const endGracefully = (signal: NodeJS.Signals): void => {
     const now = performance.now()
     if (firstAt !== undefined) {
-      const isSameKey = signal === 'SIGINT' && now - firstAt <= SAME_KEY_MS
-      if (!isSameKey) endAtOnce(signal)
+      if (now - firstAt > SAME_WISH_MS) endAtOnce(signal)
       return
     }
     firstAt = now

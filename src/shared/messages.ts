@@ -205,7 +205,7 @@ export interface ChildFailed {
   readonly error: SerializedError
 }
 
-/** Somebody else than the parent has told the child to leave; it accepts no more. */
+/** Somebody else than the parent has told the child to leave; it waits for the parent's word. */
 export interface ChildLeaving {
   readonly type: 'leaving'
 }

@@ -20,6 +20,9 @@ import { StuckWatch } from './stuck-watch.js'
 /** How often the parent looks at the size of the pool when nothing makes it look earlier. */
 const LOOK_EVERY_MS = 1000
 
+/** A signal to a whole group has reached all of it by then, on a busy machine, too. */
+const GROUP_SIGNAL_MS = 250
+
 export interface ChildrenEvents {
   ready: [ForkedChild]
   /** The handler has loaded these files. */
@@ -274,9 +277,21 @@ export class Children extends EventEmitter<ChildrenEvents> {
     child.on('loaded', (files) => this.emit('loaded', files))
     child.on('notice', (text) => this.emit('notice', text))
     child.on('pressure', () => this.look())
-    // It was sent a TERM of its own, and is missed.
-    child.on('leaving', () => this.look())
+    child.on('leaving', () => this.#letLeave(child))
     return { child, ready: this.#untilReady(child, startTimeout) }
+  }
+
+  /**
+   * It was sent a TERM. Was the whole group, then this parent reads its own a moment later, and `leave` tells the child more
+   * than this does. Meanwhile it serves on, so nothing is lost by waiting.
+   */
+  #letLeave(child: ForkedChild): void {
+    setTimeout(() => {
+      if (this.#isLeaving) return
+      if (child.state === 'starting') child.kill()
+      this.#retire(child, 'it was sent TERM')
+      this.look()
+    }, GROUP_SIGNAL_MS)
   }
 
   async #untilReady(child: ForkedChild, startTimeout: number): Promise<readonly HandlerKind[]> {

@@ -40,7 +40,7 @@ export interface ForkedChildEvents {
   pressure: []
   /** The handler has loaded these files. */
   loaded: [files: readonly LoadedFile[]]
-  /** It leaves, and not because the parent has asked it to. */
+  /** Somebody else than the parent has told it to leave. It serves on until the parent says how. */
   leaving: []
   exit: [Exit]
 }
@@ -239,10 +239,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
         this.emit('pressure')
         return
       case 'leaving':
-        if (this.#state !== 'ready') return
-        this.#state = 'draining'
-        this.#isLeaving = true
-        this.emit('leaving')
+        if (!this.#isLeaving) this.emit('leaving')
         return
       case 'drained':
         this.#isLeaving = true
