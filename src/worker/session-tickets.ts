@@ -11,13 +11,16 @@ interface ContextInside {
 
 /** What Node keeps on a server of TLS beside its types; each is looked for and not relied upon (20 to 26 have them). */
 interface ServerInside {
-  /** What the app has given. Node gives it to every new context (lib/_tls_wrap.js, setSecureContext). */
-  ticketKeys?: Buffer | undefined
-  readonly sessionIdContext?: string
+  /** What the app has given (lib/_tls_wrap.js, setSecureContext). */
+  readonly ticketKeys?: Buffer | undefined
   readonly _sharedCreds?: ContextInside
   /** Those of `addContext`: a pattern and a context each. */
   readonly _contexts?: readonly (readonly [RegExp, ContextInside])[]
+  /** The app's own, if it has one. */
+  _SNICallback?: unknown
 }
+
+type ContextChosen = (error: Error | null, context?: ContextInside) => void
 
 /** For servers whose default comes from `process.argv`: an upgrade may start the same program by another path. */
 const USUAL_CONTEXT = 'forkthread'
@@ -32,17 +35,38 @@ export function shareTickets(server: Server, keys: TicketKeys): void {
   // The app has keys of its own, and knows why.
   if (inside.ticketKeys !== undefined) return
   let version = -1
+  let isOurs = true
   const follow = (): void => {
-    if (keys.version === version) return
+    if (!isOurs || keys.version === version) return
     version = keys.version
     const key = keys.read()
-    // Outlives a `setSecureContext` of the app, which makes a new context with a new key otherwise.
-    inside.ticketKeys = key
     server.setTicketKeys(key)
     for (const [, context] of inside._contexts ?? []) context.context?.setTicketKeys?.(key)
   }
   inside._sharedCreds?.context?.setSessionIdContext?.(USUAL_CONTEXT)
   follow()
+  // An app that renews its certificates makes a new context, which would have a key of its own.
+  const { setSecureContext } = server
+  server.setSecureContext = (options) => {
+    if (options.ticketKeys !== undefined) isOurs = false
+    const ours = isOurs ? { ticketKeys: keys.read() } : {}
+    setSecureContext.call(server, { sessionIdContext: USUAL_CONTEXT, ...ours, ...options })
+  }
+  const { addContext } = server
+  server.addContext = (name, context) => {
+    addContext.call(server, name, context)
+    version = -1
+  }
+  const { _SNICallback: choose } = inside
+  if (typeof choose === 'function') {
+    inside._SNICallback = function (this: unknown, name: string, done: ContextChosen): void {
+      const chosen: ContextChosen = (error, context) => {
+        if (isOurs) context?.context?.setTicketKeys?.(keys.read())
+        done(error, context)
+      }
+      Reflect.apply(choose, this, [name, chosen])
+    }
+  }
   // Before Node's own listener, which makes the connection one of TLS.
   server.prependListener('connection', follow)
 }
