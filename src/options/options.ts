@@ -276,6 +276,13 @@ export const schema = z.strictObject({
     meaning: 'tell in each response how many ms its request has waited for a thread (default: off)',
     placeholder: 'off|x-queue-time|server-timing',
   }),
+  agentCheck: option(z.union([z.int().min(0).max(65_535), z.string().min(1)]).optional(), {
+    fixed: true,
+    allowed: 'an address of its own: PORT, HOST:PORT, [V6]:PORT or unix:PATH, not that of admin',
+    meaning:
+      "where HAProxy's agent-check learns the share of idle threads, and when the pool drains; a PORT alone is on every interface (default: nowhere)",
+    placeholder: 'ADDRESS',
+  }),
   backlog: option(z.int().min(1).max(65_535).default(1024), {
     fixed: true,
     allowed: 'a whole number from 1 to 65535',

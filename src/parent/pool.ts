@@ -16,6 +16,8 @@ import { writeStderr } from '../shared/standard-output.js'
 import type { Decision, OpenAdmin, Stats } from '../shared/stats.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
+import { AgentCheck } from './agent/agent-check.js'
+import { agentReply } from './agent/agent-reply.js'
 import { acquireListening } from './binding/acquire-listening.js'
 import { type Resources, releaseResources } from './binding/resources.js'
 import { isAbleToServe } from './children/able-to-serve.js'
@@ -70,6 +72,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #kinds: readonly HandlerKind[] = []
   #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
   #admin: ReturnType<OpenAdmin> | undefined
+  #agent: AgentCheck | undefined
   readonly #files: FileWatch | undefined
   readonly #systemd: SystemdNotify
   readonly #tls: TlsRenewal
@@ -145,7 +148,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   #answerAdmin(openAdmin: OpenAdmin): void {
-    const { admin } = this.#resources
+    const { admin, agent } = this.#resources
+    if (agent !== undefined) this.#agent = new AgentCheck(agent, () => this.#agentReply())
     if (admin === undefined) return
     this.#admin = openAdmin(admin.fd, {
       stats: () => this.stats(),
@@ -339,6 +343,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#resources.admin?.name('http')
   }
 
+  /** The address of HAProxy's agent-check, if `agentCheck` was given. */
+  get agentAddress(): string | undefined {
+    return this.#resources.agent?.name('raw')
+  }
+
   /** What the pool is sized to at present. */
   get sizes(): Sizes {
     return this.#children.sizes
@@ -404,6 +413,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const { listeners, admin } = this.#resources
     for (const listener of listeners) listener.claim()
     admin?.claim()
+    this.#resources.agent?.claim()
   }
 
   #writePidFile(): void {
@@ -432,6 +442,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #handOver(pid: number): void {
     // The new parent answers at the same address.
     this.#admin?.handOver()
+    this.#agent?.handOver()
     this.#systemd.notify({ mainPid: pid })
     void this.close()
   }
@@ -481,6 +492,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#tls.stop()
     this.#systemd.close()
     this.#recent.stop()
+    if (this.#agent === undefined) this.#resources.agent?.close()
+    else this.#agent.close()
     if (this.#admin === undefined) this.#resources.admin?.close()
     else {
       this.#admin.close()
@@ -497,6 +510,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       for (const listener of this.#resources.listeners) listener.close()
     this.#resources.lockFolder.remove()
     this.#resources.pidFile?.release()
+  }
+
+  #agentReply(): string {
+    // The new parent speaks for the pool, and for a moment both do.
+    const state = this.#handover.isDone ? 'serving' : this.#state
+    const notReady = this.#notReady()
+    const { threads } = state === 'serving' ? this.stats() : { threads: { idle: 0, max: 0 } }
+    return agentReply({ state, notReady, threads })
   }
 
   #notReady(): string | undefined {

@@ -17,8 +17,13 @@ export type Tool =
   | 'haproxy'
   | 'nginx'
   | 'openssl'
+  | 'systemd-analyze'
 
-const packages: Partial<Record<Tool, string>> = { ab: 'apache2-utils', h2load: 'nghttp2-client' }
+const packages: Partial<Record<Tool, string>> = {
+  ab: 'apache2-utils',
+  'systemd-analyze': 'systemd',
+  h2load: 'nghttp2-client',
+}
 
 function isInstalled(tool: Tool): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {

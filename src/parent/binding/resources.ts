@@ -35,6 +35,8 @@ export interface Resources {
   readonly scoreboard: Scoreboard
   /** Bound for the admin address, if there is one. */
   readonly admin: Listener | undefined
+  /** Bound for HAProxy's agent-check, if there is one. */
+  readonly agent: Listener | undefined
   /** As whom the children run, if not as the parent does. */
   readonly identity: Identity | undefined
   readonly pidFile: PidFile | undefined
@@ -72,6 +74,8 @@ export async function acquireResources(
     const admin =
       settings.admin === undefined ? undefined : await openAdmin(settings.admin, predecessor)
     if (admin !== undefined) undo.push(() => admin.close())
+    const agent = await openAgent(settings, predecessor)
+    if (agent !== undefined) undo.push(() => agent.close())
     const lockFolder = new LockFolder(mechanism, settings.acceptPermits, identity)
     undo.push(() => lockFolder.remove())
     const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
@@ -88,7 +92,7 @@ export async function acquireResources(
     if (mailbox !== undefined) undo.push(() => closeMailbox(mailbox))
     predecessor?.closeRest()
     return {
-      ...{ learns, listeners, addresses, admin, identity, pidFile },
+      ...{ learns, listeners, addresses, admin, agent, identity, pidFile },
       ...{ mechanism, lockFolder, scoreboardFd, scoreboard, passOn, mailbox, ticketKeys },
     }
   } catch (error) {
@@ -132,6 +136,27 @@ async function openAdmin(
     unixRights: { mode: OWNER_ONLY },
   }
   return await openListener(address, options, predecessor)
+}
+
+/** It tells no more than how busy the pool is, and HAProxy is elsewhere: any interface will do. @throws as `openAdmin` */
+async function openAgent(
+  { agentCheck, admin }: Settings,
+  predecessor: Predecessor | undefined,
+): Promise<Listener | undefined> {
+  if (agentCheck === undefined) return undefined
+  const address = parseAddress(agentCheck)
+  const isKnown = address.kind === 'unix' || (address.kind === 'tcp' && !address.isSecure)
+  const isTaken = admin !== undefined && isSamePort(address, parseAddress(admin))
+  if (!isKnown || isTaken)
+    throw fail('FT_ERR_OPTION', ['agentCheck', agentCheck, metaOf('agentCheck').allowed])
+  const options = { backlog: ADMIN_BACKLOG, ipv6Only: false, reusePort: false, unixRights: {} }
+  return await openListener(address, options, predecessor)
+}
+
+/** Who speaks first can't be told from who waits to be spoken to. */
+function isSamePort(one: Address, other: Address): boolean {
+  if (one.kind === 'tcp' && other.kind === 'tcp') return one.port !== 0 && one.port === other.port
+  return one.kind === 'unix' && other.kind === 'unix' && one.path === other.path
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
