@@ -111,7 +111,8 @@ test('the flags of all files are flags of the command', async () => {
     .filter((line) => /forkthread |- --|^CMD/.test(line) && !/npm ci|docker/.test(line))
   const flags = lines.flatMap((line) => line.match(/--(?!metrics)[a-z][a-z-]+/g) ?? [])
   assert.ok(flags.length > 10)
-  for (const flag of flags) assert.match(help.stdout, new RegExp(`${flag}\\b`))
+  for (const flag of flags)
+    assert.match(help.stdout, new RegExp(`${flag.replace('--', '--(\\[no-\\])?')}\\b`))
 })
 
 test('as process 1 of a namespace it gets TERM and leaves', async () => {
