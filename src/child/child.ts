@@ -27,6 +27,7 @@ import { Epoll } from '../sys/epoll.js'
 import { openEventDescriptor } from '../sys/event-descriptor.js'
 import { exitImmediately } from '../sys/exit.js'
 import { acceptRest, serveMailbox } from './accept-rest.js'
+import type { AccessLogFile } from './access-log-file.js'
 import { BlockedWatch } from './blocked-watch.js'
 import { Crew } from './crew.js'
 import { ListenerThread } from './listener-thread.js'
@@ -49,6 +50,7 @@ export type DrainTerms = Pick<DrainChild, 'emptyMailbox'> & Partial<Pick<DrainCh
 export interface ChildOutput {
   readonly standard: StandardTerms
   readonly output: StandardOutput
+  readonly accessLog: AccessLogFile | undefined
 }
 
 /** A child process from its start message on: one listener thread, some worker threads. */
@@ -69,7 +71,7 @@ export class Child {
 
   constructor(
     start: StartChild,
-    { standard, output }: ChildOutput,
+    { standard, output, accessLog }: ChildOutput,
     send: (message: ChildMessage) => void,
   ) {
     this.#start = start
@@ -91,18 +93,30 @@ export class Child {
       send({ type: 'report', error, ...(thread === undefined ? {} : { thread }) })
     const parking = parkingTerms(start)
     this.#parker = parkerThread(start, mechanism, parking, memory, handOff, report)
-    this.#crew = new Crew(start, mechanism, parking, memory, handOff, scoreboard, standard, {
-      report,
-      decision: (action, reason, thread) =>
-        send({ type: 'decision', action, reason, ...(thread === undefined ? {} : { thread }) }),
-      thread: (phase, thread) => send({ type: 'thread', phase, thread }),
-      loaded: (files) => send({ type: 'loaded', files }),
-      notice: (text) => send({ type: 'notice', text }),
-      asks: (asked) => send({ type: 'asks', asked }),
-      wantsParker: () => this.#parker?.start(),
-      gone: (thread) => this.#parker?.recover(thread),
-      left: (pending) => takeOver(output, pending),
-    })
+    this.#crew = new Crew(
+      start,
+      mechanism,
+      parking,
+      memory,
+      handOff,
+      scoreboard,
+      { standard, accessLog: accessLog?.terms },
+      {
+        report,
+        decision: (action, reason, thread) =>
+          send({ type: 'decision', action, reason, ...(thread === undefined ? {} : { thread }) }),
+        thread: (phase, thread) => send({ type: 'thread', phase, thread }),
+        loaded: (files) => send({ type: 'loaded', files }),
+        notice: (text) => send({ type: 'notice', text }),
+        asks: (asked) => send({ type: 'asks', asked }),
+        wantsParker: () => this.#parker?.start(),
+        gone: (thread) => this.#parker?.recover(thread),
+        left: (lease) => {
+          takeOver(output, lease.pending)
+          if (lease.accessLog !== undefined) accessLog?.takeOver(lease.accessLog.pending)
+        },
+      },
+    )
     const { slot, blockedTimeout } = start
     this.#blocked = new BlockedWatch(slot, blockedTimeout, this.#crew, handOff, scoreboard)
     // It may start before the worker threads: it waits until one of them can take something.

@@ -1,3 +1,4 @@
+import type { AccessLogTerms } from '../shared/access-log.js'
 import { ForkthreadError, fail, serializeError } from '../shared/errors.js'
 import type { HandlerKind, Range, StartChild, TlsTerms } from '../shared/messages.js'
 import { RestartDelay } from '../shared/restart-delay.js'
@@ -7,11 +8,22 @@ import { LockOwner } from '../sync/child-memory.js'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { MAX_THREADS } from '../sync/limits.js'
+import type { OutputTerms } from '../sync/line-output.js'
 import type { ParkingTerms } from '../sync/parking.js'
+import { PendingBytes } from '../sync/pending-bytes.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { emptyRow } from '../sync/thread-rows.js'
 import { decideThreads } from './decide-threads.js'
 import { type ThreadEvents, WorkerThread } from './worker-thread.js'
+
+/** Room for the lines of requests that a thread has yet to write. */
+const ACCESS_LOG_BYTES = 2 ** 18
+
+/** Where threads write. */
+export interface ThreadOutput {
+  readonly standard: StandardTerms
+  readonly accessLog: OutputTerms | undefined
+}
 
 export interface CrewEvents extends Omit<ThreadEvents, 'leaves'> {
   readonly decision: (action: string, reason: string, thread?: number) => void
@@ -28,7 +40,7 @@ export class Crew {
   readonly #memory: SharedArrayBuffer
   readonly #handOff: HandOff
   readonly #scoreboard: Scoreboard
-  readonly #standard: StandardTerms
+  readonly #output: ThreadOutput
   readonly #events: CrewEvents
   readonly #threads = new Map<number, WorkerThread>()
   #tls: TlsTerms | undefined
@@ -53,7 +65,7 @@ export class Crew {
     memory: SharedArrayBuffer,
     handOff: HandOff,
     scoreboard: Scoreboard,
-    standard: StandardTerms,
+    output: ThreadOutput,
     events: CrewEvents,
   ) {
     this.#start = start
@@ -62,7 +74,7 @@ export class Crew {
     this.#memory = memory
     this.#handOff = handOff
     this.#scoreboard = scoreboard
-    this.#standard = standard
+    this.#output = output
     this.#events = events
     this.#tls = start.tls
     this.#limits = start.threads
@@ -243,7 +255,8 @@ export class Crew {
       mailbox,
       parking: this.#parking,
       scoreboard,
-      standard: this.#standard,
+      standard: this.#output.standard,
+      accessLog: this.#accessLogTerms(),
     }
     const { execArgv, env, resourceLimits } = this.#start
     const started = new WorkerThread(
@@ -271,6 +284,13 @@ export class Crew {
       () => undefined,
     )
     return started
+  }
+
+  #accessLogTerms(): AccessLogTerms | undefined {
+    const { accessLog } = this.#start
+    const { accessLog: terms } = this.#output
+    if (accessLog === undefined || terms === undefined) return undefined
+    return { format: accessLog.format, terms, pending: PendingBytes.shared(ACCESS_LOG_BYTES) }
   }
 
   /** The idle thread with the fewest open connections has the least to lose. */

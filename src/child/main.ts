@@ -4,6 +4,7 @@ import { fail, serializeError } from '../shared/errors.js'
 import type { ChildMessage, ParentMessage, StartChild } from '../shared/messages.js'
 import { finish, guardMain, standardTerms } from '../shared/standard-output.js'
 import { exitImmediately } from '../sys/exit.js'
+import { AccessLogFile } from './access-log-file.js'
 import { Child, type DrainTerms } from './child.js'
 import { checkReadable, dropPrivileges } from './drop-privileges.js'
 
@@ -35,11 +36,13 @@ const PARENT_FIRST_MS = 500
 const WORD_MS = 2_000
 
 let child: Child | undefined
+let accessLog: AccessLogFile | undefined
 let drainTimeout = 0
 let isLeaving = false
 
 const giveUp = (): void => {
   child?.removeLeftovers()
+  accessLog?.finish()
   finish(output)
   exitImmediately(1)
 }
@@ -50,6 +53,7 @@ const leave = async (terms: DrainTerms): Promise<void> => {
   // Normally the parent's patience ends first, but it may be gone.
   if (drainTimeout > 0) setTimeout(giveUp, drainTimeout + PARENT_FIRST_MS)
   await child?.drain(terms)
+  accessLog?.finish()
   finish(output)
   const canExit = await child?.hasOnlyMainThread()
   await send({ type: 'drained' })
@@ -64,6 +68,10 @@ const start = (message: StartChild): void => {
   drainTimeout = message.drainTimeout
   try {
     if (message.umask !== undefined) process.umask(message.umask)
+    if (message.accessLog !== undefined)
+      accessLog = new AccessLogFile(message.accessLog, { standard, output }, (error) => {
+        void send({ type: 'report', error })
+      })
     if (message.identity !== undefined) {
       dropPrivileges(message.identity)
       checkReadable(message.identity, [
@@ -71,7 +79,7 @@ const start = (message: StartChild): void => {
         new URL(message.handler),
       ])
     }
-    child = new Child(message, { standard, output }, (out) => void send(out))
+    child = new Child(message, { standard, output, accessLog }, (out) => void send(out))
   } catch (error) {
     void send({ type: 'failed', error: serializeError(error) }).then(() => exitImmediately(1))
   }
@@ -91,10 +99,15 @@ process.on('message', (message: ParentMessage) => {
     case 'tls':
       child?.renewTls(message.tls)
       return
+    case 'reopen':
+      accessLog?.reopen()
+      return
     case 'ask':
       void send({ type: 'alive' })
   }
 })
+// Node would start its inspector, which nobody has asked for.
+process.on('SIGUSR1', () => accessLog?.reopen())
 // The parent is gone, and so will be all its children: finish and leave.
 process.on('disconnect', () => void leave({ emptyMailbox: true }))
 // Sent to this child alone, it means the same; the parent replaces the child if the pool goes on. But systemd, tini -g and `kill 0`

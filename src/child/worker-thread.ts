@@ -13,7 +13,7 @@ import type {
   TlsTerms,
   WorkerMessage,
 } from '../shared/messages.js'
-import { type StandardPending, threadPending } from '../shared/standard-output.js'
+import { threadPending } from '../shared/standard-output.js'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
 
@@ -36,7 +36,7 @@ export interface ThreadEvents {
   /** It has begun to leave by itself. */
   readonly leaves: (thread: WorkerThread, why: string) => void
   /** The thread is over; this it has printed, and nobody has read it yet. */
-  readonly left: (pending: StandardPending) => void
+  readonly left: (lease: Pick<Lease, 'pending' | 'accessLog'>) => void
 }
 
 /**
@@ -83,7 +83,7 @@ export class WorkerThread {
       filename: entryFile('worker/lease'),
       transferList: [port2],
     })
-    this.over = this.#untilOver(run).finally(() => events.left(pending))
+    this.over = this.#untilOver(run).finally(() => events.left(lease))
     const loaded = new Promise<readonly HandlerKind[]>((resolve) => {
       port1.on('message', (message: WorkerMessage) => {
         if (message.type === 'report') return events.report(message.error, this.id)

@@ -27,6 +27,8 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   })
   const starting = new AbortController()
   let pool: Pool | undefined
+  /** Logs were renamed during the start, when the first children may have opened them already. */
+  let isRenamed = false
   let firstAt: number | undefined
   let status = 0
   const endAtOnce = (signal: NodeJS.Signals): void => {
@@ -53,6 +55,11 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   // From the beginning: the default of both is the end.
   process.on('SIGHUP', () => void reload(pool))
   process.on('SIGUSR2', () => void upgrade(pool))
+  // By default Node starts its inspector.
+  process.on('SIGUSR1', () => {
+    if (pool === undefined) isRenamed = true
+    else reopenLogs(pool)
+  })
 
   try {
     const options = await readOptions()
@@ -63,6 +70,7 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
     news.notice(error.message)
     return 0
   }
+  if (isRenamed) reopenLogs(pool)
   const isClosed = new Promise<void>((resolve) => pool?.once('close', resolve))
   process.on('SIGTTIN', () => step(pool, 1))
   process.on('SIGTTOU', () => step(pool, -1))
@@ -89,6 +97,15 @@ function step(pool: Pool | undefined, by: 1 | -1): void {
     news.notice(`processes are now ${processes.min}:${processes.max}`)
   } catch (error) {
     // At the most that is allowed, or already closing.
+    news.problem(error as Error)
+  }
+}
+
+function reopenLogs(pool: Pool): void {
+  news.notice('SIGUSR1: opening the access log anew')
+  try {
+    pool.reopenLogs()
+  } catch (error) {
     news.problem(error as Error)
   }
 }

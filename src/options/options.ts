@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { ACCESS_LOG_FORMATS } from '../shared/access-log.js'
 import { LOG_FORMATS, LOG_LEVELS, type Logger } from '../shared/logger.js'
 import type { Range } from '../shared/messages.js'
 import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
@@ -240,6 +241,16 @@ export const schema = z.strictObject({
       'a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH',
     meaning: 'where to ask how the pool does: /status.json, /live, /ready (default: nowhere)',
     placeholder: 'ADDRESS',
+  }),
+  accessLog: option(z.string().min(1).optional(), {
+    allowed: 'a path, or - for standard output',
+    meaning: 'where to log each request; opened anew on USR1 (default: nowhere)',
+    placeholder: 'FILE|-',
+  }),
+  accessLogFormat: option(z.enum(ACCESS_LOG_FORMATS).default('combined'), {
+    allowed: "'combined', 'common' or 'json'",
+    meaning: "form of its lines: Apache's, or one JSON object each (default: combined)",
+    placeholder: 'combined|common|json',
   }),
   logFormat: option(z.enum(LOG_FORMATS).optional(), {
     fixed: true,

@@ -19,6 +19,7 @@ import { signalEvent } from '../sys/event-descriptor.js'
 import { AgentCheck } from './agent/agent-check.js'
 import { agentReply } from './agent/agent-reply.js'
 import { acquireListening } from './binding/acquire-listening.js'
+import { accessLogOf, prepareLogFile } from './binding/log-file.js'
 import { type Resources, releaseResources } from './binding/resources.js'
 import { isAbleToServe } from './children/able-to-serve.js'
 import { Children, type Sizes } from './children/children.js'
@@ -336,6 +337,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   async upgrade(options: UpgradeOptions = {}): Promise<number> {
     if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['upgrade()'])
     return await this.#handover.begin(options)
+  }
+
+  /**
+   * Opens the access log anew, after it was renamed: what is logged from now on goes to a new file at its path, and nothing is lost or
+   * written twice. The command does it on USR1.
+   * @throws FT_ERR_ACCESS_LOG if there can be no such file: the pool goes on with the old one
+   */
+  reopenLogs(): void {
+    prepareLogFile(accessLogOf(this.#settings), this.#resources.identity)
+    // Those that leave, too: they have requests to finish.
+    for (const child of this.#children.all) child.reopenLogs()
   }
 
   /** The address that answers how the pool does, if `admin` was given. */

@@ -78,6 +78,8 @@ const messages = {
   FT_ERR_RELOAD_HALFWAY: (replaced: number, old: number) =>
     `The reload stopped halfway, since processes failed to start again and again: ${replaced} were replaced, ${old} go on with the old generation. Mend what they fail of, and reload again.`,
   FT_ERR_UPGRADE: (why: string) => `The upgrade failed: ${why}. This parent goes on.`,
+  FT_ERR_ACCESS_LOG: (path: string, why: string) =>
+    `accessLog: ${path} can't be opened: ${why}; give a path in a folder that the children may write in, or - for standard output.`,
   FT_ERR_OUTPUT_LOST: (who: string, stream: string, lines: number, why: string) =>
     `${who} lost ${lines} line${lines === 1 ? '' : 's'} of its ${stream} (${why}); it could be written again just now, or it ends. Give it a reader that keeps up, or a file with room.`,
   FT_ERR_CLOSED: (what: string) =>

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { MailboxTerms } from '../sync/mailbox.js'
 import type { ParkingTerms } from '../sync/parking.js'
+import type { AccessLogSettings, AccessLogTerms } from './access-log.js'
 import type { SerializedError } from './errors.js'
 import type { LoadedFile } from './loaded-file.js'
 import type { StandardPending, StandardTerms } from './standard-output.js'
@@ -132,6 +133,7 @@ export interface StartChild {
   readonly signalSpread: number
   /** Tell which files the handler loads. */
   readonly watch: boolean
+  readonly accessLog?: AccessLogSettings
   /** Inherited descriptors. */
   readonly listeners: readonly number[]
   /** In their order. */
@@ -172,12 +174,17 @@ export interface ResizeChild {
   readonly spares: Range
 }
 
+/** Log files have been renamed: open them anew. */
+export interface ReopenLogs {
+  readonly type: 'reopen'
+}
+
 /** Are you alive? Asked when connections wait although threads idle. */
 export interface AskChild {
   readonly type: 'ask'
 }
 
-export type ParentMessage = StartChild | DrainChild | ResizeChild | RenewTls | AskChild
+export type ParentMessage = ReopenLogs | StartChild | DrainChild | ResizeChild | RenewTls | AskChild
 
 // ── child → parent ─────────────────────────────────────────────────────────────────────────────────
 
@@ -287,6 +294,7 @@ export interface Lease {
   readonly scoreboard: number
   readonly standard: StandardTerms
   readonly pending: StandardPending
+  readonly accessLog: AccessLogTerms | undefined
   readonly port: MessagePort
 }
 

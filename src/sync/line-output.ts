@@ -11,6 +11,10 @@ const RETRY_MS = 20
 /** How long the rest of a line is waited for before what there is goes out without it. */
 const REST_OF_LINE_MS = 200
 
+/** How long lines that nobody needs at once wait for others, and how many bytes of them. */
+const BATCH_MS = 100
+const BATCH_BYTES = 2 ** 15
+
 /** Between two words of lost lines. */
 const TELL_EVERY_MS = 1000
 
@@ -63,6 +67,22 @@ export class LineOutput {
     // Without a copy where nothing waits, which is nearly always.
     const written = this.#pending.length === 0 ? this.#writeLines(bytes) : 0
     if (written < bytes.length) this.#keep(bytes.subarray(written))
+    if (this.#pending.length > 0) this.#timer ??= this.#schedule()
+  }
+
+  /** For a line that nobody needs at once: it is written a moment later, with those that come until then. */
+  later(line: string): void {
+    if (!this.#pending.appendText(line)) {
+      this.write(Buffer.from(line))
+      return
+    }
+    if (this.#pending.length > BATCH_BYTES) this.#flush(false)
+    this.#timer ??= setTimeout(this.#flushLater, BATCH_MS).unref()
+  }
+
+  readonly #flushLater = (): void => {
+    this.#timer = undefined
+    this.#flush(false)
     if (this.#pending.length > 0) this.#timer ??= this.#schedule()
   }
 

@@ -1,4 +1,6 @@
 const NUMBERS = 2
+/** UTF-8 of one unit of a string. */
+const MOST_BYTES_OF_UNIT = 3
 const HEADER_BYTES = NUMBERS * Int32Array.BYTES_PER_ELEMENT
 
 /**
@@ -11,11 +13,11 @@ const HEADER_BYTES = NUMBERS * Int32Array.BYTES_PER_ELEMENT
  */
 export class PendingBytes {
   readonly #numbers: Int32Array
-  readonly #bytes: Uint8Array
+  readonly #bytes: Buffer
 
   constructor(memory: ArrayBuffer | SharedArrayBuffer) {
     this.#numbers = new Int32Array(memory, 0, NUMBERS)
-    this.#bytes = new Uint8Array(memory, HEADER_BYTES)
+    this.#bytes = Buffer.from(memory, HEADER_BYTES)
   }
 
   static shared(capacity: number): SharedArrayBuffer {
@@ -45,7 +47,7 @@ export class PendingBytes {
 
   /** A copy of all that waits: C functions take no shared memory. */
   copy(): Uint8Array {
-    return Uint8Array.from(this.#bytes.subarray(0, this.length))
+    return new Uint8Array(this.#bytes.subarray(0, this.length))
   }
 
   /** They must fit. */
@@ -53,6 +55,14 @@ export class PendingBytes {
     const { length } = this
     this.#bytes.set(bytes, length)
     this.#numbers[0] = length + bytes.length
+  }
+
+  /** False if there may be no room. */
+  appendText(text: string): boolean {
+    const { length } = this
+    if (this.#bytes.length - length < text.length * MOST_BYTES_OF_UNIT) return false
+    this.#numbers[0] = length + this.#bytes.write(text, length)
+    return true
   }
 
   /** The first ones are written, or lost. */

@@ -2,6 +2,7 @@ import { Socket, type SocketConstructorOpts } from 'node:net'
 import { descriptorOf, isResumed, listenerOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { closeDescriptor } from '../sys/descriptor.js'
+import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
 import type { Answer, FrontDoor } from './front-door.js'
 import type { ProxyHeaders } from './proxy-headers.js'
@@ -38,6 +39,7 @@ export interface ThreadTerms {
   readonly root: RootContext
   /** Reads the header that connections from this listener begin with. */
   readonly proxyHeaders: (listener: number) => ProxyHeaders | undefined
+  readonly accessLog: AccessLog | undefined
 }
 
 /**

@@ -74,6 +74,7 @@ export class HttpService implements Service {
       this.#idle = new IdleConnections(server, { ...options.keepAlive, connections })
     }
     this.#requests = new RequestWatch(terms.activity, {
+      accessLog: terms.accessLog,
       connectionOf: this.#connectionOf,
       frontDoor: terms.frontDoor,
       begun: (request, response) => {

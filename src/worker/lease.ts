@@ -15,6 +15,7 @@ import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
 import { Scoreboard } from '../sync/scoreboard.js'
 import { boundAddress } from '../sys/socket.js'
+import { AccessLog } from './access-log.js'
 import { Activity } from './activity.js'
 import { Adoption } from './adoption.js'
 import { serviceForHandler, serviceForServer } from './create-service.js'
@@ -41,11 +42,19 @@ export default async function lease(terms: Lease): Promise<void> {
   const tell = (message: WorkerMessage): void => port.postMessage(message)
   // Before any code of the user is loaded, which may put something else in its place.
   const exit = process.exit.bind(process)
-  guardThread(terms.standard, terms.pending, (stream, lines, why) => {
+  const onLost = (stream: string, lines: number, why: string): void => {
     const who = `Thread ${thread} of child ${process.pid}`
     const error = serializeError(fail('FT_ERR_OUTPUT_LOST', [who, stream, lines, why]))
     tell({ type: 'report', error })
-  })
+  }
+  guardThread(terms.standard, terms.pending, onLost)
+  const accessLog =
+    terms.accessLog &&
+    new AccessLog(
+      terms.accessLog,
+      { process: slot, thread, generation, pid: process.pid },
+      (...lost) => onLost('access log', ...lost),
+    )
   noteExits((code) => tell({ type: 'exits', code }))
   const root = new RootContext()
   const scoreboard = Scoreboard.map(terms.scoreboard)
@@ -61,7 +70,7 @@ export default async function lease(terms: Lease): Promise<void> {
   const proxyHeaders = proxyHeadersFor(terms, scoreboard)
   const tls = new SharedTls(terms)
   const frontDoor = new FrontDoor(slot, thread, terms.overload, scoreboard)
-  const shared = { thread, handOff, activity, frontDoor, proxyHeaders }
+  const shared = { thread, handOff, activity, frontDoor, proxyHeaders, accessLog }
   const adoption = new Adoption({
     listeners: addresses.flatMap((address) => address ?? []),
     learns,

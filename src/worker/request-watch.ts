@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
 import type { FrontDoor } from './front-door.js'
 import { describe } from './http-message.js'
@@ -26,6 +27,7 @@ export interface RequestEvents {
   readonly closed: (response: ServerResponse) => void
   /** Gets what breaks a response. Without it that is for the app to hear of, or the end of the thread. */
   readonly onFailure: ((response: ServerResponse, error: unknown) => void) | undefined
+  readonly accessLog: AccessLog | undefined
   /** Instead of the server's listeners. */
   readonly upgrade: WatchedUpgrade | undefined
 }
@@ -57,6 +59,7 @@ export class RequestWatch {
     activity.requestStarted(below, describe(request))
     response.emit = this.#emitOfResponse
     this.#events.begun(request, response)
+    this.#events.accessLog?.begun(request, response)
     try {
       return !frontDoor.admitRequest(request, response, below) || Reflect.apply(emit, server, args)
     } finally {
@@ -69,7 +72,8 @@ export class RequestWatch {
   switchProtocol(server: Server, emit: Emit, args: ArrayLike<unknown>): boolean {
     const request = args[1] as IncomingMessage
     const activity = this.#activity
-    const { upgrade, connectionOf, frontDoor } = this.#events
+    const { accessLog, upgrade, connectionOf, frontDoor } = this.#events
+    const at = performance.now()
     const below = connectionOf(request.socket)
     activity.requestStarted(below, describe(request))
     let result: PromiseLike<void> | undefined
@@ -82,7 +86,10 @@ export class RequestWatch {
       const connection = connectionOf(request.socket)
       // One that was refused has been closed.
       if (!connection.destroyed) activity.connectionUpgraded(connection)
-      const ended = (): void => activity.requestEnded()
+      const ended = (): void => {
+        accessLog?.switched(request, at)
+        activity.requestEnded()
+      }
       if (result === undefined) ended()
       else {
         result.then(ended)
@@ -110,7 +117,9 @@ export class RequestWatch {
     } as ServerResponse['emit'])(this)
 
   #closed(response: ServerResponse): void {
-    const { closing, closed, onFailure } = this.#events
+    const { accessLog, closing, closed, onFailure } = this.#events
+    // Before the response's socket may serve another request.
+    accessLog?.ended(response)
     closing(response)
     this.#activity.requestEnded()
     // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.

@@ -5,6 +5,7 @@ import type {
   ServerHttp2Stream,
 } from 'node:http2'
 import type { Server, Socket } from 'node:net'
+import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
 import type { ThreadTerms } from './connections.js'
 import type { FrontDoor } from './front-door.js'
@@ -14,6 +15,7 @@ import { SessionFarewell } from './session-farewell.js'
 export class StreamWatch {
   readonly #activity: Activity
   readonly #frontDoor: FrontDoor
+  readonly #accessLog: AccessLog | undefined
   readonly #connectionOf: (socket: Socket) => Socket
   readonly #idleMs: number
   /** With their open streams. */
@@ -23,12 +25,13 @@ export class StreamWatch {
 
   /** A connection without a stream is closed after `idleMs`; 0 for never. */
   constructor(
-    { activity, frontDoor }: Pick<ThreadTerms, 'activity' | 'frontDoor'>,
+    { activity, accessLog, frontDoor }: Pick<ThreadTerms, 'activity' | 'accessLog' | 'frontDoor'>,
     connectionOf: (socket: Socket) => Socket,
     idleMs: number,
   ) {
     this.#activity = activity
     this.#frontDoor = frontDoor
+    this.#accessLog = accessLog
     this.#idleMs = idleMs
     this.#connectionOf = connectionOf
   }
@@ -58,8 +61,10 @@ export class StreamWatch {
     const token = connection ?? stream
     activity.requestStarted(token, `${headers[':method']} ${headers[':path']}`)
     this.#count(session, 1)
+    const at = this.#accessLog === undefined ? 0 : performance.now()
     stream.once('close', () => {
       this.#count(session, -1)
+      this.#accessLog?.streamEnded(stream, headers, at)
       activity.requestEnded()
     })
     const farewell = session === undefined ? undefined : this.#farewells?.get(session)

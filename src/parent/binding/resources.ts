@@ -16,6 +16,7 @@ import { chooseMechanism } from './choose-mechanism.js'
 import { childIdentity } from './identity.js'
 import type { Listener } from './listener.js'
 import { LockFolder } from './lock-folder.js'
+import { accessLogOf, prepareLogFile } from './log-file.js'
 import { mayMail } from './may-park.js'
 import { openListener, openListeners } from './open-listeners.js'
 import { PidFile } from './pid-file.js'
@@ -63,6 +64,7 @@ export async function acquireResources(
     const wanted = settings.listen.map(parseAddress)
     const canMail = mayMail(settings)
     const identity = childIdentity(settings)
+    prepareLogFile(accessLogOf(settings), identity)
     const pidFile = claimPidFile(settings, predecessor)
     if (pidFile !== undefined) undo.push(() => pidFile.release())
     const listeners: Listener[] = []

@@ -161,6 +161,10 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     this.#send({ type: 'tls', tls })
   }
 
+  reopenLogs(): void {
+    this.#send({ type: 'reopen' })
+  }
+
   /** Asks the child to finish and leave. It serves what waits by now in the `backlogs` of these listeners, too, with `emptyMailbox` what waits in the mailbox. */
   drain(backlogs: readonly number[], emptyMailbox: boolean): void {
     if (this.#state === 'gone') return

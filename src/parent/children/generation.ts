@@ -2,6 +2,7 @@ import { type Address, isSamePlace, parseAddress } from '../../options/address.j
 import type { Settings } from '../../options/options.js'
 import type { ListenerTerms } from '../../shared/messages.js'
 import type { Listener } from '../binding/listener.js'
+import { accessLogOf } from '../binding/log-file.js'
 import type { Resources } from '../binding/resources.js'
 import { Certificates } from '../tls/certificates.js'
 import type { StartTerms } from './forked-child.js'
@@ -24,6 +25,7 @@ export function createGeneration(
   { addresses, identity, mechanism, lockFolder, listeners, learns }: Resources,
 ): Generation {
   const { handler, drainTimeout, startTimeout, execArgv, env, resourceLimits } = settings
+  const accessLog = accessLogOf(settings)
   const begins = listenerTerms(addresses, settings)
   const certificates = certificatesFor(begins, settings)
   const { umask, keepAliveTimeout, headersTimeout, requestTimeout } = settings
@@ -50,6 +52,7 @@ export function createGeneration(
       signalSpread: Math.min(settings.signalSpread, drainTimeout / 2),
       startTimeout,
       watch: settings.watch,
+      ...(accessLog === undefined ? {} : { accessLog }),
       listenerTerms: begins,
       // Those of the moment in which a child starts.
       get tls() {

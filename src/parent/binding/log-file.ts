@@ -1,0 +1,35 @@
+import { closeSync, fchownSync, openSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Settings } from '../../options/options.js'
+import { type AccessLogSettings, TO_STDOUT } from '../../shared/access-log.js'
+import { fail } from '../../shared/errors.js'
+import type { Identity } from '../../shared/messages.js'
+
+/** Where children log requests, if they do. */
+export function accessLogOf({
+  accessLog,
+  accessLogFormat,
+}: Settings): AccessLogSettings | undefined {
+  if (accessLog === undefined) return undefined
+  const path = accessLog === TO_STDOUT ? accessLog : resolve(accessLog)
+  return { path, format: accessLogFormat }
+}
+
+/**
+ * Makes the file, if there is none, as one that the children may open: they open it as whom they run when it has been renamed.
+ * @throws FT_ERR_ACCESS_LOG
+ */
+export function prepareLogFile(
+  log: AccessLogSettings | undefined,
+  identity: Identity | undefined,
+): void {
+  if (log === undefined || log.path === TO_STDOUT) return
+  try {
+    const fd = openSync(log.path, 'a')
+    if (identity !== undefined) fchownSync(fd, identity.uid, identity.gid)
+    closeSync(fd)
+  } catch (error) {
+    const { code = '?' } = error as NodeJS.ErrnoException
+    throw fail('FT_ERR_ACCESS_LOG', [log.path, code], error)
+  }
+}

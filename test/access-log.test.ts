@@ -1,0 +1,150 @@
+/** The access log: a line for each request, none lost and none twice, whatever happens to the file, the threads and the processes. */
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { basename } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { lineFor } from '#dist/worker/access-log-line.js'
+import { type Program, startCli } from './support/cli.js'
+import { get, keepAliveAgent } from './support/http.js'
+import { fixture } from './support/paths.js'
+import { tempFolder } from './support/temp-folder.js'
+import { until } from './support/until.js'
+
+const LIMIT_MS = 30_000
+const COMBINED =
+  /^127\.0\.0\.1 - - \[\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "(GET|POST) (\S+) HTTP\/1\.1" (\d{3}) (\d+|-) "([^"]*)" "([^"]*)"$/
+
+function start(log: string, ...args: string[]): Program {
+  return startCli([
+    ...[fixture('talkative'), '--listen', '127.0.0.1:0', '--access-log', log],
+    ...(args.includes('--processes') ? [] : ['--processes', '2']),
+    ...['--threads', '2', ...args],
+  ])
+}
+
+/** The whole lines of all files that begin with this path. */
+function linesOf(log: string): string[] {
+  const folder = log.slice(0, log.lastIndexOf('/'))
+  const files = readdirSync(folder).filter((name) => name.startsWith(basename(log)))
+  return files.flatMap((name) =>
+    readFileSync(`${folder}/${name}`, 'utf8').split('\n').filter(Boolean),
+  )
+}
+
+test('combined, as Apache writes it', async () => {
+  using folder = tempFolder()
+  const log = folder.file('access.log')
+  await using program = start(log)
+  const [address = ''] = await program.ready()
+  await get(`${address}/a?b=c`, { headers: { Referer: 'http://here/', 'User-Agent': 'te"st' } })
+  await until(() => linesOf(log).length === 1, LIMIT_MS, 'a line')
+  const [line = ''] = linesOf(log)
+  const [, method, url, status, bytes, referer] = line.replace('\\"', "'").match(COMBINED) ?? []
+  assert.equal([method, url, status, referer], ['GET', '/a?b=c', '200', 'http://here/'], line)
+  assert.is(Number(bytes), String(program.children()[0]).length)
+})
+
+test('json says where a request was served and how long it took', async () => {
+  using folder = tempFolder()
+  const log = folder.file('access.log')
+  await using program = start(log, '--access-log-format', 'json')
+  const [address = ''] = await program.ready()
+  const agent = keepAliveAgent()
+  const { body: pid } = await get(`${address}/x`, { agent })
+  await get(`${address}/y`, { agent })
+  agent.destroy()
+  await until(() => linesOf(log).length === 2, LIMIT_MS, 'two lines')
+  for (const line of linesOf(log)) {
+    const entry = JSON.parse(line)
+    assert.is(entry.remote, '127.0.0.1')
+    assert.is(entry.status, 200)
+    assert.is(entry.bytes, pid.length)
+    assert.ok(entry.durationMs >= 0 && entry.durationMs < LIMIT_MS)
+    assert.ok(program.children().includes(entry.pid))
+    assert.ok([0, 1].includes(entry.process) && [0, 1].includes(entry.thread))
+    assert.is(entry.generation, 0)
+    assert.match(entry.time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  }
+})
+
+test('on standard output', async () => {
+  await using program = start('-', '--access-log-format', 'common')
+  const [address = ''] = await program.ready()
+  await get(`${address}/out`)
+  await program.output(/^127\.0\.0\.1 - - \[.*\] "GET \/out HTTP\/1\.1" 200 \d+$/m)
+})
+
+test('rotation under load, a reload, a killed thread and the end lose no line and write none twice', async () => {
+  using folder = tempFolder()
+  const log = folder.file('access.log')
+  await using program = start(log, '--blocked-timeout', '500', '--drain-timeout', '10000')
+  const [address = ''] = await program.ready()
+  const agent = keepAliveAgent(4)
+  const expected: string[] = []
+  let isOver = false
+  const client = async (name: number): Promise<void> => {
+    for (let number = 0; !isOver; number++) {
+      const path = `/${name}/${number}`
+      // A connection that closes at the moment of the request is the client's to try again, and was not served.
+      const reply = await get(address + path, { agent }).catch(() => undefined)
+      if (reply !== undefined) expected.push(path)
+    }
+  }
+  const clients = [0, 1, 2, 3].map(client)
+  const grown = async (by: number): Promise<void> => {
+    const before = expected.length
+    await until(() => expected.length > before + by, LIMIT_MS, 'more requests')
+  }
+  for (let rotation = 1; rotation <= 3; rotation++) {
+    await grown(50)
+    renameSync(log, `${log}.${rotation}`)
+    program.send('SIGUSR1')
+    await until(() => existsSync(log), LIMIT_MS, 'a new file')
+    if (rotation === 2) program.send('SIGHUP')
+  }
+  await get(`${address}/loop`).catch(() => undefined)
+  await program.output(/reload 1: .*0 to go/, 'stderr')
+  await grown(50)
+  isOver = true
+  await Promise.all(clients)
+  agent.destroy()
+  program.send('SIGTERM')
+  assert.equal(await program.exit(), { code: 0, signal: null })
+  const logged = linesOf(log).map((line) => line.match(COMBINED)?.[2] ?? `no line: ${line}`)
+  const counted = logged.filter((path) => path !== '/loop')
+  assert.equal(counted.sort(), expected.sort())
+  assert.not.match(program.stderr, /inspector/i)
+})
+
+test('a file that can not be is a failed start, with a code', async () => {
+  await using program = start('/nowhere/access.log')
+  assert.equal(await program.exit(), { code: 1, signal: null })
+  await program.outputEnd()
+  assert.match(
+    program.stderr,
+    /accessLog: \/nowhere\/access\.log can't be opened: ENOENT.*\[FT_ERR_ACCESS_LOG\]/,
+  )
+})
+
+test('what a client sends stays in its field', () => {
+  const request = {
+    remote: '',
+    method: 'GET',
+    url: '/"\\',
+    protocol: 'HTTP/1.1',
+    host: undefined,
+    referer: undefined,
+    agent: 'a\x7f" "b',
+    status: 200,
+    bytes: 0,
+    durationMs: 1,
+    queueMs: undefined,
+  }
+  const place = { process: 0, thread: 0, generation: 0, pid: 1 }
+  assert.match(
+    lineFor('combined')(request, place),
+    /^- - - \[.*\] "GET \/\\"\\\\ HTTP\/1\.1" 200 - "-" "a\\x7f\\" \\"b"\n$/,
+  )
+})
+
+test.run()
