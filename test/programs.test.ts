@@ -132,6 +132,19 @@ test('process.exit, process.kill of itself and close concern one thread, which i
   }
 })
 
+test('a program that exits as soon as it is told costs no request that is in flight', async () => {
+  await using running = startCli([web, ...ANY, ...SMALL, '--', 'hasty', '3000'])
+  const [url = ''] = await running.ready()
+  const slow = get(`${url}/slow`)
+  // Later than that one, so it has begun.
+  await get(`${url}/`)
+  running.send('SIGHUP')
+  assert.is((await slow).status, 200)
+  await running.output(/all processes are of the new generation/, 'stderr')
+  await ends(running)
+  assert.not.match(running.stderr, 'FT_ERR')
+})
+
 test('a throw or a rejection in a listener ends the thread, and the error names the request', async () => {
   for (const path of ['/throw', '/reject']) {
     await using running = startCli([web, ...ANY, ...SMALL, '--', 'plain', '3000'])

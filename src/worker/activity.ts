@@ -70,6 +70,11 @@ export class Activity {
     this.#publish()
   }
 
+  /** Requests that have begun and not ended. */
+  get inFlight(): number {
+    return this.#row.inFlight
+  }
+
   /** Whether its handlers block this thread for so long that its idle connections are better off elsewhere. */
   get blocks(): boolean {
     return this.#blocking.blocks

@@ -95,6 +95,8 @@ export class HttpService implements Service {
     this.#makeHttp2 = options.http2
     this.#streams = new StreamWatch(terms, this.#connectionOf, options.idleMs)
     server.emit = this.#watch(server.emit)
+    // The `close` of an app that is told to end calls it, too: connections that have just been taken are to be served.
+    if (server instanceof HttpServer) server.closeIdleConnections = () => this.#closeIdle()
   }
 
   serve(entry: number): void {

@@ -22,12 +22,13 @@ import { serviceForHandler, serviceForServer } from './create-service.js'
 import { FrontDoor } from './front-door.js'
 import { loadApp } from './load-app.js'
 import type { LoadedHandler } from './load-handler.js'
-import { noteExits, sayGoodbye } from './own-signals.js'
+import { isToldOfLeaving, noteExits, sayGoodbye } from './own-signals.js'
 import { proxyHeadersFor } from './proxy-headers.js'
 import { createReporter } from './report.js'
 import { RootContext } from './root-context.js'
 import { Serving } from './serving.js'
 import { SharedTls } from './shared-tls.js'
+import { untilAnswered } from './until-answered.js'
 import { untilLoopIsIdle } from './until-loop-is-idle.js'
 
 /**
@@ -117,6 +118,8 @@ export default async function lease(terms: Lease): Promise<void> {
     await Promise.race([sleep(laterMs, undefined, { ref: false }), serving.drained()])
     root.run(() => leaving.abort())
   }
+  // Many apps call `process.exit` at once when they are told.
+  if (isToldOfLeaving() && !kinds().some(isEndless)) await untilAnswered(activity)
   const isTold = root.run(sayGoodbye)
   await serving.drained()
   // What the app does at its end, and after its server has closed, may take a moment; `process.exit` is its end as well.
@@ -184,6 +187,11 @@ export default async function lease(terms: Lease): Promise<void> {
     for (let fd = handOff.queue.take(thread); fd >= 0; fd = handOff.queue.take(thread))
       serving.serve(fd)
   }
+}
+
+/** Connections whose end only the app knows are in flight until it is told. */
+function isEndless(kind: HandlerKind): boolean {
+  return kind === 'raw' || kind === 'tls'
 }
 
 /** Only in development, so only then the inspector is loaded. */

@@ -46,10 +46,19 @@ export function noteExits(exits: (code: number) => void): void {
   }
 }
 
+/** Whether the app listens to what tells that its thread leaves. */
+export function isToldOfLeaving(): boolean {
+  return goodbye() !== undefined
+}
+
 /** Tells the app that its thread leaves, as a signal tells a process. Returns whether it listens. */
 export function sayGoodbye(): boolean {
-  const signal = GOODBYES.find((name) => process.listenerCount(name) > 0)
+  const signal = goodbye()
   return signal !== undefined && emit(signal)
+}
+
+function goodbye(): NodeJS.Signals | undefined {
+  return GOODBYES.find((name) => process.listenerCount(name) > 0)
 }
 
 function receive(signal: NodeJS.Signals): void {
