@@ -15,8 +15,9 @@ const LOOK_EVERY_MS = 50
 /** A module that exports a handler and has called `listen`, too: how long its host may take to resolve. */
 const LOOKUP_MS = 1000
 
-/** How long before the child's patience the thread's own ends, which knows better what is missing. */
+/** The thread's patience ends before that of those who wait for it, since it knows better what is missing. */
 const EARLIER = 0.9
+const EARLIER_MS = 300
 
 /**
  * Loads the handler module, sets it up, and waits until it can serve: at once if it exports a handler, else when a server of its
@@ -41,7 +42,7 @@ export async function loadApp(
       await Promise.race([adoption.ready(), sleep(LOOKUP_MS, undefined, { ref: false })])
     return loaded
   }
-  const deadline = listenWithinMs * EARLIER
+  const deadline = Math.max(listenWithinMs * EARLIER - EARLIER_MS, listenWithinMs / 2)
   let wasAlive = true
   while (!adoption.isReady) {
     await Promise.race([adoption.ready(), sleep(LOOK_EVERY_MS)])
