@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import * as assert from 'uvu/assert'
 import { type Program, startCli } from './support/cli.js'
 import { get, portOf } from './support/http.js'
 import { fixture } from './support/paths.js'
-import { descriptors } from './support/processes.js'
+import { descriptors, send } from './support/processes.js'
 import { until } from './support/until.js'
 
 const handler = fixture('who')
@@ -89,22 +89,29 @@ for (const acceptMutex of mechanisms) {
 
 const interoperates = suite('the lock file')
 
-interoperates('is private, and gone at the end', async () => {
-  await using home = new TemporaryFolder()
-  await using program = await startWithLock(home, 'flock')
-  const file = home.lockFile()
-  assert.is(statSync(file).mode & 0o777, 0o600)
-  assert.is(statSync(join(file, '..')).mode & 0o777, 0o700)
-  program.send('SIGTERM')
-  assert.is((await program.exit()).code, 0)
-  assert.equal(readdirSync(home.path), [])
+interoperates('has no name: a cleaner of temporary files finds nothing to remove', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'accept-mutex-test-'))
+  await using program = await startWithLock('flock', ['--processes', '2'], { TMPDIR: folder })
+  const [address = ''] = await program.ready()
+  assert.equal(readdirSync(folder), [])
+  rmSync(folder, { recursive: true })
+  for (const child of program.children()) send(child, 'SIGKILL')
+  await until(async () => (await get(address)).status === 200, 10_000, 'they are replaced')
+  await until(() => program.children().length === 2, 10_000, 'all of them')
 })
 
+for (const acceptMutex of ['flock', 'fcntl', 'none']) {
+  interoperates(`asks for no folder for temporary files (${acceptMutex})`, async () => {
+    await using program = await startWithLock(acceptMutex, [], { TMPDIR: '/nowhere' })
+    const [address = ''] = await program.ready()
+    assert.is((await get(address)).status, 200)
+  })
+}
+
 interoperates('is the lock of flock(1): while a shell holds it, connections wait', async () => {
-  await using home = new TemporaryFolder()
-  await using program = await startWithLock(home, 'flock')
+  await using program = await startWithLock('flock')
   const [address = ''] = await program.ready()
-  const shell = spawn('flock', [home.lockFile(), '-c', 'echo held; read line'], {
+  const shell = spawn('flock', [lockFiles(program.pid)[0] ?? '', '-c', 'echo held; read line'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   try {
@@ -136,11 +143,9 @@ interoperates('is the lock of flock(1): while a shell holds it, connections wait
 })
 
 interoperates('is one per permit, and all permits are used', async () => {
-  await using home = new TemporaryFolder()
-  await using program = await startWithLock(home, 'flock', ['--accept-permits', '3'])
+  await using program = await startWithLock('flock', ['--accept-permits', '3'])
   const [address = ''] = await program.ready()
-  const folder = join(home.lockFile(), '..')
-  assert.equal(readdirSync(folder).sort(), ['accept-1.lock', 'accept-2.lock', 'accept.lock'])
+  assert.is(lockFiles(program.pid).length, 3)
   for (let request = 0; request < 20; request++) assert.is((await get(address)).status, 200)
 })
 
@@ -170,28 +175,19 @@ function cpuMs(pool: Pool): number {
 }
 
 async function startWithLock(
-  home: TemporaryFolder,
   acceptMutex: string,
   more: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Program> {
   const args = [handler, '--listen', '127.0.0.1:0', '--processes', '2', '--threads', '1']
-  const env = { TMPDIR: home.path }
   const program = startCli([...args, '--accept-mutex', acceptMutex, ...more], { env })
   await program.ready()
   return program
 }
 
-class TemporaryFolder implements AsyncDisposable {
-  readonly path = mkdtempSync(join(tmpdir(), 'accept-mutex-test-'))
-
-  lockFile(): string {
-    const [folder = ''] = readdirSync(this.path)
-    const file = join(this.path, folder, 'accept.lock')
-    assert.ok(existsSync(file))
-    return file
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    rmSync(this.path, { recursive: true, force: true })
-  }
+/** Ways to the files in memory that a process has for the accept mutex. */
+function lockFiles(pid: number): string[] {
+  return descriptors(pid)
+    .filter(({ target }) => target.startsWith('/memfd:forkthread-accept-'))
+    .map(({ fd }) => `/proc/${pid}/fd/${fd}`)
 }

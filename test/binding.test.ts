@@ -8,13 +8,12 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer, type ListenOptions, type Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createPool, type ErrorCode, ForkthreadError, type PoolOptions } from '#dist/index.js'
@@ -172,18 +171,6 @@ test('after close() the ports refuse, and the unix path and the lock folder are 
   assert.equal(held(), before)
 })
 
-test('the lock folder and the lock file are for the owner only', async () => {
-  const before = lockFolders()
-  await using _pool = await openPool('127.0.0.1:0', { acceptMutex: 'flock' })
-  const [name = '', ...others] = lockFolders().filter((folder) => !before.includes(folder))
-  assert.equal(others, [])
-  const folder = join(temporary.path, name)
-  assert.is(statSync(folder).mode & 0o7777, 0o700)
-  const files = readdirSync(folder)
-  assert.ok(files.length >= 1)
-  for (const file of files) assert.is(statSync(join(folder, file)).mode & 0o7777, 0o600)
-})
-
 test('the parent never accepts: under load its children have connections, and it has none', async () => {
   await using program = startCli([echo, '--listen', '127.0.0.1:0', '--processes', '2'])
   const [address = ''] = await program.ready()
@@ -307,16 +294,6 @@ test('a handler that fails gives everything back', async () => {
   }
   assert.equal(readdirSync(folder.path), [])
   assert.equal(held(), before)
-})
-
-test('without a folder for temporary files the start fails, and says which it was', async () => {
-  process.env.TMPDIR = '/nowhere'
-  try {
-    const error = await failure('127.0.0.1:0', 'FT_ERR_SYSTEM')
-    assert.match(error.message, 'ENOENT (/nowhere, the folder for temporary files; TMPDIR names')
-  } finally {
-    process.env.TMPDIR = temporary.path
-  }
 })
 
 test('a unix path in a folder that is missing, or is none, is an error', async () => {

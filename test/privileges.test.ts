@@ -7,7 +7,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -105,64 +104,6 @@ test('the groups of an account are those that id(1) knows', () => {
   assert.equal(sorted(groupsOf(username, gid)), sorted(stdout.trim().split(' ').map(Number)))
 })
 
-testAsRoot("the lock folder is the user's and nobody else's, and goes in the end", async () => {
-  const args = [handler, ...listen, ...size, ...asNobody, '--accept-mutex', 'flock']
-  await using program = startCli([...args, '--accept-permits', '2'], { env: { TMPDIR: temporary } })
-  await program.ready()
-  const [name = '', ...others] = readdirSync(temporary)
-  assert.equal(others, [])
-  const rights = (path: string) => {
-    const { uid, gid, mode } = statSync(path)
-    return [uid, gid, mode & 0o7777]
-  }
-  const folder = join(temporary, name)
-  assert.equal(rights(folder), [NOBODY, NOBODY, 0o700])
-  assert.equal(readdirSync(folder).sort(), ['accept-1.lock', 'accept.lock'])
-  for (const file of readdirSync(folder))
-    assert.equal(rights(join(folder, file)), [NOBODY, NOBODY, 0o600])
-  program.send('SIGTERM')
-  assert.equal(await program.exit(), { code: 0, signal: null })
-  assert.equal(readdirSync(temporary), [])
-})
-
-testAsRoot(
-  'children of a parent that was killed remove the lock folder as their user',
-  async () => {
-    const args = [handler, ...listen, ...size, ...asNobody, '--accept-mutex', 'flock']
-    await using program = startCli(args, { env: { TMPDIR: temporary } })
-    await program.ready()
-    program.send('SIGKILL')
-    await program.gone()
-    assert.equal(readdirSync(temporary), [])
-  },
-)
-
-testAsRoot(
-  'what a child put in the place of the lock folder is not what root removes',
-  async () => {
-    const precious = join(temporary, 'precious')
-    mkdirSync(precious)
-    writeFileSync(join(precious, 'accept.lock'), 'precious')
-    const args = [handler, ...listen, ...size, ...asNobody, '--accept-mutex', 'flock']
-    await using program = startCli(args, { env: { TMPDIR: temporary } })
-    await program.ready()
-    const name = readdirSync(temporary).find((found) => found.startsWith('forkthread-')) ?? ''
-    const swap =
-      'const [from, to, target] = process.argv.slice(1); fs.renameSync(from, to); fs.symlinkSync(target, from)'
-    const folder = join(temporary, name)
-    const swapped = spawnSync(
-      process.execPath,
-      ['-e', swap, folder, join(temporary, 'aside'), precious],
-      { uid: NOBODY, gid: NOBODY, encoding: 'utf8' },
-    )
-    assert.is(swapped.status, 0, swapped.stderr)
-    program.send('SIGTERM')
-    await program.exit()
-    assert.equal(readdirSync(precious), ['accept.lock'])
-    assert.equal(readdirSync(join(temporary, 'aside')), [])
-  },
-)
-
 testAsRoot(
   'a privileged port is bound, and a child that replaces another one serves it, too',
   async () => {
@@ -200,8 +141,12 @@ testAsRoot('a child has no descriptor of the parent but what it serves with', as
   const files = rest
     .filter((target) => !own.test(target))
     .map((target) => target.replace(/^.*\//, ''))
-  // Its own description of the lock file, and the scoreboard.
-  assert.equal(files.sort(), ['accept.lock', 'memfd:forkthread (deleted)'])
+  // The scoreboard, its own description of the lock file, and the keys of session tickets.
+  assert.equal(files.sort(), [
+    'memfd:forkthread (deleted)',
+    'memfd:forkthread-accept-0.lock (deleted)',
+    'memfd:forkthread-tickets (deleted)',
+  ])
   assert.ok(targets(program.pid).includes(pidFile))
 })
 

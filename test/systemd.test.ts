@@ -2,7 +2,7 @@
 import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createPool, type ForkthreadError, type Pool, type PoolOptions } from '#dist/index.js'
+import { createPool, type Pool, type PoolOptions } from '#dist/index.js'
 import type { SocketAddress } from '#dist/sys/sockaddr.js'
 import { boundAddress, openListener, openStreamSocket, tryConnect } from '#dist/sys/socket.js'
 import { runCli, type StartOptions, startCli } from './support/cli.js'
@@ -118,7 +118,7 @@ test('several sockets need the accept mutex, as one address for one socket does 
   using first = new OuterSocket()
   using second = new OuterSocket()
   const lockFiles = (pid: number) =>
-    descriptors(pid).filter(({ target }) => target.endsWith('accept.lock')).length
+    descriptors(pid).filter(({ target }) => target.startsWith('/memfd:forkthread-accept-')).length
   for (const [sockets, files] of [
     [[first], 0],
     [[first, second], 1],
@@ -345,17 +345,15 @@ test('a start that fails says neither READY nor STOPPING; without systemdNotify 
 })
 
 test('a manager that is gone is reported once, and the pool serves', async () => {
-  const errors: ForkthreadError[] = []
-  const print = console.error
-  console.error = (error: ForkthreadError) => errors.push(error)
-  try {
-    await using told = await telling('/nowhere/notify')
-    assert.is((await get(told.pool.address)).status, 200)
-  } finally {
-    console.error = print
-  }
-  assert.is(errors.length, 1)
-  assert.match(errors[0]?.message ?? '', /^sendto failed with ENOENT \(\/nowhere\/notify\)/)
+  const env = { NOTIFY_SOCKET: '/nowhere/notify' }
+  await using program = startCli([handler, '--listen', '127.0.0.1:0', ...size], { env })
+  const [address = ''] = await program.ready()
+  assert.is((await get(address)).status, 200)
+  program.send('SIGTERM')
+  await program.exit()
+  await program.outputEnd()
+  const reports = program.stderr.match(/sendto failed with ENOENT \(\/nowhere\/notify\)/g) ?? []
+  assert.is(reports.length, 1, program.stderr)
 })
 
 test('the watchdog is fed while some process answers, and not while none does', async () => {

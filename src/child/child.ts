@@ -1,6 +1,6 @@
-import { openSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fail, type SerializedError, serializeError } from '../shared/errors.js'
+import { type SerializedError, serializeError } from '../shared/errors.js'
 import type {
   ChildMessage,
   DrainChild,
@@ -71,6 +71,7 @@ export class Child {
 
   constructor(
     start: StartChild,
+    lockFiles: readonly number[],
     { standard, output, accessLog }: ChildOutput,
     send: (message: ChildMessage) => void,
   ) {
@@ -82,7 +83,7 @@ export class Child {
     this.#scoreboard = scoreboard
     const memory = createChildMemory()
     this.#clearHttp = new ClearHttp(memory)
-    const mechanism = mechanismTerms(start)
+    const mechanism = mechanismTerms(start, lockFiles)
     const mailbox = start.mailbox === undefined ? undefined : new Mailbox(start.mailbox, scoreboard)
     this.#mailbox = mailbox
     const acceptor = new Acceptor(start.listeners, mailbox, memory)
@@ -142,9 +143,10 @@ export class Child {
 
   /** Removes what a parent that died has left on disk; a living one does it itself. */
   removeLeftovers(): void {
-    if (process.connected) return
+    const { lockFolder } = this.#start
+    if (process.connected || lockFolder === undefined) return
     try {
-      rmSync(this.#start.lockFolder, { recursive: true, force: true })
+      rmSync(lockFolder, { recursive: true, force: true })
     } catch {
       // This user may not write in the folder for temporary files, and the parent could. Nothing better is left to do.
     }
@@ -222,24 +224,12 @@ export class Child {
 }
 
 /** Opens what the threads of this child share to accept. */
-function mechanismTerms(start: StartChild): MechanismTerms {
-  const { acceptMutex, acceptPermits, listeners, lockFiles, passOn, slot } = start
+function mechanismTerms(start: StartChild, files: readonly number[]): MechanismTerms {
+  const { acceptMutex, acceptPermits, listeners, passOn, slot } = start
   if (acceptMutex === 'none')
     return { kind: 'exclusive', listeners, epoll: Epoll.create().fd, passOn }
-  // Opened here, not inherited: a lock belongs to the open file description.
-  const files = lockFiles.map(openLockFile)
   const mutex = { mechanism: acceptMutex, files, permits: acceptPermits, first: slot }
   return { kind: 'mutex', listeners, mutex }
-}
-
-function openLockFile(path: string): number {
-  try {
-    return openSync(path, 'r+')
-  } catch (error) {
-    const { code = '?' } = error as NodeJS.ErrnoException
-    const context = `${path}, as uid ${process.getuid?.()}; TMPDIR names the folder for temporary files`
-    throw fail('FT_ERR_SYSTEM', ['open', code, context], error)
-  }
 }
 
 /** Opens what the threads of this child share to park connections. */

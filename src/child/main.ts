@@ -7,6 +7,7 @@ import { exitImmediately } from '../sys/exit.js'
 import { AccessLogFile } from './access-log-file.js'
 import { Child, type DrainTerms } from './child.js'
 import { checkReadable, dropPrivileges } from './drop-privileges.js'
+import { openLockFiles } from './open-lock-files.js'
 
 // The main thread of a child: starts threads, obeys the parent. No code of the user runs here.
 
@@ -72,6 +73,7 @@ const start = (message: StartChild): void => {
       accessLog = new AccessLogFile(message.accessLog, { standard, output }, (error) => {
         void send({ type: 'report', error })
       })
+    const lockFiles = openLockFiles(message)
     if (message.identity !== undefined) {
       dropPrivileges(message.identity)
       checkReadable(message.identity, [
@@ -79,7 +81,7 @@ const start = (message: StartChild): void => {
         new URL(message.handler),
       ])
     }
-    child = new Child(message, { standard, output, accessLog }, (out) => void send(out))
+    child = new Child(message, lockFiles, { standard, output, accessLog }, (out) => void send(out))
   } catch (error) {
     void send({ type: 'failed', error: serializeError(error) }).then(() => exitImmediately(1))
   }

@@ -97,6 +97,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
           ticketKeys: resources.ticketKeys,
           passOn,
           mailbox: resources.mailbox,
+          lockFiles: resources.lockFiles.descriptors,
         },
         scoreboard,
         backlog: () =>
@@ -520,7 +521,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #cleanUp = (): void => {
     if (this.#state !== 'closing')
       for (const listener of this.#resources.listeners) listener.close()
-    this.#resources.lockFolder.remove()
+    this.#resources.lockFiles.remove()
     this.#resources.pidFile?.release()
   }
 

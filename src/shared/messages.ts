@@ -150,9 +150,11 @@ export interface StartChild {
   readonly acceptMutex: 'flock' | 'fcntl' | 'none'
   readonly passOn: number
   readonly lockFiles: readonly string[]
+  /** Inherited files without a name, to be opened through /proc/self/fd. */
+  readonly lockDescriptors: readonly number[]
   readonly acceptPermits: number
   /** Private to the pool; the children of a parent that died remove it. */
-  readonly lockFolder: string
+  readonly lockFolder?: string
   readonly execArgv?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly resourceLimits?: Readonly<Record<string, number>>

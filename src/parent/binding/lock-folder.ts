@@ -2,8 +2,10 @@ import {
   closeSync,
   fchownSync,
   constants as fsConstants,
+  fstatSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   rmdirSync,
   statfsSync,
 } from 'node:fs'
@@ -11,7 +13,12 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { ForkthreadError, fail } from '../../shared/errors.js'
 import type { Identity } from '../../shared/messages.js'
+import { Flock } from '../../sys/file-lock.js'
 import { unlinkIn } from '../../sys/unlink-in.js'
+import type { LockFiles } from './lock-files.js'
+
+const PREFIX = 'forkthread-lock-'
+const YOUNG_MS = 60_000
 
 /** `f_type` of file systems whose locks go over a network or to another process (statfs(2), linux/magic.h). */
 const remoteFileSystems = new Map([
@@ -33,39 +40,36 @@ const remoteFileSystems = new Map([
  * user then. A handler could thus put a link in the place of the folder, or of anything in it. What root does there goes by a
  * descriptor of the folder and by names that no link stands behind.
  */
-export class LockFolder {
-  readonly path: string
-  /** One per permit with `flock`, one in all with `fcntl`, none without a mutex. */
-  readonly files: readonly string[]
+export class LockFolder implements LockFiles {
+  readonly descriptors: readonly number[] = []
+  readonly folder: string
+  readonly paths: readonly string[]
   readonly #fd: number
 
   /** @throws FT_ERR_LOCK_FOLDER when the folder for temporary files is on a network, FT_ERR_SYSTEM when it can't be used */
-  constructor(
-    mechanism: 'flock' | 'fcntl' | 'none',
-    permits: number,
-    identity: Identity | undefined,
-  ) {
-    const count = mechanism === 'none' ? 0 : mechanism === 'fcntl' ? 1 : permits
-    this.path = makeFolder(tmpdir(), count > 0)
-    this.#fd = openFolder(this.path)
-    this.files = Array.from({ length: count }, (_, permit) =>
-      join(this.path, permit === 0 ? 'accept.lock' : `accept-${permit}.lock`),
+  constructor(count: number, identity: Identity | undefined) {
+    this.folder = makeFolder(tmpdir())
+    this.#fd = openFolder(this.folder)
+    this.paths = Array.from({ length: count }, (_, permit) =>
+      join(this.folder, permit === 0 ? 'accept.lock' : `accept-${permit}.lock`),
     )
     try {
-      for (const file of this.files) create(file, identity)
+      // As long as the pool runs. Cleaners of temporary files leave a locked folder alone, and the next start sees that it is in use.
+      new Flock(this.#fd).tryLock()
+      for (const file of this.paths) create(file, identity)
       // Last: as long as the folder is root's, nobody else can put anything into it.
       if (identity !== undefined) fchownSync(this.#fd, identity.uid, identity.gid)
     } catch (error) {
       this.remove()
-      throw explained(error, this.path)
+      throw explained(error, this.folder)
     }
   }
 
   remove(): void {
-    for (const file of this.files) unlinkIn(this.#fd, basename(file))
+    for (const file of this.paths) unlinkIn(this.#fd, basename(file))
     closeSync(this.#fd)
     try {
-      rmdirSync(this.path)
+      rmdirSync(this.folder)
     } catch {
       // A child has removed it, or put something of its own into it, which is not ours to remove.
     }
@@ -91,10 +95,11 @@ function create(file: string, identity: Identity | undefined): void {
   }
 }
 
-function makeFolder(parent: string, isForLocks: boolean): string {
+function makeFolder(parent: string): string {
   try {
-    if (isForLocks) refuseRemote(parent)
-    return mkdtempSync(join(parent, 'forkthread-'))
+    refuseRemote(parent)
+    removeAbandoned(parent)
+    return mkdtempSync(join(parent, PREFIX))
   } catch (error) {
     if (error instanceof ForkthreadError) throw error
     throw explained(error, `${parent}, the folder for temporary files`)
@@ -109,4 +114,28 @@ function explained(error: unknown, where: string): Error {
 export function refuseRemote(folder: string): void {
   const name = remoteFileSystems.get(statfsSync(folder).type)
   if (name !== undefined) throw fail('FT_ERR_LOCK_FOLDER', [folder, name])
+}
+
+/** Those of pools that were killed whole: their locks went with them. One that is about to be locked is a moment old, and is left alone. */
+function removeAbandoned(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    if (!name.startsWith(PREFIX)) continue
+    const path = join(parent, name)
+    try {
+      const fd = openSync(
+        path,
+        fsConstants.O_RDONLY | fsConstants.O_DIRECTORY | fsConstants.O_NOFOLLOW,
+      )
+      try {
+        const isOld = Date.now() - fstatSync(fd).mtimeMs > YOUNG_MS
+        if (!isOld || !new Flock(fd).tryLock()) continue
+        for (const file of readdirSync(path)) unlinkIn(fd, file)
+        rmdirSync(path)
+      } finally {
+        closeSync(fd)
+      }
+    } catch {
+      // It is another user's, or somebody was quicker.
+    }
+  }
 }

@@ -15,7 +15,7 @@ import type { Predecessor } from '../upgrade/predecessor.js'
 import { chooseMechanism } from './choose-mechanism.js'
 import { childIdentity } from './identity.js'
 import type { Listener } from './listener.js'
-import { LockFolder } from './lock-folder.js'
+import { createLockFiles, type LockFiles, type Mechanism } from './lock-files.js'
 import { accessLogOf, prepareLogFile } from './log-file.js'
 import { mayMail } from './may-park.js'
 import { openListener, openListeners } from './open-listeners.js'
@@ -30,8 +30,8 @@ export interface Resources {
   readonly listeners: readonly Listener[]
   /** What `listen` says of each. */
   readonly addresses: readonly Address[]
-  readonly mechanism: 'flock' | 'fcntl' | 'none'
-  readonly lockFolder: LockFolder
+  readonly mechanism: Mechanism
+  readonly lockFiles: LockFiles
   readonly scoreboardFd: number
   readonly scoreboard: Scoreboard
   /** Bound for the admin address, if there is one. */
@@ -78,8 +78,8 @@ export async function acquireResources(
     if (admin !== undefined) undo.push(() => admin.close())
     const agent = await openAgent(settings, predecessor)
     if (agent !== undefined) undo.push(() => agent.close())
-    const lockFolder = new LockFolder(mechanism, settings.acceptPermits, identity)
-    undo.push(() => lockFolder.remove())
+    const lockFiles = createLockFiles(mechanism, settings.acceptPermits, identity)
+    undo.push(() => lockFiles.remove())
     const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
     undo.push(() => closeSync(scoreboardFd))
     const scoreboard = Scoreboard.map(scoreboardFd)
@@ -95,7 +95,7 @@ export async function acquireResources(
     predecessor?.closeRest()
     return {
       ...{ learns, listeners, addresses, admin, agent, identity, pidFile },
-      ...{ mechanism, lockFolder, scoreboardFd, scoreboard, passOn, mailbox, ticketKeys },
+      ...{ mechanism, lockFiles, scoreboardFd, scoreboard, passOn, mailbox, ticketKeys },
     }
   } catch (error) {
     for (const step of undo.reverse()) step()
@@ -165,12 +165,12 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 
 /** Gives everything back but the listeners, which are closed at the beginning of the end. */
 export function releaseResources(resources: Resources): void {
-  const { lockFolder, pidFile, scoreboardFd, passOn, mailbox, ticketKeys } = resources
+  const { lockFiles, pidFile, scoreboardFd, passOn, mailbox, ticketKeys } = resources
   closeSync(scoreboardFd)
   closeSync(ticketKeys)
   if (passOn !== undefined) closeSync(passOn)
   if (mailbox !== undefined) closeMailbox(mailbox)
-  lockFolder.remove()
+  lockFiles.remove()
   pidFile?.release()
 }
 

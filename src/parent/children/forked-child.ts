@@ -54,12 +54,14 @@ export interface Inheritance {
   readonly passOn: number | undefined
   /** Only where connections may be parked. */
   readonly mailbox: MailboxTerms | undefined
+  /** Files of the accept mutex, for each child to open anew. */
+  readonly lockFiles: readonly number[]
 }
 
 /** What it needs to be told; the numbers of inherited descriptors are filled in here. */
 export type StartTerms = Omit<
   StartChild,
-  'type' | 'listeners' | 'scoreboard' | 'ticketKeys' | 'passOn' | 'mailbox'
+  'type' | 'listeners' | 'scoreboard' | 'ticketKeys' | 'passOn' | 'mailbox' | 'lockDescriptors'
 >
 
 /**
@@ -80,7 +82,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     super()
     this.slot = terms.slot
     this.generation = terms.generation
-    const { listeners, scoreboard, ticketKeys, passOn, mailbox } = inheritance
+    const { listeners, scoreboard, ticketKeys, passOn, mailbox, lockFiles } = inheritance
     const inherited = [...listeners, scoreboard, ticketKeys]
     // The number that a descriptor of the parent will have in the child.
     const inherit = (fd: number): number => FIRST_INHERITED + inherited.push(fd) - 1
@@ -94,6 +96,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
               receiveEnd: inherit(mailbox.receiveEnd),
             },
           }
+    const lockDescriptors = lockFiles.map(inherit)
     closeAllOnExec()
     this.#process = fork(entryFile('child/main'), [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...inherited],
@@ -123,6 +126,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       scoreboard: FIRST_INHERITED + listeners.length,
       ticketKeys: FIRST_INHERITED + listeners.length + 1,
       passOn: passOnThere,
+      lockDescriptors,
       ...mailboxThere,
     })
   }

@@ -22,7 +22,7 @@ export interface Generation {
 export function createGeneration(
   number: number,
   settings: Settings,
-  { addresses, identity, mechanism, lockFolder, listeners, learns }: Resources,
+  { addresses, identity, mechanism, lockFiles, listeners, learns }: Resources,
 ): Generation {
   const { handler, drainTimeout, startTimeout, execArgv, env, resourceLimits } = settings
   const accessLog = accessLogOf(settings)
@@ -60,8 +60,8 @@ export function createGeneration(
       },
       acceptMutex: mechanism,
       acceptPermits: settings.acceptPermits,
-      lockFiles: lockFolder.files,
-      lockFolder: lockFolder.path,
+      lockFiles: lockFiles.paths,
+      ...(lockFiles.folder === undefined ? {} : { lockFolder: lockFiles.folder }),
       ...(execArgv === undefined ? {} : { execArgv }),
       env: { ...portOf(learns ? undefined : listeners[0]), ...env },
       ...(resourceLimits === undefined ? {} : { resourceLimits: definedOnly(resourceLimits) }),
