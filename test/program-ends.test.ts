@@ -72,12 +72,15 @@ test('a throw or a rejection in a listener ends the thread, and the error names 
   for (const path of ['/throw', '/reject']) {
     await using running = startCli([web, ...ANY, ...SMALL, '--', 'plain', '3000'])
     const [url = ''] = await running.ready()
+    // Also where others have begun since.
+    const slow = get(`${url}/slow`).catch(() => undefined)
     await get(url + path).then(
       () => assert.unreachable(),
       () => undefined,
     )
     await running.output(/FT_ERR_THREAD_DIED/, 'stderr')
     assert.match(running.stderr, `GET ${path}`)
+    await slow
     await until(async () => (await place(url).catch(() => undefined))?.listening, LIMIT_MS, 'again')
   }
 })

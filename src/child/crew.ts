@@ -275,7 +275,7 @@ export class Crew {
       void this.#handOff.recover(LockOwner.control, thread)
       this.#events.gone(thread)
       this.#events.thread('over', thread)
-      this.#lost.set(started, this.#inFlightOf(thread))
+      this.#lost.set(started, this.#inFlightOf(started))
       this.#scoreboard.retireThread(slot, thread)
     }
     started.over.then(forget, forget)
@@ -362,12 +362,14 @@ export class Crew {
     return this.#isOpen ? startTimeout : Math.max(startTimeout - process.uptime() * 1000, 0)
   }
 
-  #inFlightOf(thread: number): string {
+  #inFlightOf({ id: thread, requests }: WorkerThread): string {
     const { slot } = this.#start
     const { inFlight } = this.#scoreboard.rows.read(slot, thread)
     if (inFlight === 0) return 'nothing in flight'
     const last = this.#scoreboard.rows.readRequest(slot, thread)
-    return `${inFlight} in flight (${inFlight > 1 ? 'the last begun: ' : ''}${last})`
+    const others = requests.filter((request) => request !== last).join(', ')
+    const also = others === '' ? '' : `; also ${others}`
+    return `${inFlight} in flight (${inFlight > 1 ? 'the last begun: ' : ''}${last}${also})`
   }
 
   #decided(action: string, reason: string, thread?: number): void {

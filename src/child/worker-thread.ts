@@ -63,6 +63,7 @@ export class WorkerThread {
   #diedOf: Error | undefined
   /** What the app has given `process.exit`. */
   #exitCode: number | undefined
+  #requests: readonly string[] = []
 
   constructor(
     terms: Omit<Lease, 'port' | 'pending'>,
@@ -91,6 +92,10 @@ export class WorkerThread {
         if (message.type === 'parker') return events.wantsParker()
         if (message.type === 'notice') return events.notice(message.text)
         if (message.type === 'asks') return events.asks(message.asked)
+        if (message.type === 'dies') {
+          this.#requests = message.requests
+          return
+        }
         if (message.type === 'exits') {
           this.#exitCode = message.code
           return
@@ -118,6 +123,11 @@ export class WorkerThread {
 
   get state(): 'starting' | 'ready' | 'ending' {
     return this.#state
+  }
+
+  /** What was in flight when an exception ended it, as far as it could tell. */
+  get requests(): readonly string[] {
+    return this.#requests
   }
 
   /** Node's id of the thread, once it is ready. */

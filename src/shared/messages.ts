@@ -326,6 +326,13 @@ export interface ThreadLeaves {
   readonly why: string
 }
 
+/** An exception that nobody catches ends the thread. */
+export interface ThreadDies {
+  readonly type: 'dies'
+  /** What is in flight, the first few. */
+  readonly requests: readonly string[]
+}
+
 /** The app has called `process.exit`. */
 export interface ThreadExits {
   readonly type: 'exits'
@@ -343,6 +350,7 @@ export type WorkerMessage =
   | ThreadFailed
   | ThreadLeaves
   | ThreadExits
+  | ThreadDies
   | ThreadDone
   | ChildAsks
   | FilesLoaded

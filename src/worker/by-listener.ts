@@ -23,6 +23,10 @@ export class ByListener implements Service {
     await Promise.all([this.#clear.leave(), this.#secure.leave()])
   }
 
+  requests(): readonly string[] {
+    return [...this.#clear.requests(), ...this.#secure.requests()]
+  }
+
   async drained(): Promise<void> {
     await Promise.all([this.#clear.drained(), this.#secure.drained()])
   }

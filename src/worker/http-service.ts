@@ -8,7 +8,7 @@ import { duplicate } from '../sys/descriptor.js'
 import { peekConnection } from '../sys/socket.js'
 import { countAccepted, dropsConnection, publishAccepted } from './accepted-socket.js'
 import { Connections, type ThreadTerms } from './connections.js'
-import { announceClose } from './http-message.js'
+import { announceClose, describe } from './http-message.js'
 import { http2Bytes } from './http2-preface.js'
 import { IdleConnections, type IdleConnectionsOptions } from './idle-connections.js'
 import { passPeerOn } from './peer-address.js'
@@ -119,6 +119,11 @@ export class HttpService implements Service {
     this.#silent = setTimeout(() => {
       for (const socket of this.#connections) if (this.#isSilent(socket)) socket.destroy()
     }, FIRST_BYTE_MS)
+  }
+
+  requests(): readonly string[] {
+    const responses = Array.from(this.#sockets(), (socket) => responseOf(socket))
+    return responses.flatMap((response) => (response === undefined ? [] : describe(response.req)))
   }
 
   async drained(): Promise<void> {

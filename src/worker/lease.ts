@@ -31,6 +31,9 @@ import { SharedTls } from './shared-tls.js'
 import { untilAnswered } from './until-answered.js'
 import { untilLoopIsIdle } from './until-loop-is-idle.js'
 
+/** How many requests in flight an error names. */
+const MOST_REQUESTS = 5
+
 /**
  * The task that piscina runs in a worker thread: loads the handler, takes descriptors until the child's main thread
  * ends the lease, finishes what is in flight, and exits. A connection costs no message this way.
@@ -95,6 +98,9 @@ export default async function lease(terms: Lease): Promise<void> {
   }
 
   if (!adoption.isAny) adoption.serveHandler()
+  process.on('uncaughtExceptionMonitor', () => {
+    tell({ type: 'dies', requests: serving.requests().slice(0, MOST_REQUESTS) })
+  })
 
   port.on('message', (message: LeaseMessage) => {
     if (message.type === 'tls') return tls.renew(message.tls)

@@ -33,6 +33,10 @@ export class RawService implements Service {
   /** Only the handler knows when a raw connection may end: it has until `drainTimeout`. */
   async leave(): Promise<void> {}
 
+  requests(): readonly string[] {
+    return Array.from(this.#connections, () => 'a raw connection')
+  }
+
   async drained(): Promise<void> {
     await this.#connections.closed()
   }

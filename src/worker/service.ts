@@ -9,6 +9,8 @@ export interface Service {
   leave(): Promise<void>
   /** Resolves when no connection is left. Called after `leave`. */
   drained(): Promise<void>
+  /** What is in flight, in words. */
+  requests(): readonly string[]
 }
 
 /** Something went wrong in user code, and was survived. `what` says for which request or connection. */

@@ -27,6 +27,10 @@ export class Serving implements Service {
     await Promise.all(this.#all.map((service) => service.leave()))
   }
 
+  requests(): readonly string[] {
+    return this.#all.flatMap((service) => service.requests())
+  }
+
   async drained(): Promise<void> {
     await Promise.all(this.#all.map((service) => service.drained()))
   }

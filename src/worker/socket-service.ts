@@ -37,6 +37,10 @@ export class SocketService implements Service {
     for (const socket of this.#unfinished) socket.destroy()
   }
 
+  requests(): readonly string[] {
+    return Array.from(this.#connections, () => 'a raw connection')
+  }
+
   async drained(): Promise<void> {
     await this.#connections.closed()
   }
