@@ -32,6 +32,15 @@ async function main(): Promise<number> {
       const { top } = await import('./cli/status.js')
       return await top(command.admin)
     }
+    case 'slow': {
+      const { slow } = await import('./cli/slow.js')
+      return await slow(command.admin)
+    }
+    case 'profile':
+    case 'heap': {
+      const { capture } = await import('./cli/slow.js')
+      return await capture(command.action, command.admin, command.thread, command.seconds)
+    }
     case 'reload':
     case 'upgrade':
     case 'stop': {

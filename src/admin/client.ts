@@ -55,6 +55,19 @@ export async function orderAdmin(
   throw fail('FT_ERR_ADMIN', [given, 'the pool ended before it had carried out the order'])
 }
 
+/** Gives an order whose answer is a file, and returns that as a stream. @throws FT_ERR_ADMIN */
+export async function openAdminStream(
+  given: string,
+  address: Address,
+  path: string,
+): Promise<IncomingMessage> {
+  const headers = { 'Content-Type': 'application/json' }
+  const response = await send(given, address, { path, method: 'POST', headers })
+  if (response.statusCode === 200) return response
+  const why = `it answered ${response.statusCode}: ${(await bodyOf(given, response)).trim()}`
+  throw fail('FT_ERR_ADMIN', [given, why])
+}
+
 async function send(
   given: string,
   address: Address,

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import type { AdminSource, OrderName } from '../shared/stats.js'
+import { answerCapture, type CaptureRequest, captureOf } from './captures.js'
 import { streamOrder } from './order-stream.js'
 
 /** After a handover: how long a client that has connected before may take to ask. */
@@ -12,6 +13,8 @@ const FIRST_QUESTION_MS = 1000
  *     GET  /status.json   the object of `pool.stats()`
  *     GET  /live          200 as long as the parent runs
  *     GET  /ready         200 when the pool serves, else 503 and why not
+ *     GET  /slow.json     what has blocked threads: `SlowReport`
+ *     POST /profile?thread=P.T&seconds=N, /heap?thread=P.T   what DevTools open
  *     POST /reload        carries it out and tells its steps: see `order-stream.ts`
  *     POST /upgrade
  *     POST /stop
@@ -87,6 +90,10 @@ export class AdminServer {
       void carriedOut.then(() => this.#orders.delete(carriedOut))
       return
     }
+    if ('capture' in answer) {
+      void answerCapture(response, answer.capture, this.#source)
+      return
+    }
     const { status, body, type } = answer
     response.writeHead(status, {
       'Content-Type': type ?? 'text/plain; charset=utf-8',
@@ -97,7 +104,9 @@ export class AdminServer {
     response.end(body)
   }
 
-  #answerTo(request: IncomingMessage): Answer | { readonly order: OrderName } {
+  #answerTo(
+    request: IncomingMessage,
+  ): Answer | { readonly order: OrderName } | { readonly capture: CaptureRequest } {
     const { method, url = '' } = request
     // A web page must not read this by a name that its owner lets point to this machine.
     if (!isLocalName(request)) return { status: 403, body: 'ask for localhost\n' }
@@ -106,6 +115,14 @@ export class AdminServer {
       return isFromPage(request)
         ? { status: 403, body: 'orders are JSON, and not from a web page\n' }
         : { order: url.slice(1) as OrderName }
+    }
+    const capture = captureOf(request)
+    if (typeof capture === 'string') return { status: 400, body: capture }
+    if (capture !== undefined) {
+      if (method !== 'POST') return { status: 405, body: `${url} costs the thread: POST it\n` }
+      return isFromPage(request)
+        ? { status: 403, body: 'orders are JSON, and not from a web page\n' }
+        : { capture }
     }
     if (method !== 'GET' && method !== 'HEAD')
       return { status: 405, body: 'only GET is answered here\n' }
@@ -118,6 +135,12 @@ export class AdminServer {
         const body = `${JSON.stringify(this.#source.stats())}\n`
         return { status: 200, body, type: 'application/json' }
       }
+      case '/slow.json':
+        return {
+          status: 200,
+          body: `${JSON.stringify(this.#source.slow())}\n`,
+          type: 'application/json',
+        }
       case '/live':
         return { status: 200, body: 'live\n' }
       case '/ready': {

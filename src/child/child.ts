@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type SerializedError, serializeError } from '../shared/errors.js'
 import type {
+  CaptureThread,
   ChildMessage,
   DrainChild,
   ResizeChild,
@@ -29,9 +30,11 @@ import { exitImmediately } from '../sys/exit.js'
 import { acceptRest, serveMailbox } from './accept-rest.js'
 import type { AccessLogFile } from './access-log-file.js'
 import { BlockedWatch } from './blocked-watch.js'
+import { captureThread } from './capture-thread.js'
 import { Crew } from './crew.js'
 import { ListenerThread } from './listener-thread.js'
 import { ParkerThread } from './parker-thread.js'
+import { SlowWatch } from './slow-watch.js'
 
 /** How often a child looks at its size and its threads when nothing makes it look earlier. */
 const LOOK_EVERY_MS = 1000
@@ -64,6 +67,7 @@ export class Child {
   readonly #mailbox: Mailbox | undefined
   readonly #parker: ParkerThread | undefined
   readonly #blocked: BlockedWatch
+  readonly #slow: SlowWatch
   readonly #output: StandardOutput
   readonly #send: (message: ChildMessage) => void
   readonly #looks: NodeJS.Timeout[] = []
@@ -118,8 +122,11 @@ export class Child {
         },
       },
     )
-    const { slot, blockedTimeout } = start
+    const { slot, blockedTimeout, slowThreshold } = start
     this.#blocked = new BlockedWatch(slot, blockedTimeout, this.#crew, handOff, scoreboard)
+    this.#slow = new SlowWatch(slot, slowThreshold, this.#crew, handOff, scoreboard, (episode) =>
+      send({ type: 'slow', episode }),
+    )
     // It may start before the worker threads: it waits until one of them can take something.
     this.#listener = new ListenerThread(start, mechanism, memory, handOff, scoreboard, report)
     this.#listener.failure().catch((error: unknown) => this.#giveUp(error))
@@ -149,6 +156,17 @@ export class Child {
       rmSync(lockFolder, { recursive: true, force: true })
     } catch {
       // This user may not write in the folder for temporary files, and the parent could. Nothing better is left to do.
+    }
+  }
+
+  /** See `captureThread`. */
+  async capture({ id, thread, kind, seconds }: CaptureThread): Promise<void> {
+    try {
+      const threadId = [...this.#crew.threads].find((one) => one.id === thread)?.threadId
+      if (threadId === undefined) throw new Error(`there is no thread ${thread} that is ready`)
+      this.#send({ type: 'captured', id, path: await captureThread(threadId, kind, seconds) })
+    } catch (error) {
+      this.#send({ type: 'captured', id, error: serializeError(error) })
     }
   }
 
@@ -195,6 +213,8 @@ export class Child {
       setInterval(() => this.#crew.look(), LOOK_EVERY_MS),
       setInterval(() => this.#blocked.look(), blockedEveryMs),
     )
+    if (this.#start.slowThreshold > 0)
+      this.#looks.push(setInterval(() => this.#slow.look(), this.#slow.everyMs))
     await this.#followPressure()
   }
 

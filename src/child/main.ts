@@ -104,6 +104,9 @@ process.on('message', (message: ParentMessage) => {
     case 'reopen':
       accessLog?.reopen()
       return
+    case 'capture':
+      void child?.capture(message)
+      return
     case 'ask':
       void send({ type: 'alive' })
   }

@@ -1,13 +1,20 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { metaOf, type OptionName, optionNames } from '../options/options.js'
 import { fail } from '../shared/errors.js'
-import type { OrderName } from '../shared/stats.js'
+import type { CaptureKind, OrderName } from '../shared/stats.js'
 
 /** What the command line asks for. */
 export type Command =
   | { readonly action: 'help' }
   | { readonly action: 'version' }
-  | { readonly action: 'status' | 'top' | OrderName; readonly admin: string }
+  | { readonly action: 'status' | 'top' | 'slow' | OrderName; readonly admin: string }
+  | {
+      readonly action: CaptureKind
+      readonly admin: string
+      /** Process and thread, such as `0.1`. */
+      readonly thread: string
+      readonly seconds: string
+    }
   | {
       readonly action: 'serve'
       /** Options as given, to be checked by the schema; those of `config` are not yet in them. */
@@ -30,7 +37,7 @@ export function parseArguments(args: readonly string[]): Command {
   if (values.help === true) return { action: 'help' }
   if (values.version === true) return { action: 'version' }
   const [first = ''] = positionals
-  if (isCommand(first)) return remoteCommand(first, positionals, values.admin)
+  if (isCommand(first)) return remoteCommand(first, positionals, values)
   if (positionals.length > 1)
     throw fail('FT_ERR_USAGE', [
       `One handler is expected, but ${positionals.length} were given: ${positionals.join(', ')}.`,
@@ -51,6 +58,9 @@ export function parseArguments(args: readonly string[]): Command {
   return { action: 'serve', options, config: config === undefined ? undefined : String(config) }
 }
 
+/** How long a profile lasts. */
+const USUAL_SECONDS = 10
+
 const PROXIED = '--proxy-protocol='
 
 /** The one switch that may also have a value, and several times: the addresses that it is meant for. `parseArgs` has no such thing. */
@@ -63,7 +73,7 @@ function takeProxied(args: readonly string[]): { proxied: string[]; rest: string
   }
 }
 
-const COMMANDS = ['status', 'top', 'reload', 'upgrade', 'stop'] as const
+const COMMANDS = ['status', 'top', 'slow', 'profile', 'heap', 'reload', 'upgrade', 'stop'] as const
 type RemoteCommand = (typeof COMMANDS)[number]
 
 function isCommand(word: string): word is RemoteCommand {
@@ -74,10 +84,16 @@ function isCommand(word: string): word is RemoteCommand {
 function remoteCommand(
   action: RemoteCommand,
   positionals: readonly string[],
-  admin: unknown,
+  { admin, thread, seconds }: ReturnType<typeof parse>['values'],
 ): Command {
   if (positionals.length > 1 || admin === undefined)
     throw fail('FT_ERR_USAGE', [`It is: forkthread ${action} --admin ADDRESS`])
+  if (action === 'profile' || action === 'heap') {
+    if (thread === undefined)
+      throw fail('FT_ERR_USAGE', [`It is: forkthread ${action} --thread P.T --admin ADDRESS`])
+    const usual = { admin: String(admin), thread: String(thread) }
+    return { action, ...usual, seconds: String(seconds ?? USUAL_SECONDS) }
+  }
   return { action, admin: String(admin) }
 }
 
@@ -101,6 +117,8 @@ function parse(args: readonly string[]): ReturnType<typeof parseArgs> {
     help: { type: 'boolean', short: 'h' },
     version: { type: 'boolean', short: 'v' },
     config: { type: 'string', short: 'c' },
+    thread: { type: 'string' },
+    seconds: { type: 'string' },
   }
   for (const name of flagNames) {
     flags[kebab(name)] = flagOf(name)

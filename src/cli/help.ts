@@ -23,8 +23,11 @@ export function helpText(): string {
 
 ${bold('Usage')}
   forkthread HANDLER [options] [-- ARGUMENTS of the handler]
-  forkthread status|top|reload|upgrade|stop --admin ADDRESS
+  forkthread status|top|slow|reload|upgrade|stop --admin ADDRESS
+  forkthread profile|heap --thread P.T [--seconds N] --admin ADDRESS > FILE
     status    what a running pool is doing; top shows it anew each second
+    slow      which routes have blocked threads, and where in the code
+    profile   a CPU profile of one thread, for DevTools (.cpuprofile); heap: a snapshot (.heapsnapshot)
     reload    new code and new options, process by process; the old ones go on if the first new one fails
     upgrade   a new parent (new node, new forkthread) takes over the listeners
     stop      finish the requests in flight and leave

@@ -134,6 +134,12 @@ export const schema = z.strictObject({
       "ms that a handler may block its thread's event loop; the thread is replaced (default: 60000)",
     placeholder: 'MS',
   }),
+  slowThreshold: option(milliseconds.default(100), {
+    allowed: MS,
+    meaning:
+      'ms of a blocked event loop from which on its stack is sampled, for forkthread slow and /slow.json (default: 100; 0: never)',
+    placeholder: 'MS',
+  }),
   recycleRequests: option(z.int().min(0).default(0), {
     allowed: 'a whole number, 0 for never',
     meaning: 'requests after which a thread is replaced (default: 0, never)',

@@ -33,6 +33,7 @@ import { RecentLoad } from './recent-load.js'
 import { FileWatch } from './reload/file-watch.js'
 import { ReloadQueue } from './reload/reload-queue.js'
 import { Reloads } from './reload/reloads.js'
+import { SlowRoutes } from './slow/slow-routes.js'
 import { collectStats } from './stats.js'
 import { SystemdNotify } from './systemd/systemd-notify.js'
 import { TlsRenewal } from './tls/tls-renewal.js'
@@ -63,6 +64,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #children: Children
   readonly #startedAt = Date.now()
   readonly #recent: RecentLoad
+  readonly #slow = new SlowRoutes()
   readonly #reloads: Reloads
   readonly #reloadQueue: ReloadQueue<Partial<PoolOptions>>
   readonly #handover: Handover
@@ -156,6 +158,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#admin = openAdmin(admin.fd, {
       stats: () => this.stats(),
       notReady: () => this.#notReady(),
+      slow: () => this.#slow.report(this.#settings.slowThreshold),
+      capture: async ({ process: slot, thread, kind, seconds }) => {
+        const child = this.#children.all.find((one) => one.slot === slot)
+        if (child === undefined) throw new Error(`there is no process ${slot}`)
+        return await child.capture(thread, kind, seconds)
+      },
       orders: ordersFor(this, (error) => this.#report(error)),
     })
   }
@@ -200,6 +208,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       if (this.#state !== 'starting') this.emit('child', { process, pid, generation })
     })
     this.#children.on('report', (error, origin) => this.#report(error, origin))
+    this.#children.on('slow', (episode) => this.#slow.add(episode, Date.now()))
     this.#children.on('notice', (text) => this.#note(text))
     this.#children.on('exit', ({ slot: process, pid, generation, startedAt }, exit, expected) => {
       const livedMs = Date.now() - startedAt

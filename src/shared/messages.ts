@@ -5,6 +5,7 @@ import type { ParkingTerms } from '../sync/parking.js'
 import type { AccessLogSettings, AccessLogTerms } from './access-log.js'
 import type { SerializedError } from './errors.js'
 import type { LoadedFile } from './loaded-file.js'
+import type { SlowEpisode } from './slow.js'
 import type { StandardPending, StandardTerms } from './standard-output.js'
 
 /**
@@ -125,6 +126,7 @@ export interface StartChild {
   /** When a thread is replaced; 0 for never. */
   readonly recycle: { readonly requests: number; readonly heap: number }
   readonly blockedTimeout: number
+  readonly slowThreshold: number
   readonly startTimeout: number
   readonly timeouts: ClientTimeouts
   readonly overload: OverloadTerms
@@ -186,7 +188,23 @@ export interface AskChild {
   readonly type: 'ask'
 }
 
-export type ParentMessage = ReopenLogs | StartChild | DrainChild | ResizeChild | RenewTls | AskChild
+/** Profile a thread for so many seconds, or take a snapshot of its heap. */
+export interface CaptureThread {
+  readonly type: 'capture'
+  readonly id: number
+  readonly thread: number
+  readonly kind: 'profile' | 'heap'
+  readonly seconds: number
+}
+
+export type ParentMessage =
+  | ReopenLogs
+  | StartChild
+  | DrainChild
+  | ResizeChild
+  | RenewTls
+  | AskChild
+  | CaptureThread
 
 // ── child → parent ─────────────────────────────────────────────────────────────────────────────────
 
@@ -251,11 +269,27 @@ export interface ChildThread {
   readonly thread: number
 }
 
+/** A handler has blocked its thread for longer than `slowThreshold`. */
+export interface ChildSlow {
+  readonly type: 'slow'
+  readonly episode: SlowEpisode
+}
+
+/** What was captured of a thread is in a file, whose folder is the parent's to remove; or why not. */
+export interface ThreadCaptured {
+  readonly type: 'captured'
+  readonly id: number
+  readonly path?: string
+  readonly error?: SerializedError
+}
+
 export interface ChildAlive {
   readonly type: 'alive'
 }
 
 export type ChildMessage =
+  | ChildSlow
+  | ThreadCaptured
   | ChildReady
   | ChildAsks
   | Notice

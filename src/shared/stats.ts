@@ -1,4 +1,5 @@
 import type { ThreadState } from '../sync/thread-rows.js'
+import type { SlowReport } from './slow.js'
 
 export type ChildState = 'starting' | 'ready' | 'draining'
 
@@ -97,8 +98,18 @@ export interface AdminSource {
   readonly stats: () => Stats
   /** Why the pool is not ready for traffic; `undefined` when it is. */
   readonly notReady: () => string | undefined
+  readonly slow: () => SlowReport
+  /** Profiles a thread, or takes a snapshot of its heap: the path of a file, whose folder is the caller's to remove. */
+  readonly capture: (wanted: {
+    readonly kind: CaptureKind
+    readonly process: number
+    readonly thread: number
+    readonly seconds: number
+  }) => Promise<string>
   readonly orders: Readonly<Record<OrderName, Order>>
 }
+
+export type CaptureKind = 'profile' | 'heap'
 
 export type OrderName = 'reload' | 'upgrade' | 'stop'
 

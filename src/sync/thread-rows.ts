@@ -159,6 +159,11 @@ export class ThreadRows {
     return threads
   }
 
+  /** Changes with each write of the row. */
+  sequence(slot: number, thread: number): number {
+    return Atomics.load(this.#words, threadWord(slot, thread))
+  }
+
   /** What the threads of a process have open. */
   connections(slot: number): number {
     let connections = 0

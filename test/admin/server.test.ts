@@ -12,6 +12,8 @@ const source = {
     throw new Error('nobody asks')
   },
   notReady: () => undefined,
+  slow: () => ({ slowThreshold: 0, routes: [] }),
+  capture: () => Promise.reject(new Error('no')),
   orders: { reload: order, upgrade: order, stop: order },
 }
 

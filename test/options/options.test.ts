@@ -43,6 +43,7 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   threads: [...ranges, ...rangeObjects],
   spares: [...ranges, ...rangeObjects],
   blockedTimeout: milliseconds,
+  slowThreshold: milliseconds,
   recycleRequests: counts,
   recycleHeap: counts,
   recycleLifetime: milliseconds,

@@ -4,6 +4,7 @@ import type { LoadedFile } from '../../shared/loaded-file.js'
 import type { Origin } from '../../shared/logger.js'
 import type { HandlerKind, Range } from '../../shared/messages.js'
 import { RestartDelay } from '../../shared/restart-delay.js'
+import type { SlowEpisode } from '../../shared/slow.js'
 import type { ThreadInfo } from '../../shared/thread-info.js'
 import type { Scoreboard } from '../../sync/scoreboard.js'
 import { describeDeath } from './describe-death.js'
@@ -25,6 +26,8 @@ const GROUP_SIGNAL_MS = 250
 
 export interface ChildrenEvents {
   ready: [ForkedChild]
+  /** A handler has blocked a thread. */
+  slow: [SlowEpisode]
   /** The handler has loaded these files. */
   notice: [text: string]
   loaded: [files: readonly LoadedFile[]]
@@ -276,6 +279,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     })
     child.on('loaded', (files) => this.emit('loaded', files))
     child.on('notice', (text) => this.emit('notice', text))
+    child.on('slow', (episode) => this.emit('slow', episode))
     child.on('pressure', () => this.look())
     child.on('leaving', () => this.#letLeave(child))
     return { child, ready: this.#untilReady(child, startTimeout) }

@@ -10,9 +10,11 @@ import type {
   ParentMessage,
   Range,
   StartChild,
+  ThreadCaptured,
   TlsTerms,
 } from '../../shared/messages.js'
-import type { ChildState } from '../../shared/stats.js'
+import type { SlowEpisode } from '../../shared/slow.js'
+import type { CaptureKind, ChildState } from '../../shared/stats.js'
 import type { MailboxTerms } from '../../sync/mailbox.js'
 import { closeAllOnExec } from '../../sys/descriptor.js'
 import { withoutSystemd } from '../systemd/systemd-environment.js'
@@ -36,6 +38,8 @@ export interface ForkedChildEvents {
   decision: [action: string, reason: string, thread: number | undefined]
   /** A thread of it is ready, or over. */
   thread: [phase: 'ready' | 'over', thread: number]
+  /** A handler has blocked a thread. */
+  slow: [SlowEpisode]
   /** Its last idle thread has become busy, and it may start no more. */
   pressure: []
   /** The handler has loaded these files. */
@@ -76,6 +80,8 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   #state: ChildState | 'gone' = 'starting'
   #isLeaving = false
   #askedAt: number | undefined
+  #lastCapture = 0
+  readonly #captures = new Map<number, (captured: ThreadCaptured) => void>()
   #killedFor: Error | undefined
 
   constructor(inheritance: Inheritance, terms: StartTerms) {
@@ -186,6 +192,22 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     this.once('exit', () => clearTimeout(late))
   }
 
+  /** Profiles a thread, or takes a snapshot of its heap: the path of a file, whose folder is the caller's to remove. */
+  async capture(thread: number, kind: CaptureKind, seconds: number): Promise<string> {
+    this.#lastCapture++
+    const id = this.#lastCapture
+    return await new Promise<string>((resolve, reject) => {
+      const gone = (): void => reject(new Error(`child ${this.pid} is gone`))
+      this.#captures.set(id, ({ path, error }) => {
+        this.off('exit', gone)
+        if (typeof path === 'string') resolve(path)
+        else reject(error === undefined ? new Error('no answer') : deserializeError(error))
+      })
+      this.once('exit', gone)
+      this.#send({ type: 'capture', id, thread, kind, seconds })
+    })
+  }
+
   /** Ends the child at once. */
   kill(reason?: Error): void {
     if (this.#state === 'gone') return
@@ -242,6 +264,13 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
         return
       case 'loaded':
         this.emit('loaded', message.files)
+        return
+      case 'slow':
+        this.emit('slow', message.episode)
+        return
+      case 'captured':
+        this.#captures.get(message.id)?.(message)
+        this.#captures.delete(message.id)
         return
       case 'pressure':
         this.emit('pressure')

@@ -47,6 +47,7 @@ export function createGeneration(
       },
       recycle: { requests: settings.recycleRequests, heap: settings.recycleHeap },
       blockedTimeout: settings.blockedTimeout,
+      slowThreshold: settings.slowThreshold,
       drainTimeout,
       // Whoever is told last needs some time, too.
       signalSpread: Math.min(settings.signalSpread, drainTimeout / 2),

@@ -1,0 +1,123 @@
+import type { SlowEpisode } from '../shared/slow.js'
+import type { HandOff } from '../sync/hand-off.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
+import type { Crew } from './crew.js'
+import { stackOf } from './thread-stack.js'
+import type { WorkerThread } from './worker-thread.js'
+
+/** A stack takes some ms of the thread that is looked at, so there are so many at most. */
+const SHORTEST_SAMPLE_MS = 100
+const MOST_STACKS = 20
+
+/** Looking costs nearly nothing, but it wakes this thread. */
+const SHORTEST_LOOK_MS = 10
+const LONGEST_LOOK_MS = 1000
+
+/** A thread whose event loop has not turned for a while. */
+interface Episode {
+  readonly begunAt: number
+  readonly request: string
+  readonly stacks: (readonly string[])[]
+}
+
+/**
+ * Samples the stacks of threads that block their event loop for longer than `slowThreshold`, while they do.
+ *
+ * Only a thread with a request in flight is asked whether its loop turns, and only if its row in the scoreboard has not changed since the last look:
+ * one that begins and ends requests shows by that that it turns. So nothing is asked of idle threads, and little of others. The stacks
+ * are taken one at a time, of whichever thread blocks, at most ten times a second in this process.
+ */
+export class SlowWatch {
+  readonly #slot: number
+  readonly #thresholdMs: number
+  readonly #crew: Crew
+  readonly #handOff: HandOff
+  readonly #scoreboard: Scoreboard
+  readonly #report: (episode: SlowEpisode) => void
+  /** The sequence of each row at the last look. */
+  readonly #sequences = new Map<number, number>()
+  readonly #episodes = new Map<number, Episode>()
+  #isSampling = false
+  #sampledAt = 0
+
+  constructor(
+    slot: number,
+    thresholdMs: number,
+    crew: Crew,
+    handOff: HandOff,
+    scoreboard: Scoreboard,
+    report: (episode: SlowEpisode) => void,
+  ) {
+    this.#slot = slot
+    this.#thresholdMs = thresholdMs
+    this.#crew = crew
+    this.#handOff = handOff
+    this.#scoreboard = scoreboard
+    this.#report = report
+  }
+
+  /** Half of the threshold: what blocks for longer is seen at one look at least. */
+  get everyMs(): number {
+    return Math.min(Math.max(Math.ceil(this.#thresholdMs / 2), SHORTEST_LOOK_MS), LONGEST_LOOK_MS)
+  }
+
+  look(): void {
+    for (const thread of this.#crew.threads) {
+      if (thread.state !== 'ready') continue
+      const silentMs = this.#ask(thread.id)
+      if (silentMs > 0) this.#blocks(thread, silentMs)
+      else this.#turns(thread.id)
+    }
+  }
+
+  /** For how many ms the thread has not answered; puts the question if it is not open and there is a reason. */
+  #ask(id: number): number {
+    const { turns } = this.#handOff
+    const silentMs = turns.openMs(id)
+    if (silentMs > 0) return silentMs
+    const sequence = this.#scoreboard.rows.sequence(this.#slot, id)
+    const isUnchanged = this.#sequences.get(id) === sequence
+    this.#sequences.set(id, sequence)
+    if (isUnchanged && !this.#handOff.isIdle(id) && turns.ask(id)) this.#handOff.wake(id)
+    return 0
+  }
+
+  #blocks(thread: WorkerThread, silentMs: number): void {
+    const { id } = thread
+    let episode = this.#episodes.get(id)
+    if (episode === undefined) {
+      // It was silent at the look before the question as well.
+      const request = this.#scoreboard.rows.readRequest(this.#slot, id)
+      const begunAt = performance.now() - silentMs - this.everyMs
+      episode = { begunAt, request, stacks: [] }
+      this.#episodes.set(id, episode)
+    }
+    if (performance.now() - episode.begunAt < this.#thresholdMs || thread.threadId === undefined)
+      return
+    if (this.#isSampling || episode.stacks.length >= MOST_STACKS) return
+    if (performance.now() - this.#sampledAt < SHORTEST_SAMPLE_MS) return
+    void this.#sample(thread.threadId, episode)
+  }
+
+  /** A stack that comes when the thread has gone on is of something else. */
+  async #sample(threadId: number, episode: Episode): Promise<void> {
+    this.#isSampling = true
+    try {
+      const stack = await stackOf(threadId)
+      if (stack.length > 0) episode.stacks.push(stack)
+    } finally {
+      this.#isSampling = false
+      this.#sampledAt = performance.now()
+    }
+  }
+
+  #turns(id: number): void {
+    const episode = this.#episodes.get(id)
+    if (episode === undefined) return
+    this.#episodes.delete(id)
+    const blockedMs = Math.round(performance.now() - episode.begunAt - this.everyMs / 2)
+    if (blockedMs < this.#thresholdMs) return
+    const { request, stacks } = episode
+    this.#report({ slot: this.#slot, thread: id, request, blockedMs, stacks })
+  }
+}
