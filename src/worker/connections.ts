@@ -4,6 +4,7 @@ import type { HandOff } from '../sync/hand-off.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
+import { diagnostics } from './diagnostics.js'
 import type { Answer, FrontDoor } from './front-door.js'
 import type { ProxyHeaders } from './proxy-headers.js'
 import type { RootContext } from './root-context.js'
@@ -99,6 +100,10 @@ export class Connections {
     socket.on('close', this.#onClosed)
     if (!frontDoor.opened(socket, entry, waitedMs, answer)) return
     const listener = listenerOf(entry)
+    if (diagnostics.connectionOpen.hasSubscribers) {
+      const isNew = !isResumed(entry)
+      diagnostics.connectionOpen.publish({ socket, listener, isNew, waitedMs })
+    }
     const headers = proxyHeaders(listener)
     if (headers === undefined) this.#events.opened(socket, listener)
     else headers.read(socket, fd, () => this.#events.opened(socket, listener))

@@ -7,6 +7,7 @@ import { refusalOf, refuse, retryAfterSeconds } from '../sync/early-refusal.js'
 import { isResumed } from '../sync/entry.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
+import { diagnostics } from './diagnostics.js'
 import { QueueClock } from './queue-clock.js'
 import { sinceRequestStartMs } from './request-start.js'
 
@@ -79,6 +80,7 @@ export class FrontDoor {
   admitRequest(request: IncomingMessage, response: ServerResponse, below: Socket): boolean {
     const queueTimeMs = this.#queueTimeMs(request, below)
     if (queueTimeMs === undefined) {
+      tellRefused({ request })
       response.writeHead(503, { 'Retry-After': this.#retryAfter, 'Content-Length': 0 })
       response.end()
       return false
@@ -93,6 +95,7 @@ export class FrontDoor {
   /** The same for a request that wants another protocol. */
   admitUpgrade(request: IncomingMessage, socket: Duplex, below: Socket): boolean {
     if (this.#queueTimeMs(request, below) !== undefined) return true
+    tellRefused({ request })
     socket.on('error', () => socket.destroy())
     socket.end(this.#refusal)
     return false
@@ -106,6 +109,7 @@ export class FrontDoor {
   ): boolean {
     const queueTimeMs = this.#admitAfter(headers, below)
     if (queueTimeMs === undefined) {
+      tellRefused({ stream })
       stream.respond({ ':status': 503, 'retry-after': this.#retryAfter }, { endStream: true })
       return false
     }
@@ -149,4 +153,8 @@ export class FrontDoor {
   #count(): void {
     this.#scoreboard.addToField(this.#slot, 'refused', 1)
   }
+}
+
+function tellRefused(what: object): void {
+  if (diagnostics.requestRefused.hasSubscribers) diagnostics.requestRefused.publish(what)
 }

@@ -5,6 +5,7 @@ import type { KeepAlive } from '../shared/messages.js'
 import type { Parking } from '../sync/parking.js'
 import type { Activity } from './activity.js'
 import { CleanConnections, countListeners } from './clean-connection.js'
+import { diagnostics } from './diagnostics.js'
 import { hasGivenPeer } from './peer-address.js'
 import type { RootContext } from './root-context.js'
 
@@ -87,7 +88,9 @@ export class IdleConnections {
     if (fd < 0) return
     if (countListeners(socket) !== this.#usualListeners || hasGivenPeer(socket)) return
     // Closes this thread's descriptor. The connection lives on in the other one, so nothing is sent.
-    if (this.#options.parking.park(this.#options.thread, fd)) socket.destroy()
+    if (!this.#options.parking.park(this.#options.thread, fd)) return
+    if (diagnostics.connectionPark.hasSubscribers) diagnostics.connectionPark.publish({ socket })
+    socket.destroy()
   }
 
   /** No parser runs in an immediate or a timer, so whatever looks clean is. */

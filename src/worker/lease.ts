@@ -19,6 +19,7 @@ import { AccessLog } from './access-log.js'
 import { Activity } from './activity.js'
 import { Adoption } from './adoption.js'
 import { serviceForHandler, serviceForServer } from './create-service.js'
+import { diagnostics } from './diagnostics.js'
 import { FrontDoor } from './front-door.js'
 import { loadApp } from './load-app.js'
 import type { LoadedHandler } from './load-handler.js'
@@ -111,7 +112,9 @@ export default async function lease(terms: Lease): Promise<void> {
   activity.start()
   // Only now that it counts as idle: one that is ready but not yet idle would make the spares start one more.
   tell({ type: 'ready', kinds: kinds(), threadId })
+  diagnostics.threadState.publish({ state: 'ready' })
   await takeUntil(() => end !== undefined)
+  root.run(() => diagnostics.threadState.publish({ state: 'leaving' }))
 
   activity.withdraw()
   adoption.leave()
@@ -132,6 +135,7 @@ export default async function lease(terms: Lease): Promise<void> {
   if (isTold) await untilLoopIsIdle()
   activity.close()
   await root.run(handler.teardown)
+  diagnostics.threadState.publish({ state: 'over' })
   tell({ type: 'done' })
   port.close()
   // And does not return: only so Node runs the hooks of the process's exit in this thread.

@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
+import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
 import { describe } from './http-message.js'
 
@@ -61,7 +62,10 @@ export class RequestWatch {
     this.#events.begun(request, response)
     this.#events.accessLog?.begun(request, response)
     try {
-      return !frontDoor.admitRequest(request, response, below) || Reflect.apply(emit, server, args)
+      if (!frontDoor.admitRequest(request, response, below)) return true
+      if (diagnostics.requestStart.hasSubscribers)
+        diagnostics.requestStart.publish({ request, response, queueTimeMs: request.queueTimeMs })
+      return Reflect.apply(emit, server, args)
     } finally {
       // Ended and wholly written: 'close' comes before the event loop turns. Otherwise something is waited for.
       if (!response.writableEnded || response.writableLength > 0) activity.requestWaits()
@@ -125,5 +129,7 @@ export class RequestWatch {
     // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.
     if (response.errored) onFailure?.(response, response.errored)
     closed(response)
+    if (diagnostics.requestEnd.hasSubscribers)
+      diagnostics.requestEnd.publish({ request: response.req, response })
   }
 }

@@ -8,6 +8,7 @@ import type { Server, Socket } from 'node:net'
 import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
 import type { ThreadTerms } from './connections.js'
+import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
 import { SessionFarewell } from './session-farewell.js'
 
@@ -66,12 +67,17 @@ export class StreamWatch {
       this.#count(session, -1)
       this.#accessLog?.streamEnded(stream, headers, at)
       activity.requestEnded()
+      if (diagnostics.requestEnd.hasSubscribers) diagnostics.requestEnd.publish({ stream })
     })
     const farewell = session === undefined ? undefined : this.#farewells?.get(session)
     const serve = (): boolean => Reflect.apply(emit, server, args)
     try {
       if (connection !== undefined && !this.#frontDoor.admitStream(stream, headers, connection))
         return true
+      if (diagnostics.requestStart.hasSubscribers) {
+        const { queueTimeMs } = stream as { readonly queueTimeMs?: number }
+        diagnostics.requestStart.publish({ stream, headers, queueTimeMs })
+      }
       return farewell === undefined ? serve() : farewell.stream(stream, serve)
     } finally {
       if (!stream.closed) activity.requestWaits()
