@@ -1,9 +1,14 @@
 /** Every example does what its leading comment says, through the real command, and leaves cleanly. */
+import { writeFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { local } from './support/certificates.js'
 import { type Program, startCli, startScript } from './support/cli.js'
 import { get, keepAliveAgent, portOf, raw } from './support/http.js'
+import { ask, connectHttp2 } from './support/http2.js'
 import { example } from './support/paths.js'
+import { tempFolder } from './support/temp-folder.js'
+import { secureGet } from './support/tls.js'
 
 /** Serves an example, has `check` ask it something, and stops it as an operator would. */
 async function serve(name: string, check: (address: string, program: Program) => Promise<void>) {
@@ -92,6 +97,21 @@ test('markdown renders what is posted, and its own long document', async () => {
     })
     assert.is(tooLarge.status, 413)
   })
+})
+
+test('tls serves HTTP/2 and HTTP/1.1 with one key and certificate', async () => {
+  using folder = tempFolder()
+  writeFileSync(folder.file('key.pem'), local.key)
+  writeFileSync(folder.file('cert.pem'), local.cert)
+  const files = ['--tls-key', folder.file('key.pem'), '--tls-cert', folder.file('cert.pem')]
+  const listen = ['--listen', 'https://127.0.0.1:0', ...files]
+  await using program = startCli([example('tls'), ...listen, '--processes', '1', '--threads', '2'])
+  const [address = ''] = await program.ready()
+  assert.match(await secureGet(address), /^HTTP\/1\.1 for 127\.0\.0\.1, by pid \d+/)
+  const session = await connectHttp2(address)
+  assert.match((await ask(session, '/')).body, /^HTTP\/2\.0 for 127\.0\.0\.1, by pid \d+/)
+  session.close()
+  await stopsCleanly(program)
 })
 
 test('pool-api makes a pool, prints its statistics and closes it', async () => {

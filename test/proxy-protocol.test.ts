@@ -1,15 +1,20 @@
 /** The PROXY protocol: the client is who the proxy says; whoever does not say it rightly is shown out, and counted. */
 import { once } from 'node:events'
+import { connect as connectSession } from 'node:http2'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ForkthreadError } from '#dist/index.js'
+import { local } from './support/certificates.js'
 import { runCli, startCli } from './support/cli.js'
 import { startHaproxy } from './support/haproxy.js'
 import { get, keepAliveAgent, raw } from './support/http.js'
+import { ask } from './support/http2.js'
 import { fixture } from './support/paths.js'
 import { type Serving, serve } from './support/serve.js'
+import { secureGet } from './support/tls.js'
 import { runTool, testWith } from './support/tools.js'
 import { until as untilWithin } from './support/until.js'
 
@@ -142,6 +147,27 @@ test('raw connections have the client, too', async () => {
   assert.match(reply.toString(), /^\{"remoteAddress":"192\.0\.2\.7","remotePort":56300/)
 })
 
+for (const protocol of ['http/1.1', 'h2'])
+  test(`over TLS with ${protocol} the header comes before the handshake`, async () => {
+    const tls = { listen: 'https://127.0.0.1:0', tls: local }
+    await using serving = await serve('peer', { ...tls, proxyProtocol: true })
+    const below = connect({ port: serving.port, host: '127.0.0.1' })
+    below.write(V2)
+    const options = { ALPNProtocols: [protocol], rejectUnauthorized: false }
+    const secure = connectTls({ socket: below, ...options })
+    await once(secure, 'secureConnect')
+    if (protocol === 'h2') {
+      const session = connectSession(serving.url, { createConnection: () => secure })
+      assert.match((await ask(session, '/')).body, /"remoteAddress":"2001:db8::42"/)
+      session.destroy()
+      return
+    }
+    secure.write(REQUEST)
+    const chunks: Buffer[] = []
+    for await (const chunk of secure) chunks.push(chunk)
+    assert.is(bodyOf(Buffer.concat(chunks)).remoteAddress, '2001:db8::42')
+  })
+
 test('one listener takes headers, the other does not', async () => {
   const listen = ['127.0.0.1:0', '127.0.0.2:0']
   await using serving = await serve('peer', { listen, proxyProtocol: ['127.0.0.2:0'] })
@@ -197,6 +223,14 @@ for (const [version, flag] of [
     agent.destroy()
     assert.is(proxyErrors(serving), 0)
   })
+
+testWith('haproxy', 'behind haproxy that passes TLS through', async () => {
+  const tls = { listen: 'https://127.0.0.1:0', tls: local }
+  await using serving = await serve('peer', { ...tls, proxyProtocol: true })
+  await using proxy = await startHaproxy(serving.port, 'send-proxy-v2', 'tcp')
+  assert.match(await secureGet(`https://127.0.0.1:${proxy.port}`), /"127\.0\.0\.1"/)
+  assert.is(proxyErrors(serving), 0)
+})
 
 testWith('curl', 'curl --haproxy-protocol', async () => {
   await using serving = await serve('peer', { proxyProtocol: true })

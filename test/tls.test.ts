@@ -1,10 +1,13 @@
 /** TLS for handlers: certificates by name and renewed, sessions resumed everywhere, and nothing that holds up a drain. */
+
+import { once } from 'node:events'
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { WebSocket } from 'ws'
 import { createPool, ForkthreadError } from '#dist/index.js'
 import { local, one, two } from './support/certificates.js'
 import { runCli, startCli } from './support/cli.js'
@@ -221,6 +224,17 @@ test('a keep-alive connection is told to close with the next response when its p
   assert.is(await slow, 'close')
   await reloaded
   agent.destroy()
+})
+
+test('WebSockets come over TLS, too', async () => {
+  await using serving = await serve('web-socket', https)
+  const socket = new WebSocket(serving.url.replace('https', 'wss'), { rejectUnauthorized: false })
+  await within(once(socket, 'open'), LIMIT_MS, 'open')
+  socket.send('aha')
+  const [message] = await within(once(socket, 'message'), LIMIT_MS, 'the echo')
+  assert.is(String(message), 'aha')
+  socket.close()
+  await once(socket, 'close')
 })
 
 test('on the command line: keys and certificates in pairs', async () => {

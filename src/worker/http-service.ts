@@ -20,6 +20,9 @@ import { StreamWatch } from './stream-watch.js'
 /** While draining: how long an accepted connection may take to send its first byte. */
 const FIRST_BYTE_MS = 1000
 
+/** How often to look whether what waited in the kernel was a request. */
+const MOST_LOOKS = 4
+
 /** What Node's servers keep on a socket. */
 interface ServedSocket {
   /** The response under way, null between two requests. */
@@ -223,7 +226,7 @@ export class HttpService implements Service {
    * `finished`), and a connection that has just been accepted (26); those are kept out of its reach meanwhile, and so are those whose
    * next bytes the kernel has already: that request was sent to a server that served, and a close now would answer it with a reset.
    */
-  #closeIdle(): void {
+  #closeIdle(looks = MOST_LOOKS): void {
     const kept: { destroy?: Socket['destroy'] }[] = []
     let isAnyUnread = false
     for (const socket of this.#sockets()) {
@@ -236,8 +239,9 @@ export class HttpService implements Service {
     HttpServer.prototype.closeIdleConnections.call(this.#server as HttpServer)
     // The method of the class shows again.
     for (const socket of kept) delete socket.destroy
-    // It may have been the end of the stream, or of its cipher, and no request.
-    if (isAnyUnread) void pollOnce().then(() => this.#closeIdle())
+    // It may have been the end of the stream, or of its cipher, and no request. Or the bytes of a body or a WebSocket that the app does
+    // not read for now: those are no reason to look for ever.
+    if (isAnyUnread && looks > 1) void pollOnce().then(() => this.#closeIdle(looks - 1))
   }
 }
 
