@@ -13,6 +13,7 @@ import { local, one, two } from './support/certificates.js'
 import { runCli, startCli } from './support/cli.js'
 import { portOf } from './support/http.js'
 import { fixture } from './support/paths.js'
+import { NOBODY, testAsRoot } from './support/privileges.js'
 import { serve } from './support/serve.js'
 import { tempFolder } from './support/temp-folder.js'
 import { handshake, secureGet } from './support/tls.js'
@@ -143,6 +144,14 @@ test('a wrong key or certificate makes the start fail with an error that names t
   } catch (error) {
     assert.is(codeOf(error), 'FT_ERR_TLS')
   }
+})
+
+testAsRoot('a key that only root may read serves children of another user', async () => {
+  using folder = tempFolder()
+  writeFileSync(folder.file('key.pem'), local.key, { mode: 0o600 })
+  const tls = { key: folder.file('key.pem'), cert: local.cert }
+  await using serving = await serve('http', { ...https, tls, user: NOBODY })
+  assert.is(await secureGet(serving.url), 'hello\n')
 })
 
 test('new files are taken up without a reload, and the connections that are open go on', async () => {

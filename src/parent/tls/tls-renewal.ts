@@ -10,6 +10,7 @@ export class TlsRenewal {
   readonly #decided: (action: string, reason: string) => void
   readonly #report: (error: Error) => void
   #looks: NodeJS.Timeout | undefined
+  #isLooking = false
 
   constructor(
     children: Children,
@@ -33,6 +34,14 @@ export class TlsRenewal {
 
   async #look(): Promise<void> {
     this.#ticketKeys.rotate(Date.now())
+    // On a file system that hangs one look is enough.
+    if (this.#isLooking) return
+    this.#isLooking = true
+    await this.#renew()
+    this.#isLooking = false
+  }
+
+  async #renew(): Promise<void> {
     const { generation } = this.#children
     const { certificates } = generation
     try {
