@@ -5,6 +5,7 @@ import { RestartDelay } from '../shared/restart-delay.js'
 import type { StandardTerms } from '../shared/standard-output.js'
 import { SurplusClock } from '../shared/surplus-clock.js'
 import { LockOwner } from '../sync/child-memory.js'
+import { monotonicMs } from '../sync/clock.js'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { MAX_THREADS } from '../sync/limits.js'
@@ -218,7 +219,7 @@ export class Crew {
     thread.over.catch((error: unknown) => {
       const { slot } = this.#start
       this.#scoreboard.addToField(slot, 'threadDeaths', 1)
-      const livedMs = Date.now() - thread.startedAt
+      const livedMs = monotonicMs() - thread.startedMs
       const lived = `after ${(livedMs / 1000).toFixed(1)} s, with ${this.#lost.get(thread)}`
       const died = fail('FT_ERR_THREAD_DIED', [process.pid, thread.id, lived, why(error)], error)
       this.#events.report(serializeError(died), thread.id)
@@ -351,7 +352,7 @@ export class Crew {
   #follow(thread: WorkerThread, why: string): void {
     this.#decided(`replace thread ${thread.id}`, why)
     // A program that does so again and again must not make this child start threads all the time.
-    if (!this.#isEnding) this.#delay.died(`thread ${thread.id}`, Date.now() - thread.startedAt)
+    if (!this.#isEnding) this.#delay.died(`thread ${thread.id}`, monotonicMs() - thread.startedMs)
     this.#limitDrain(thread)
     this.look()
   }
@@ -384,7 +385,7 @@ export class Crew {
 
 /** Threads that started together shall not all be recycled together: up to a tenth later, the same for each look. */
 function jitter(limit: number, thread: WorkerThread): number {
-  return limit * (1 + ((thread.startedAt + thread.id * 37) % 100) / 1000)
+  return limit * (1 + ((Math.floor(thread.startedMs) + thread.id * 37) % 100) / 1000)
 }
 
 function why(error: unknown): string {

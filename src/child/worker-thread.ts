@@ -14,6 +14,7 @@ import type {
   WorkerMessage,
 } from '../shared/messages.js'
 import { threadPending } from '../shared/standard-output.js'
+import { monotonicMs } from '../sync/clock.js'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
 
@@ -47,7 +48,8 @@ export interface ThreadEvents {
  */
 export class WorkerThread {
   readonly id: number
-  readonly startedAt = Date.now()
+  /** Of the machine's monotonic clock. */
+  readonly startedMs = monotonicMs()
   /** Resolves when the handler is loaded, rejects when the thread ended before. */
   readonly ready: Promise<readonly HandlerKind[]>
   /** Settles when the thread runs no more: fulfilled if it returned its lease, rejected with what it died of. */

@@ -14,6 +14,7 @@ import type { Origin } from '../shared/logger.js'
 import type { HandlerKind, ListenerTerms } from '../shared/messages.js'
 import { writeStderr } from '../shared/standard-output.js'
 import type { Decision, OpenAdmin, Stats } from '../shared/stats.js'
+import { monotonicMs } from '../sync/clock.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
 import { AgentCheck } from './agent/agent-check.js'
@@ -62,7 +63,7 @@ const moves: Readonly<Record<State, readonly State[]>> = {
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #resources: Resources
   readonly #children: Children
-  readonly #startedAt = Date.now()
+  readonly #startedMs = monotonicMs()
   readonly #recent: RecentLoad
   readonly #slow = new SlowRoutes()
   readonly #reloads: Reloads
@@ -73,7 +74,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   /** Aborts when all is to end at once: no `preStopDelay`, and no patience with a new parent. */
   readonly #hurry = new AbortController()
   #kinds: readonly HandlerKind[] = []
-  #lastDecision: Decision = { at: this.#startedAt, action: 'none', reason: 'not started yet' }
+  #lastDecision: Decision = { at: Date.now(), action: 'none', reason: 'not started yet' }
   #admin: ReturnType<OpenAdmin> | undefined
   #agent: AgentCheck | undefined
   readonly #files: FileWatch | undefined
@@ -210,8 +211,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#children.on('report', (error, origin) => this.#report(error, origin))
     this.#children.on('slow', (episode) => this.#slow.add(episode, Date.now()))
     this.#children.on('notice', (text) => this.#note(text))
-    this.#children.on('exit', ({ slot: process, pid, generation, startedAt }, exit, expected) => {
-      const livedMs = Date.now() - startedAt
+    this.#children.on('exit', (child, exit, expected) => {
+      const { slot: process, pid, generation, livedMs } = child
       this.emit('exit', { process, pid, generation, ...exit, expected, livedMs })
     })
   }
@@ -296,7 +297,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   stats(): Stats {
     if (this.#state === 'closed') throw fail('FT_ERR_CLOSED', ['stats()'])
     return collectStats({
-      startedAt: this.#startedAt,
+      startedMs: this.#startedMs,
       generation: this.#children.generation.number,
       kinds: this.#kinds,
       listeners: this.#resources.listeners,

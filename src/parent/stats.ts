@@ -1,6 +1,7 @@
 import type { HandlerKind } from '../shared/messages.js'
 import type { Decision, ProcessStats, Stats, ThreadStats } from '../shared/stats.js'
 import { bit } from '../sync/bits.js'
+import { monotonicMs } from '../sync/clock.js'
 import { MAX_THREADS } from '../sync/limits.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import type { Listener } from './binding/listener.js'
@@ -10,7 +11,8 @@ import { processUsage } from './children/process-usage.js'
 import type { RecentLoad } from './recent-load.js'
 
 export interface StatsSource {
-  readonly startedAt: number
+  /** Of the machine's monotonic clock. */
+  readonly startedMs: number
   readonly generation: number
   readonly kinds: readonly HandlerKind[]
   readonly listeners: readonly Listener[]
@@ -48,7 +50,7 @@ export function collectStats(source: StatsSource): Stats {
   return {
     pid: process.pid,
     generation: source.generation,
-    uptimeMs: Date.now() - source.startedAt,
+    uptimeMs: Math.round(monotonicMs() - source.startedMs),
     listeners: source.listeners.map((listener, index) => ({
       address: listener.name(source.kinds[index]),
       backlog: listener.backlog,
@@ -97,7 +99,7 @@ function threadStats(scoreboard: Scoreboard, slot: number, id: number): ThreadSt
     connections: row.connections,
     upgraded: scoreboard.rows.readUpgraded(slot, id),
     requests: row.requests,
-    busyMs: row.busySince === 0 ? 0 : Math.max(0, Date.now() - row.busySince),
+    busyMs: row.busySince === 0 ? 0 : Math.max(0, Math.round(monotonicMs() - row.busySince)),
     loopDelayMs: row.loopDelayMs,
     heapBytes: row.heapBytes,
   }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
+import { monotonicMs } from '../sync/clock.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { emptyRow, type ThreadRow } from '../sync/thread-rows.js'
@@ -132,7 +133,7 @@ export class Activity {
     this.#forgetFresh(token)
     this.#scoreboard.rows.writeRequest(this.#slot, this.#thread, what)
     const row = this.#row
-    const now = Date.now()
+    const now = monotonicMs()
     this.#blocking.called(now)
     if (row.inFlight++ === 0) row.busySince = now
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
@@ -146,7 +147,7 @@ export class Activity {
 
   /** The handler has returned, and its response is still to come: it waits for something. */
   requestWaits(): void {
-    this.#blocking.returned(Date.now())
+    this.#blocking.returned(monotonicMs())
     this.#settle()
   }
 
@@ -154,7 +155,7 @@ export class Activity {
     const row = this.#row
     row.inFlight--
     row.requests++
-    row.lastUsed = Date.now()
+    row.lastUsed = monotonicMs()
     this.#blocking.returned(row.lastUsed)
     if (row.inFlight === 0) row.busySince = 0
     this.#requestsSinceMeasure++

@@ -327,7 +327,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
         if (this.#isLeaving) return
         const died = fail('FT_ERR_CHILD_DIED', [child.pid, death], reason)
         this.emit('report', died, originOf(child))
-        this.#delay.died(`child ${child.pid}`, Date.now() - child.startedAt)
+        this.#delay.died(`child ${child.pid}`, child.livedMs)
       })
     })
   }
@@ -358,7 +358,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   #recycleOne(): void {
     if (this.#delay.isWaiting || this.#slots.room === 0) return
     const { recycle } = this.#generation
-    const found = findRecyclable(this.all, recycle, Date.now())
+    const found = findRecyclable(this.all, recycle)
     if (found === undefined) return
     const { child, reason } = found
     this.emit('decision', `recycle child ${child.pid}`, reason, originOf(child))

@@ -9,7 +9,7 @@ export function describeDeath(child: ForkedChild, exit: Exit, scoreboard: Scoreb
   const { code, signal } = exit
   if (code === null && signal === null) return 'it could not be forked'
   const how = signal === null ? `it exited with status ${code}` : `it was killed by ${signal}`
-  const lived = `after ${((Date.now() - child.startedAt) / 1000).toFixed(1)} s`
+  const lived = `after ${(child.livedMs / 1000).toFixed(1)} s`
   let inFlight = 0
   const requests: string[] = []
   for (let thread = 0; thread < MAX_THREADS; thread++) {

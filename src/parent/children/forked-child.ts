@@ -15,6 +15,7 @@ import type {
 } from '../../shared/messages.js'
 import type { SlowEpisode } from '../../shared/slow.js'
 import type { CaptureKind, ChildState } from '../../shared/stats.js'
+import { monotonicMs } from '../../sync/clock.js'
 import type { MailboxTerms } from '../../sync/mailbox.js'
 import { closeAllOnExec } from '../../sys/descriptor.js'
 import { withoutSystemd } from '../systemd/systemd-environment.js'
@@ -75,7 +76,9 @@ export type StartTerms = Omit<
 export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   readonly slot: number
   readonly generation: number
+  /** Epoch ms, for people. */
   readonly startedAt = Date.now()
+  readonly #startedMs = monotonicMs()
   readonly #process: ChildProcess
   #state: ChildState | 'gone' = 'starting'
   #isLeaving = false
@@ -140,6 +143,11 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   /** 0 when the fork failed. */
   get pid(): number {
     return this.#process.pid ?? 0
+  }
+
+  /** For how long there has been this child. */
+  get livedMs(): number {
+    return monotonicMs() - this.#startedMs
   }
 
   get state(): ChildState | 'gone' {

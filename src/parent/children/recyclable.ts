@@ -7,16 +7,15 @@ export interface Recyclable {
   readonly reason: string
 }
 
-/** The first child that is to be replaced for its age or the size of its memory. `now` in epoch ms. */
+/** The first child that is to be replaced for its age or the size of its memory. */
 export function findRecyclable(
   children: readonly ForkedChild[],
   { lifetime, rss }: Generation['recycle'],
-  now: number,
 ): Recyclable | undefined {
   if (lifetime === 0 && rss === 0) return undefined
   for (const child of children) {
     if (child.state !== 'ready') continue
-    const age = now - child.startedAt
+    const age = Math.round(child.livedMs)
     // Children that started together shall not all go together.
     const jitter = 1 + (child.pid % 100) / 1000
     if (lifetime > 0 && age >= lifetime * jitter)
