@@ -17,5 +17,5 @@ export async function createPool(options: PoolOptions): Promise<Pool> {
   // Only now: these reach libc. The parent's room and the admin's know nothing of each other and meet here.
   const { Pool } = await import('./parent/pool.js')
   const { AdminServer } = await import('./admin/server.js')
-  return await Pool.create(options, (fd, source) => new AdminServer(fd, source))
+  return await Pool.create(options, (...given) => new AdminServer(...given))
 }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer, type Socket } from 'node:net'
 import type { AdminSource, OrderName } from '../shared/stats.js'
 import { answerCapture, type CaptureRequest, captureOf } from './captures.js'
+import { metricsText } from './metrics-text.js'
 import { streamOrder } from './order-stream.js'
 
 /** After a handover: how long a client that has connected before may take to ask. */
@@ -11,6 +12,7 @@ const FIRST_QUESTION_MS = 1000
  * The admin address, answered by the parent, so also when every worker thread is stuck:
  *
  *     GET  /status.json   the object of `pool.stats()`
+ *     GET  /metrics       the same in Prometheus' text format
  *     GET  /live          200 as long as the parent runs
  *     GET  /ready         200 when the pool serves, else 503 and why not
  *     GET  /slow.json     what has blocked threads: `SlowReport`
@@ -22,6 +24,7 @@ const FIRST_QUESTION_MS = 1000
 export class AdminServer {
   readonly #server: Server
   readonly #source: AdminSource
+  readonly #isReadOnly: boolean
   /** Orders whose last line is not written yet. */
   readonly #orders = new Set<Promise<void>>()
   readonly #connections = new Set<Socket>()
@@ -31,7 +34,8 @@ export class AdminServer {
   #isClosed = false
 
   /** `fd` is a listening socket, which belongs to the server from now on. */
-  constructor(fd: number, source: AdminSource) {
+  constructor(fd: number, source: AdminSource, rights: 'all' | 'read' = 'all') {
+    this.#isReadOnly = rights === 'read'
     this.#source = source
     this.#server = createServer((request, response) => this.#answer(request, response))
     this.#server.on('connection', (socket: Socket) => {
@@ -109,7 +113,11 @@ export class AdminServer {
   ): Answer | { readonly order: OrderName } | { readonly capture: CaptureRequest } {
     const { method, url = '' } = request
     // A web page must not read this by a name that its owner lets point to this machine.
-    if (!isLocalName(request)) return { status: 403, body: 'ask for localhost\n' }
+    // Where nobody gives orders, whoever may connect may read.
+    if (this.#isReadOnly) {
+      if (method !== 'GET' && method !== 'HEAD')
+        return { status: 405, body: 'no orders are taken here\n' }
+    } else if (!isLocalName(request)) return { status: 403, body: 'ask for localhost\n' }
     if (url === '/reload' || url === '/upgrade' || url === '/stop') {
       if (method !== 'POST') return { status: 405, body: `${url} is an order: POST it\n` }
       return isFromPage(request)
@@ -135,6 +143,12 @@ export class AdminServer {
         const body = `${JSON.stringify(this.#source.stats())}\n`
         return { status: 200, body, type: 'application/json' }
       }
+      case '/metrics': {
+        const { stats, queueTimes } = this.#source
+        if (this.#isClosed) return { status: 503, body: 'another process serves here by now\n' }
+        const type = 'text/plain; version=0.0.4; charset=utf-8'
+        return { status: 200, body: metricsText(stats(), queueTimes()), type }
+      }
       case '/slow.json':
         return {
           status: 200,
@@ -151,7 +165,7 @@ export class AdminServer {
       }
       default: {
         const body =
-          'here are /status.json, /live, /ready and the orders /reload, /upgrade, /stop\n'
+          'here are /status.json, /metrics, /slow.json, /live, /ready and the orders /reload, /upgrade, /stop\n'
         return { status: 404, body }
       }
     }

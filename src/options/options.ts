@@ -293,6 +293,13 @@ export const schema = z.strictObject({
     meaning: 'tell in each response how many ms its request has waited for a thread (default: off)',
     placeholder: 'off|x-queue-time|server-timing',
   }),
+  metrics: option(z.union([z.int().min(0).max(65_535), z.string().min(1)]).optional(), {
+    fixed: true,
+    allowed: 'an address of its own: PORT, HOST:PORT, [V6]:PORT or unix:PATH',
+    meaning:
+      'where to read, on any interface, and give no orders: /metrics (Prometheus), /status.json, /live, /ready; a PORT alone is on every interface (default: nowhere)',
+    placeholder: 'ADDRESS',
+  }),
   agentCheck: option(z.union([z.int().min(0).max(65_535), z.string().min(1)]).optional(), {
     fixed: true,
     allowed: 'an address of its own: PORT, HOST:PORT, [V6]:PORT or unix:PATH, not that of admin',

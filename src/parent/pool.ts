@@ -13,7 +13,7 @@ import { fail } from '../shared/errors.js'
 import type { Origin } from '../shared/logger.js'
 import type { HandlerKind, ListenerTerms } from '../shared/messages.js'
 import { writeStderr } from '../shared/standard-output.js'
-import type { Decision, OpenAdmin, Stats } from '../shared/stats.js'
+import type { AdminSource, Decision, OpenAdmin, Stats } from '../shared/stats.js'
 import { monotonicMs } from '../sync/clock.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
@@ -77,6 +77,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #lastDecision: Decision = { at: Date.now(), action: 'none', reason: 'not started yet' }
   #admin: ReturnType<OpenAdmin> | undefined
   #agent: AgentCheck | undefined
+  #metrics: ReturnType<OpenAdmin> | undefined
   readonly #files: FileWatch | undefined
   readonly #systemd: SystemdNotify
   readonly #tls: TlsRenewal
@@ -153,12 +154,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   #answerAdmin(openAdmin: OpenAdmin): void {
-    const { admin, agent } = this.#resources
+    const { admin, agent, metrics } = this.#resources
     if (agent !== undefined) this.#agent = new AgentCheck(agent, () => this.#agentReply())
-    if (admin === undefined) return
-    this.#admin = openAdmin(admin.fd, {
+    const source: AdminSource = {
       stats: () => this.stats(),
       notReady: () => this.#notReady(),
+      queueTimes: () => this.#resources.scoreboard.queueTimes.read(),
       slow: () => this.#slow.report(this.#settings.slowThreshold),
       capture: async ({ process: slot, thread, kind, seconds }) => {
         const child = this.#children.all.find((one) => one.slot === slot)
@@ -166,7 +167,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         return await child.capture(thread, kind, seconds)
       },
       orders: ordersFor(this, (error) => this.#report(error)),
-    })
+    }
+    if (admin !== undefined) this.#admin = openAdmin(admin.fd, source, 'all')
+    if (metrics !== undefined) this.#metrics = openAdmin(metrics.fd, source, 'read')
   }
 
   /** A file that does not load makes the reload fail, and nothing more happens until one of them changes again. */
@@ -366,6 +369,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#resources.admin?.name('http')
   }
 
+  /** The address for those who only read, if `metrics` was given. */
+  get metricsAddress(): string | undefined {
+    return this.#resources.metrics?.name('http')
+  }
+
   /** The address of HAProxy's agent-check, if `agentCheck` was given. */
   get agentAddress(): string | undefined {
     return this.#resources.agent?.name('raw')
@@ -437,6 +445,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     for (const listener of listeners) listener.claim()
     admin?.claim()
     this.#resources.agent?.claim()
+    this.#resources.metrics?.claim()
   }
 
   #writePidFile(): void {
@@ -466,6 +475,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     // The new parent answers at the same address.
     this.#admin?.handOver()
     this.#agent?.handOver()
+    this.#metrics?.handOver()
     this.#systemd.notify({ mainPid: pid })
     void this.close()
   }
@@ -515,6 +525,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#tls.stop()
     this.#systemd.close()
     this.#recent.stop()
+    if (this.#metrics === undefined) this.#resources.metrics?.close()
+    else {
+      this.#metrics.close()
+      this.#resources.metrics?.removePath()
+    }
     if (this.#agent === undefined) this.#resources.agent?.close()
     else this.#agent.close()
     if (this.#admin === undefined) this.#resources.admin?.close()

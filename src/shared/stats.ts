@@ -1,3 +1,4 @@
+import type { QueueTimeHistogram } from '../sync/queue-times.js'
 import type { ThreadState } from '../sync/thread-rows.js'
 import type { SlowReport } from './slow.js'
 
@@ -99,6 +100,7 @@ export interface AdminSource {
   /** Why the pool is not ready for traffic; `undefined` when it is. */
   readonly notReady: () => string | undefined
   readonly slow: () => SlowReport
+  readonly queueTimes: () => QueueTimeHistogram
   /** Profiles a thread, or takes a snapshot of its heap: the path of a file, whose folder is the caller's to remove. */
   readonly capture: (wanted: {
     readonly kind: CaptureKind
@@ -117,4 +119,9 @@ export type OrderName = 'reload' | 'upgrade' | 'stop'
 export type Order = (tell: (step: string) => void) => Promise<void>
 
 /** Serves the admin address on a listening descriptor, which belongs to it from then on. */
-export type OpenAdmin = (fd: number, source: AdminSource) => { handOver(): void; close(): void }
+export type OpenAdmin = (
+  fd: number,
+  source: AdminSource,
+  /** `read`: no orders, and for everybody. */
+  rights: 'all' | 'read',
+) => { handOver(): void; close(): void }

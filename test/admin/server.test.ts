@@ -12,6 +12,7 @@ const source = {
     throw new Error('nobody asks')
   },
   notReady: () => undefined,
+  queueTimes: () => ({ counts: [], count: 0, sumSeconds: 0 }),
   slow: () => ({ slowThreshold: 0, routes: [] }),
   capture: () => Promise.reject(new Error('no')),
   orders: { reload: order, upgrade: order, stop: order },

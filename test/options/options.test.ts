@@ -65,6 +65,7 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   maxConnections: counts,
   trustRequestStart: booleans,
   queueTimeHeader: ['', 'on', 'X-Queue-Time', true, null],
+  metrics: [-1, 65_536, 1.5, '', null, {}],
   agentCheck: [-1, 65_536, 1.5, '', null, {}],
   backlog: [0, -1, 1.5, 65_536, '5', null],
   ipv6Only: booleans,

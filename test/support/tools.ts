@@ -18,10 +18,12 @@ export type Tool =
   | 'nginx'
   | 'openssl'
   | 'systemd-analyze'
+  | 'promtool'
 
 const packages: Partial<Record<Tool, string>> = {
   ab: 'apache2-utils',
   'systemd-analyze': 'systemd',
+  promtool: 'prometheus',
   h2load: 'nghttp2-client',
 }
 

@@ -36,6 +36,8 @@ export interface Resources {
   readonly scoreboard: Scoreboard
   /** Bound for the admin address, if there is one. */
   readonly admin: Listener | undefined
+  /** Bound for those who only read, if there are any. */
+  readonly metrics: Listener | undefined
   /** Bound for HAProxy's agent-check, if there is one. */
   readonly agent: Listener | undefined
   /** As whom the children run, if not as the parent does. */
@@ -76,8 +78,10 @@ export async function acquireResources(
     const admin =
       settings.admin === undefined ? undefined : await openAdmin(settings.admin, predecessor)
     if (admin !== undefined) undo.push(() => admin.close())
-    const agent = await openAgent(settings, predecessor)
+    const agent = await openReadOnly('agentCheck', settings, predecessor)
     if (agent !== undefined) undo.push(() => agent.close())
+    const metrics = await openReadOnly('metrics', settings, predecessor)
+    if (metrics !== undefined) undo.push(() => metrics.close())
     const lockFiles = createLockFiles(mechanism, settings.acceptPermits, identity)
     undo.push(() => lockFiles.remove())
     const scoreboardFd = createSharedMemory('forkthread', SCOREBOARD_BYTES)
@@ -94,7 +98,7 @@ export async function acquireResources(
     if (mailbox !== undefined) undo.push(() => closeMailbox(mailbox))
     predecessor?.closeRest()
     return {
-      ...{ learns, listeners, addresses, admin, agent, identity, pidFile },
+      ...{ learns, listeners, addresses, admin, agent, metrics, identity, pidFile },
       ...{ mechanism, lockFiles, scoreboardFd, scoreboard, passOn, mailbox, ticketKeys },
     }
   } catch (error) {
@@ -140,17 +144,21 @@ async function openAdmin(
   return await openListener(address, options, predecessor)
 }
 
-/** It tells no more than how busy the pool is, and HAProxy is elsewhere: any interface will do. @throws as `openAdmin` */
-async function openAgent(
-  { agentCheck, admin }: Settings,
+/**
+ * What tells how the pool does and takes no orders: whoever asks is elsewhere, so any interface will do.
+ * @throws as `openAdmin`
+ */
+async function openReadOnly(
+  name: 'agentCheck' | 'metrics',
+  settings: Settings,
   predecessor: Predecessor | undefined,
 ): Promise<Listener | undefined> {
-  if (agentCheck === undefined) return undefined
-  const address = parseAddress(agentCheck)
+  const { admin, [name]: given } = settings
+  if (given === undefined) return undefined
+  const address = parseAddress(given)
   const isKnown = address.kind === 'unix' || (address.kind === 'tcp' && !address.isSecure)
   const isTaken = admin !== undefined && isSamePort(address, parseAddress(admin))
-  if (!isKnown || isTaken)
-    throw fail('FT_ERR_OPTION', ['agentCheck', agentCheck, metaOf('agentCheck').allowed])
+  if (!isKnown || isTaken) throw fail('FT_ERR_OPTION', [name, given, metaOf(name).allowed])
   const options = { backlog: ADMIN_BACKLOG, ipv6Only: false, reusePort: false, unixRights: {} }
   return await openListener(address, options, predecessor)
 }

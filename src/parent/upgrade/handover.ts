@@ -56,13 +56,10 @@ export class Handover {
 
   async #run(options: UpgradeOptions): Promise<number> {
     const { resources, settings, hurry } = this.#terms
-    const { listeners, admin, agent, passOn, ticketKeys, pidFile } = resources
+    const { listeners, admin, agent, metrics, passOn, ticketKeys, pidFile } = resources
     const { startTimeout, canaryTime: trialMs } = settings()
-    const all = [
-      ...listeners,
-      ...(admin === undefined ? [] : [admin]),
-      ...(agent === undefined ? [] : [agent]),
-    ]
+
+    const all = [...listeners, ...[admin, agent, metrics].filter((one) => one !== undefined)]
     const inheritance = { listeners: all, passOn, ticketKeys, pidFile: pidFile?.path }
     const terms = { startTimeout, trialMs, stop: this.#stop.signal, hurry }
     return await startSuccessor(inheritance, options, terms, (pid, taken) => {
