@@ -44,7 +44,7 @@ export async function orderAdmin(
   }
   try {
     for await (const text of createInterface({ input: response })) {
-      const line = JSON.parse(text) as OrderLine
+      const line = orderLine(given, text)
       if ('done' in line) return
       if ('error' in line) throw deserializeError(line.error)
       tell(line.step)
@@ -65,6 +65,18 @@ export async function openAdminStream(
   const response = await send(given, address, { path, method: 'POST', headers })
   if (response.statusCode === 200) return response
   const why = `it answered ${response.statusCode}: ${(await bodyOf(given, response)).trim()}`
+  throw fail('FT_ERR_ADMIN', [given, why])
+}
+
+/** Any server may answer 200 at a wrong address. @throws FT_ERR_ADMIN */
+function orderLine(given: string, text: string): OrderLine {
+  try {
+    const line = JSON.parse(text) as OrderLine
+    if ('done' in line || 'error' in line || typeof line.step === 'string') return line
+  } catch {
+    // No JSON, or null.
+  }
+  const why = `what answers there is no admin address of forkthread: '${text.slice(0, 40)}'`
   throw fail('FT_ERR_ADMIN', [given, why])
 }
 

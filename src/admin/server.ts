@@ -120,9 +120,8 @@ export class AdminServer {
     } else if (!isLocalName(request)) return { status: 403, body: 'ask for localhost\n' }
     if (url === '/reload' || url === '/upgrade' || url === '/stop') {
       if (method !== 'POST') return { status: 405, body: `${url} is an order: POST it\n` }
-      return isFromPage(request)
-        ? { status: 403, body: 'orders are JSON, and not from a web page\n' }
-        : { order: url.slice(1) as OrderName }
+      const refused = refusal(request, url)
+      return refused ?? { order: url.slice(1) as OrderName }
     }
     const capture = captureOf(request)
     if (typeof capture === 'string') return { status: 400, body: capture }
@@ -189,6 +188,15 @@ function isLocalName({ headers, socket }: IncomingMessage): boolean {
  * A page in a browser of this machine can send a POST here, though it can't read the answer. But it can't do so without
  * an `Origin`, nor with this content type unless it is allowed to, and nobody here answers its question for that.
  */
-function isFromPage({ headers }: IncomingMessage): boolean {
-  return headers.origin !== undefined || headers['content-type'] !== 'application/json'
+function refusal({ headers }: IncomingMessage, url: string): Answer | undefined {
+  if (headers.origin !== undefined)
+    return { status: 403, body: 'no orders are taken from a web page (Origin was sent)\n' }
+  const type = headers['content-type']
+  if (type === 'application/json') return undefined
+  const found = type === undefined ? 'it is missing' : `it is ${type}`
+  const how = `curl -X POST -H 'Content-Type: application/json' http://${headers.host ?? 'HOST:PORT'}${url}`
+  return {
+    status: 403,
+    body: `an order needs the header Content-Type: application/json, and ${found}: ${how}\n`,
+  }
 }

@@ -15,6 +15,7 @@ import { PendingBytes } from '../sync/pending-bytes.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { emptyRow } from '../sync/thread-rows.js'
 import { decideThreads } from './decide-threads.js'
+import { startOverdue, startTimeout } from './start-timeout.js'
 import { type ThreadEvents, WorkerThread } from './worker-thread.js'
 
 /** Room for the lines of requests that a thread has yet to write. */
@@ -85,7 +86,9 @@ export class Crew {
   /** Starts `firstThreads` threads; resolves when all have loaded the handler, rejects with the error of one that could not. */
   async open(): Promise<readonly HandlerKind[]> {
     const first = Array.from({ length: this.#start.firstThreads }, () => this.#startThread())
-    const kinds = await Promise.all(first.map(({ ready }) => ready))
+    const overdue = startOverdue(first, this.#start)
+    const kinds = await Promise.race([Promise.all(first.map(({ ready }) => ready)), overdue.error])
+    overdue.stop()
     for (const thread of first) this.#keep(thread)
     this.#isOpen = true
     return kinds[0] ?? []
@@ -196,8 +199,9 @@ export class Crew {
   /** Starts a thread of an open crew: a failure is reported and tried again later. */
   #startKept(): WorkerThread {
     const thread = this.#startThread()
-    const late = setTimeout(() => {
-      thread.kill(fail('FT_ERR_START_TIMEOUT', [process.pid, this.#start.startTimeout]))
+    const late = setTimeout(async () => {
+      const who = `Thread ${thread.id} of child ${process.pid}`
+      thread.kill(await startTimeout(who, [thread], this.#start))
     }, this.#start.startTimeout)
     thread.ready.then(
       () => {

@@ -26,7 +26,10 @@ type DebuggerEvent =
   | { readonly method?: undefined }
 
 /** The JavaScript stack of a thread of this process that need not cooperate; empty if it can't be had. */
-export async function stackOf(threadId: number): Promise<readonly string[]> {
+export async function stackOf(
+  threadId: number,
+  patienceMs = STACK_LIMIT_MS,
+): Promise<readonly string[]> {
   const session = new Session()
   session.connect()
   try {
@@ -35,7 +38,7 @@ export async function stackOf(threadId: number): Promise<readonly string[]> {
       const limit = setTimeout(() => {
         tell('Debugger.disable')
         resolve([])
-      }, STACK_LIMIT_MS)
+      }, patienceMs)
       let sessionId: string | undefined
       const urls = new Map<string, string>()
       const tell = (method: string): void => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { entryFile } from '../shared/entries.js'
@@ -57,8 +58,12 @@ export class WorkerThread {
   readonly #piscina: Piscina
   readonly #port: MessagePort
   readonly #report: ThreadEvents['report']
+  readonly #handler: string
+  readonly #execArgv: readonly string[] | undefined
   #state: 'starting' | 'ready' | 'ending' = 'starting'
   #threadId: number | undefined
+  /** Node has refused to make the thread. */
+  #isStillborn = false
   /** It has finished what it had, and only ends. */
   #isDone = false
   /** What is known of its death beyond what piscina says. */
@@ -74,6 +79,8 @@ export class WorkerThread {
   ) {
     this.id = terms.thread
     this.#report = events.report
+    this.#handler = terms.handler
+    this.#execArgv = environment.execArgv
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
     this.#piscina = new Piscina(piscinaOptions(environment))
@@ -82,10 +89,7 @@ export class WorkerThread {
     port1.on('messageerror', (error) => this.#failedLate(error))
     const pending = threadPending()
     const lease: Lease = { ...terms, pending, port: port2 }
-    const run = this.#piscina.run(lease, {
-      filename: entryFile('worker/lease'),
-      transferList: [port2],
-    })
+    const run = this.#run(lease)
     this.over = this.#untilOver(run).finally(() => events.left(lease))
     const loaded = new Promise<readonly HandlerKind[]>((resolve) => {
       port1.on('message', (message: WorkerMessage) => {
@@ -132,9 +136,9 @@ export class WorkerThread {
     return this.#requests
   }
 
-  /** Node's id of the thread, once it is ready. */
+  /** Node's id of the thread, as long as it runs. */
   get threadId(): number | undefined {
-    return this.#threadId
+    return this.#threadId ?? this.#piscina.threads[0]?.threadId
   }
 
   /** Asks for the lease back: the thread finishes what it has. With `takeRest` also what is still queued. */
@@ -150,7 +154,22 @@ export class WorkerThread {
   /** Ends the thread whatever it does; `over` rejects with `reason`. */
   kill(reason: Error): void {
     this.#diedOf ??= reason
-    void this.#piscina.destroy()
+    // Its task still stands in the queue, and piscina would throw that it ends (5.3.2).
+    if (!this.#isStillborn) void this.#piscina.destroy()
+  }
+
+  /** Flags that no thread may have make piscina throw at once, and nothing has been started then. */
+  async #run(lease: Lease): Promise<unknown> {
+    const terms = { filename: entryFile('worker/lease'), transferList: [lease.port] }
+    try {
+      return await this.#piscina.run(lease, terms)
+    } catch (error) {
+      if (isOfFlags(error)) {
+        this.#isStillborn = true
+        this.#port.close()
+      }
+      throw error
+    }
   }
 
   async #untilOver(run: Promise<unknown>): Promise<void> {
@@ -162,7 +181,7 @@ export class WorkerThread {
     } catch (error) {
       died = { error }
     }
-    await this.#piscina.destroy()
+    if (!this.#isStillborn) await this.#piscina.destroy()
     // Only from here on is it certain that the thread touches nothing any more, and that its last message has come.
     await closed
     if (died === undefined) return
@@ -176,7 +195,21 @@ export class WorkerThread {
     if (hasExited && this.#state === 'ending') return
     if (this.#exitCode !== undefined && this.#state === 'ready')
       this.#diedOf ??= fail('FT_ERR_THREAD_EXIT', [this.#exitCode])
-    throw this.#diedOf ?? died.error
+    throw this.#diedOf ?? (this.#state === 'starting' ? this.#startError(died.error) : died.error)
+  }
+
+  /** What piscina rejects with knows neither the handler nor what the user has to do with it. */
+  #startError(error: unknown): Error {
+    if (isOfFlags(error))
+      return fail('FT_ERR_EXEC_ARGV', [this.#execArgv ?? [], error.message])
+    const path = fileURLToPath(this.#handler)
+    if (this.#exitCode !== undefined || isExit(error)) {
+      const call = `process.exit(${this.#exitCode ?? ''})`
+      const why = `it called ${call}; a handler returns, and a program listens, or throws what it fails of.`
+      return fail('FT_ERR_HANDLER_LOAD', [path, why])
+    }
+    const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    return fail('FT_ERR_HANDLER_LOAD', [path, why], error)
   }
 
   /** Nobody waits for this any more; it is told all the same. */
@@ -185,6 +218,11 @@ export class WorkerThread {
     const what = `nobody's request, in thread ${this.id} of child ${process.pid}`
     this.#report(serializeError(fail('FT_ERR_HANDLER', [what, why], error)), this.id)
   }
+}
+
+/** Node refuses to make a thread with such flags. */
+function isOfFlags(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_INVALID_EXEC_ARGV'
 }
 
 /** What piscina says when a thread has ended under a task. */

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { metaOf, type OptionName, optionNames } from '../options/options.js'
 import { fail } from '../shared/errors.js'
 import type { CaptureKind, OrderName } from '../shared/stats.js'
+import { suggest } from './suggest.js'
 
 /** What the command line asks for. */
 export type Command =
@@ -49,7 +51,10 @@ export function parseArguments(args: readonly string[]): Command {
   }
   if (proxied.length > 0) options.proxyProtocol = proxied.map((text) => numberOrText(text))
   const [handler] = positionals
-  if (handler !== undefined) options.handler = handler
+  if (handler !== undefined) {
+    requireFile(handler)
+    options.handler = handler
+  }
   if (end >= 0)
     options.args = [...((options.args as string[] | undefined) ?? []), ...args.slice(end + 1)]
   const config = values.config
@@ -60,6 +65,20 @@ export function parseArguments(args: readonly string[]): Command {
 
 /** How long a profile lasts. */
 const USUAL_SECONDS = 10
+
+/** How the path of a handler may have been meant without its extension. */
+const EXTENSIONS = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts']
+
+/** A bare word that is no file was meant as a command, or lacks its extension. @throws FT_ERR_USAGE */
+function requireFile(handler: string): void {
+  if (/[./\\]/.test(handler) || existsSync(handler)) return
+  const extension = EXTENSIONS.find((end) => existsSync(handler + end))
+  const meant = extension === undefined ? suggest(handler, COMMANDS) : `./${handler}${extension}`
+  const advice = meant === undefined ? '' : `; did you mean forkthread ${meant}?`
+  throw fail('FT_ERR_USAGE', [
+    `'${handler}' is neither a command (${COMMANDS.join(', ')}) nor a file here${advice}`,
+  ])
+}
 
 const PROXIED = '--proxy-protocol='
 
@@ -127,8 +146,20 @@ function parse(args: readonly string[]): ReturnType<typeof parseArgs> {
   try {
     return parseArgs({ args: [...args], options: flags, allowPositionals: true })
   } catch (error) {
-    throw fail('FT_ERR_USAGE', [error instanceof Error ? error.message : String(error)], error)
+    throw fail('FT_ERR_USAGE', [explain(error as Error, Object.keys(flags))])
   }
+}
+
+/** Node's sentence, and the flag that was probably meant instead of its advice on `--`, which has a meaning of its own here. */
+function explain({ message }: Error, flags: readonly string[]): string {
+  const [, given] = /^Unknown option '-{1,2}([^']*)'/.exec(message) ?? []
+  const [sentence = message] = message.split(/\. (?=To specify|Did you)/)
+  if (given === undefined) return sentence
+  const meant = suggest(given, flags)
+  // In camel case it is spelled as in a configuration file.
+  const flag = flags.find((name) => name === kebab(given)) ?? meant
+  const isFlag = flag !== undefined && flags.includes(flag)
+  return isFlag ? `${sentence}; did you mean --${flag}?` : sentence
 }
 
 function flagOf(name: OptionName): FlagConfig {
@@ -149,6 +180,7 @@ function toValue(name: OptionName, value: unknown): unknown {
     case 'pidFile':
     case 'tlsKey':
     case 'tlsCert':
+    case 'envFile':
       // 027 is octal, and a file may be called 1.
       return value
     case 'env':

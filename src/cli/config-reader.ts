@@ -1,7 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { understandTypeScript } from '../shared/typescript.js'
 
 // A thread that lives as long as it takes to import a configuration file, which is thus read anew with all that it imports.
 
+await understandTypeScript(workerData as string)
 const { default: options } = (await import(workerData as string)) as { default?: unknown }
 parentPort?.postMessage(sendable(options))
 

@@ -1,16 +1,17 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { entryFile } from '../shared/entries.js'
 import { fail } from '../shared/errors.js'
+import { understandTypeScript } from '../shared/typescript.js'
 
 /** Modules that have been imported here: Node would not read them again, nor what they import. */
 const imported = new Set<string>()
 
 /**
- * The options of a configuration file: the default export of a module. A relative handler is relative to the file. Each call
- * reads the file anew.
+ * The options of a configuration file: the default export of a module, in JavaScript or TypeScript, or an object in JSON. Relative
+ * paths of handler and envFile are relative to the file. Each call reads the file anew.
  * @throws FT_ERR_CONFIG
  */
 export async function loadConfig(given: string): Promise<Record<string, unknown>> {
@@ -18,23 +19,40 @@ export async function loadConfig(given: string): Promise<Record<string, unknown>
   if (!existsSync(path)) throw fail('FT_ERR_CONFIG', [path, 'there is no such file'])
   let options: unknown
   try {
-    options = await defaultExportOf(pathToFileURL(path).href)
+    options = path.endsWith('.json')
+      ? JSON.parse(readFileSync(path, 'utf8'))
+      : await defaultExportOf(pathToFileURL(path).href)
   } catch (error) {
-    throw fail(
-      'FT_ERR_CONFIG',
-      [path, error instanceof Error ? error.message : String(error)],
-      error,
-    )
+    throw fail('FT_ERR_CONFIG', [path, reasonOf(error)], path.endsWith('.json') ? undefined : error)
   }
   if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw fail('FT_ERR_CONFIG', [path, `its default export is ${kindOf(options)}`])
-  const { handler, ...rest } = options as Record<string, unknown>
-  if (handler === undefined) return rest
-  const isPath = typeof handler === 'string' && !handler.startsWith('file:')
-  return { ...rest, handler: isPath ? resolve(dirname(path), handler) : handler }
+    throw fail('FT_ERR_CONFIG', [
+      path,
+      `${path.endsWith('.json') ? 'what it holds' : 'its default export'} is ${kindOf(options)}`,
+    ])
+  // Editors read it; it is no option.
+  const { $schema: _, ...rest } = options as Record<string, unknown>
+  const here = (value: unknown): unknown =>
+    typeof value === 'string' && !value.startsWith('file:') ? resolve(dirname(path), value) : value
+  const { handler, envFile } = rest
+  return {
+    ...rest,
+    ...(handler === undefined ? {} : { handler: here(handler) }),
+    ...(envFile === undefined
+      ? {}
+      : { envFile: Array.isArray(envFile) ? envFile.map(here) : here(envFile) }),
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== 'ERR_UNKNOWN_FILE_EXTENSION') return error.message
+  return `${error.message}; Node ${process.version} can't load it: use .js or .json, Node 22.18, or install tsx beside it`
 }
 
 async function defaultExportOf(url: string): Promise<unknown> {
+  await understandTypeScript(url)
   if (!imported.has(url)) {
     imported.add(url)
     return ((await import(url)) as { default?: unknown }).default

@@ -1,10 +1,78 @@
 import { bold, dim } from 'kleur/colors'
 import { metaOf } from '../options/options.js'
 import { flagNames, isSwitch, kebab } from './arguments.js'
+import { terminalColumns, twoColumns, wrap } from './wrap.js'
 
-/** The text of `forkthread --help`; every option comes from the schema. */
-export function helpText(): string {
-  const rows: [string, string][] = flagNames.map((name) => {
+type Row = readonly [string, string]
+
+const COMMANDS: readonly Row[] = [
+  ['status', 'what a running pool is doing; top shows it anew each second'],
+  ['slow', 'which routes have blocked threads, and where in the code'],
+  [
+    'profile',
+    'a CPU profile of one thread, for DevTools (.cpuprofile); heap: a snapshot (.heapsnapshot)',
+  ],
+  [
+    'reload',
+    'new code and new options, process by process; the old ones go on if the first new one fails',
+  ],
+  ['upgrade', 'a new parent (new node, new forkthread) takes over the listeners'],
+  ['stop', 'finish the requests in flight and leave'],
+]
+
+const HANDLERS: readonly Row[] = [
+  ['a program', 'that makes its own server and calls listen(), unchanged'],
+  ['or a module', 'with one of these exports:'],
+  ['', 'export default (request, response) => … (also an Express app)'],
+  ['', 'export default { fetch(request) { … } } (Hono and the like)'],
+  ['', 'export function connection(socket) { … } (raw TCP or unix stream)'],
+]
+
+const SIGNALS: readonly Row[] = [
+  ['INT, TERM', 'finish the requests in flight and leave; a second one ends at once'],
+  ['QUIT', 'end at once'],
+  ['HUP', 'reload'],
+  ['USR2', 'upgrade'],
+  ['TTIN, TTOU', 'one process more, one less'],
+]
+
+/** The text of `forkthread --help`, for a terminal of so many columns; every option comes from the schema. */
+export function helpText(columns = terminalColumns()): string {
+  const table = (rows: readonly Row[]): string => twoColumns(rows, columns, dim).join('\n')
+  const text = (line: string): string =>
+    wrap(line, columns - 2)
+      .map((part) => `  ${part}`)
+      .join('\n')
+  return `${bold('forkthread')}: processes x worker threads that serve from shared listeners
+
+${bold('Usage')}
+${text('forkthread HANDLER [options] [-- ARGUMENTS of the handler]')}
+${text('forkthread status|top|slow|reload|upgrade|stop --admin ADDRESS')}
+${text('forkthread profile|heap --thread P.T [--seconds N] --admin ADDRESS > FILE')}
+${table(COMMANDS)}
+
+${bold('Handler')}
+${table(HANDLERS)}
+
+${bold('Options')}
+${text('Times are in ms, or with a unit (500ms, 10s, 5m, 1h); sizes in bytes, or with a unit (512K, 64M, 2G).')}
+
+${table(optionRows())}
+
+${bold('Addresses')}
+${text('8080   127.0.0.1:8080   [::1]:8080   localhost:8080')}
+${text('unix:/run/app.sock   unix:@app   fd:3   systemd   systemd:web')}
+
+${bold('Signals')}
+${table(SIGNALS)}
+
+${bold('Exit status')}
+${text("0 after a graceful stop, 1 when the start failed, 2 for wrong usage, 128 + the signal's number when ended at once")}
+`
+}
+
+function optionRows(): readonly Row[] {
+  const rows = flagNames.map((name): Row => {
     const { placeholder, meaning, repeatable } = metaOf(name)
     const short = name === 'listen' ? '-l, ' : '    '
     const flag = isSwitch(name)
@@ -12,46 +80,10 @@ export function helpText(): string {
       : `${short}--${kebab(name)} ${placeholder}`
     return [flag, repeatable === true ? `${meaning}; may be repeated` : meaning]
   })
-  rows.push(
-    ['-c, --config FILE', 'a module whose default export holds options; flags win over it'],
+  return [
+    ...rows,
+    ['-c, --config FILE', 'a file with options (.js, .ts or .json); flags win over it'],
     ['-v, --version', 'print the version'],
     ['-h, --help', 'print this'],
-  )
-  const width = Math.max(...rows.map(([flag]) => flag.length)) + 2
-  const lines = rows.map(([flag, meaning]) => `  ${flag.padEnd(width)}${dim(meaning)}`)
-  return `${bold('forkthread')}: processes x worker threads that serve HTTP or raw connections from shared listeners
-
-${bold('Usage')}
-  forkthread HANDLER [options] [-- ARGUMENTS of the handler]
-  forkthread status|top|slow|reload|upgrade|stop --admin ADDRESS
-  forkthread profile|heap --thread P.T [--seconds N] --admin ADDRESS > FILE
-    status    what a running pool is doing; top shows it anew each second
-    slow      which routes have blocked threads, and where in the code
-    profile   a CPU profile of one thread, for DevTools (.cpuprofile); heap: a snapshot (.heapsnapshot)
-    reload    new code and new options, process by process; the old ones go on if the first new one fails
-    upgrade   a new parent (new node, new forkthread) takes over the listeners
-    stop      finish the requests in flight and leave
-
-${bold('Handler')}
-  a module with  export default (request, response) => …      (also an Express app)
-  or             export default { fetch(request) { … } }      (Hono and the like)
-  or             export function connection(socket) { … }     (raw TCP or unix stream)
-
-${bold('Options')}
-${lines.join('\n')}
-
-${bold('Addresses')}
-  8080   127.0.0.1:8080   [::1]:8080   localhost:8080   unix:/run/app.sock
-  unix:@app   fd:3   systemd   systemd:web
-
-${bold('Signals')}
-  INT, TERM   finish the requests in flight and leave; a second one ends at once
-  QUIT        end at once
-  HUP         reload
-  USR2        upgrade
-  TTIN, TTOU  one process more, one less
-
-${bold('Exit status')}
-  0 after a graceful stop, 1 when the start failed, 2 for wrong usage, 128 + the signal's number when ended at once
-`
+  ]
 }

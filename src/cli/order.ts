@@ -14,7 +14,7 @@ const DONE: Readonly<Record<OrderName, string>> = {
  * @throws what the pool failed of, FT_ERR_ADMIN, FT_ERR_ADDRESS
  */
 export async function order(name: OrderName, admin: string): Promise<number> {
-  await orderAdmin(admin, parseAddress(admin), name, (step) => print.notice(step))
+  await orderAdmin(admin, parseAddress(admin, 'admin'), name, (step) => print.notice(step))
   print.notice(DONE[name])
   return 0
 }

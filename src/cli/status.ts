@@ -29,7 +29,25 @@ export async function top(admin: string): Promise<number> {
 }
 
 async function readStatus(admin: string): Promise<string> {
-  const { status: code, body } = await askAdmin(admin, parseAddress(admin), '/status.json')
+  const { status: code, body } = await askAdmin(admin, parseAddress(admin, 'admin'), '/status.json')
   if (code !== 200) throw fail('FT_ERR_ADMIN', [admin, `it answered ${code}: ${body.trim()}`])
-  return statusText(JSON.parse(body) as Stats)
+  return statusText(statsOf(admin, body))
+}
+
+/** Any server may answer 200 at a wrong address. @throws FT_ERR_ADMIN */
+function statsOf(admin: string, body: string): Stats {
+  const stats = parsed(body)
+  if (Array.isArray(stats?.processes) && stats.totals !== undefined) return stats as Stats
+  const begin = body.trim().slice(0, 40)
+  throw fail('FT_ERR_ADMIN', [admin, `${NO_ADMIN}: '${begin}'`])
+}
+
+const NO_ADMIN = 'what answers there is no admin address of forkthread; its answer begins with'
+
+function parsed(body: string): Partial<Stats> | undefined {
+  try {
+    return (JSON.parse(body) as Partial<Stats> | null) ?? undefined
+  } catch {
+    return undefined
+  }
 }

@@ -37,15 +37,21 @@ const SYSTEMD = /^systemd(?::([^\p{Cc}:]{1,255}))?$/u
 const SECURE = /^(https|tls):\/\//
 const HTTPS_PORT = 443
 
-/** @throws FT_ERR_ADDRESS */
-export function parseAddress(given: string | number): Address {
+/** `option` is the one that it was given to. @throws FT_ERR_ADDRESS */
+export function parseAddress(given: string | number, option = 'listen'): Address {
   const text = String(given)
+  const place = parseText(text)
+  if (place === undefined) throw fail('FT_ERR_ADDRESS', [given, option])
+  return place
+}
+
+function parseText(text: string): Address | undefined {
   const [prefix, protocol] = SECURE.exec(text) ?? []
-  if (prefix === undefined) return parsePlace(given, text)
+  if (prefix === undefined) return parsePlace(text)
   const rest = text.slice(prefix.length).replace(/\/$/, '')
   const isHostAlone = protocol === 'https' && HOST_ALONE.test(rest) && !PORT.test(rest)
-  const place = parsePlace(given, isHostAlone ? `${rest}:${HTTPS_PORT}` : rest)
-  return { ...place, isSecure: true }
+  const place = parsePlace(isHostAlone ? `${rest}:${HTTPS_PORT}` : rest)
+  return place === undefined ? undefined : { ...place, isSecure: true }
 }
 
 /** Whether two name the same place to listen at. */
@@ -56,7 +62,7 @@ export function isSamePlace(
   return isDeepStrictEqual(one, other)
 }
 
-function parsePlace(given: string | number, text: string): Place {
+function parsePlace(text: string): Place | undefined {
   const name = ABSTRACT.exec(text)?.[1]
   if (name !== undefined) return { kind: 'abstract', name }
   const unix = UNIX.exec(text)?.[1]
@@ -66,16 +72,15 @@ function parsePlace(given: string | number, text: string): Place {
   if (fd !== undefined) return { kind: 'fd', fd: Number(fd) }
   const systemd = SYSTEMD.exec(text)
   if (systemd !== null) return { kind: 'systemd', name: systemd[1] }
-  if (PORT.test(text)) return tcp(given, undefined, text)
+  if (PORT.test(text)) return tcp(undefined, text)
   const v6 = V6_PORT.exec(text)
-  if (v6 !== null && isIPv6(v6[1] ?? '')) return tcp(given, v6[1], v6[2])
+  if (v6 !== null && isIPv6(v6[1] ?? '')) return tcp(v6[1], v6[2])
   const named = HOST_PORT.exec(text)
-  if (named !== null && named[1] !== 'fd') return tcp(given, named[1], named[2])
-  throw fail('FT_ERR_ADDRESS', [given])
+  if (named !== null && named[1] !== 'fd') return tcp(named[1], named[2])
+  return undefined
 }
 
-function tcp(given: unknown, host: string | undefined, portText: string | undefined): Place {
+function tcp(host: string | undefined, portText: string | undefined): Place | undefined {
   const port = Number(portText)
-  if (port > 65_535) throw fail('FT_ERR_ADDRESS', [given])
-  return { kind: 'tcp', host, port }
+  return port > 65_535 ? undefined : { kind: 'tcp', host, port }
 }

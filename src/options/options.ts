@@ -5,6 +5,7 @@ import type { Range } from '../shared/messages.js'
 import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import { defaultSizes, measureMachine } from './default-sizes.js'
 import { pathsSchema, tlsSchema } from './tls-options.js'
+import { duration, mebibytes, size } from './units.js'
 
 /**
  * The one schema of every option: of the API, of configuration files and of the command line. Each
@@ -29,12 +30,12 @@ function option<T extends z.ZodType>(schema: T, meta: OptionMeta): T {
   return schema.meta({ ...meta })
 }
 
-const milliseconds = z
-  .int()
-  .min(0)
-  .max(2 ** 31 - 1)
-const MS = 'a whole number of milliseconds from 0 (never) to 2147483647'
-const PATIENCE = 'a whole number of milliseconds from 1 to 2147483647'
+const milliseconds = duration(0)
+const patience = duration(1)
+const MS =
+  'a whole number of milliseconds from 0 (never) to 2147483647, or a text with a unit: 500ms, 10s, 5m, 1h, 1d'
+const PATIENCE = MS.replace('0 (never)', '1')
+const BYTES = 'a whole number of bytes, 0 for never, or a text with a unit: 512K, 64M, 2G'
 
 const machine = measureMachine()
 const sizes = defaultSizes(machine.cores, machine.memoryBytes)
@@ -102,7 +103,7 @@ export const schema = z.strictObject({
       allowed: `an address or a list of up to ${MOST_LISTENERS}: PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd or systemd:NAME`,
       fixed: true,
       meaning:
-        'where to listen; a PORT alone is on every interface (default: where the program listens, for a handler 127.0.0.1:8080)',
+        'where to listen; a PORT alone is on every interface (default: the port that PORT in the environment says; else where the program listens, for a handler 127.0.0.1:8080)',
       placeholder: 'ADDRESS',
       repeatable: true,
     },
@@ -145,8 +146,8 @@ export const schema = z.strictObject({
     meaning: 'requests after which a thread is replaced (default: 0, never)',
     placeholder: 'N',
   }),
-  recycleHeap: option(z.int().min(0).default(0), {
-    allowed: 'a whole number of bytes, 0 for never',
+  recycleHeap: option(size().default(0), {
+    allowed: BYTES,
     meaning: 'bytes of heap from which a thread is replaced (default: 0, never)',
     placeholder: 'BYTES',
   }),
@@ -155,8 +156,8 @@ export const schema = z.strictObject({
     meaning: 'ms after which a process is replaced (default: 0, never)',
     placeholder: 'MS',
   }),
-  recycleRss: option(z.int().min(0).default(0), {
-    allowed: 'a whole number of bytes, 0 for never',
+  recycleRss: option(size().default(0), {
+    allowed: BYTES,
     meaning: 'bytes of resident memory from which a process is replaced (default: 0, never)',
     placeholder: 'BYTES',
   }),
@@ -196,7 +197,7 @@ export const schema = z.strictObject({
     meaning: 'ms a client may take for a whole request (default: 300000)',
     placeholder: 'MS',
   }),
-  drainTimeout: option(milliseconds.min(1).default(30_000), {
+  drainTimeout: option(patience.default(30_000), {
     allowed: PATIENCE,
     meaning: 'ms a leaving process may take to finish its requests (default: 30000)',
     placeholder: 'MS',
@@ -207,7 +208,7 @@ export const schema = z.strictObject({
       'ms over which threads that leave tell their apps (signal, SIGTERM), so that WebSocket clients do not all come back at once; at most half of drainTimeout counts (default: 0, at once)',
     placeholder: 'MS',
   }),
-  startTimeout: option(milliseconds.min(1).default(30_000), {
+  startTimeout: option(patience.default(30_000), {
     allowed: PATIENCE,
     meaning: 'ms a process may take to load the handler (default: 30000)',
     placeholder: 'MS',
@@ -417,20 +418,28 @@ export const schema = z.strictObject({
     placeholder: 'NAME=VALUE',
     repeatable: true,
   }),
+  envFile: option(pathsSchema, {
+    allowed: 'the path of a file with lines NAME=value, or a list of them',
+    meaning:
+      'a file with environment variables for the worker threads, read anew by a reload; the environment and env win over it',
+    placeholder: 'FILE',
+    repeatable: true,
+  }),
   resourceLimits: option(
     z
       .strictObject({
-        maxOldGenerationSizeMb: z.number().positive().optional(),
-        maxYoungGenerationSizeMb: z.number().positive().optional(),
-        codeRangeSizeMb: z.number().positive().optional(),
-        stackSizeMb: z.number().positive().optional(),
+        maxOldGenerationSizeMb: mebibytes().optional(),
+        maxYoungGenerationSizeMb: mebibytes().optional(),
+        codeRangeSizeMb: mebibytes().optional(),
+        stackSizeMb: mebibytes().optional(),
       })
       .optional(),
     {
       allowed:
-        'an object with maxOldGenerationSizeMb, maxYoungGenerationSizeMb, codeRangeSizeMb or stackSizeMb in MiB (NAME=MIB on the command line)',
-      meaning: "a limit of each worker thread's heap, as in node:worker_threads",
-      placeholder: 'NAME=MIB',
+        'an object with maxOldGenerationSizeMb, maxYoungGenerationSizeMb, codeRangeSizeMb or stackSizeMb in MiB or as a text with a unit, 512M (NAME=SIZE on the command line)',
+      meaning:
+        "a limit of each worker thread's heap, as in node:worker_threads (default: maxOldGenerationSizeMb such that all threads fit into the memory)",
+      placeholder: 'NAME=SIZE',
       repeatable: true,
     },
   ),
@@ -449,13 +458,10 @@ export interface PoolOptions extends z.input<typeof schema> {
 /** What `pool.resize` takes. */
 export type PoolSizes = Partial<Pick<PoolOptions, 'processes' | 'threads' | 'spares'>>
 
-/** Without what is not in the schema. */
-export function plainOptions({
-  signal: _,
-  reloadOptions: __,
-  logger: ___,
-  ...options
-}: PoolOptions): z.input<typeof schema> {
+/** Without what is not in the schema. What is no object stays as it is, for the schema to refuse. */
+export function plainOptions(given: PoolOptions): z.input<typeof schema> {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return given
+  const { signal: _, reloadOptions: __, logger: ___, ...options } = given
   return options
 }
 

@@ -2,13 +2,18 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import { getHeapStatistics } from 'node:v8'
 import type * as z from 'zod'
 import { fail } from '../shared/errors.js'
 import { isSamePlace, parseAddress } from './address.js'
+import { measureMachine } from './default-sizes.js'
+import { portOfEnvironment, readEnvFiles } from './environment.js'
+import { flagsOfNode, heapLimit } from './heap-limit.js'
 import {
   metaOf,
   type OptionName,
   optionNames,
+  type PoolOptions,
   type PoolSizes,
   type Settings,
   schema,
@@ -22,7 +27,12 @@ import {
 export function parseOptions(given: unknown): Settings {
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw fail('FT_ERR_OPTION', ['options', given, 'an object with at least a handler'])
-  const result = schema.safeParse(given)
+  const { listen, envFile } = given as { readonly listen?: unknown; readonly envFile?: unknown }
+  const variables = readEnvFiles(pathsOf(envFile), process.env)
+  const port =
+    listen === undefined ? portOfEnvironment({ ...variables, ...process.env }) : undefined
+  const told = port === undefined ? given : { ...given, listen: port }
+  const result = schema.safeParse(told)
   if (!result.success) throw explain(given, result.error)
   const settings = result.data
   if (settings.group !== undefined && settings.user === undefined)
@@ -32,8 +42,52 @@ export function parseOptions(given: unknown): Settings {
     ...settings,
     tls: tlsOf(given, settings),
     headersTimeout: headersTimeoutOf(given, settings),
+    env: envFile === undefined ? settings.env : { ...variables, ...settings.env },
+    resourceLimits: limitsOf(settings),
     handler: resolveHandler(settings.handler),
   }
+}
+
+/**
+ * Checks those options that only the API has.
+ * @throws FT_ERR_OPTION
+ */
+export function checkApiOptions(given: PoolOptions): void {
+  if (typeof given !== 'object' || given === null) return
+  const { signal, logger, reloadOptions } = given
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw fail('FT_ERR_OPTION', ['signal', signal, 'an AbortSignal'])
+  if (reloadOptions !== undefined && typeof reloadOptions !== 'function')
+    throw fail('FT_ERR_OPTION', ['reloadOptions', reloadOptions, 'a function that returns options'])
+  const methods: Partial<Record<string, unknown>> = { ...LOG_METHODS, ...pick(logger) }
+  if (logger !== undefined && Object.values(methods).some((method) => typeof method !== 'function'))
+    throw fail('FT_ERR_OPTION', ['logger', logger, 'an object with debug, info, warn and error'])
+}
+
+const LOG_METHODS = { debug: undefined, info: undefined, warn: undefined, error: undefined }
+
+function pick(logger: unknown): Record<string, unknown> {
+  if (typeof logger !== 'object' || logger === null) return {}
+  const { debug, info, warn, error } = logger as Record<string, unknown>
+  return { debug, info, warn, error }
+}
+
+/** Before the schema has looked: what it would refuse is none. */
+function pathsOf(envFile: unknown): readonly string[] {
+  const result = schema.shape.envFile.safeParse(envFile)
+  return (result.success ? result.data : undefined) ?? []
+}
+
+/** Node's own default for a thread knows nothing of the other threads. */
+function limitsOf({
+  resourceLimits,
+  processes,
+  threads,
+}: z.output<typeof schema>): Settings['resourceLimits'] {
+  const { memoryBytes } = measureMachine()
+  const usualBytes = getHeapStatistics().heap_size_limit
+  const limit = heapLimit(flagsOfNode(), processes.max * threads.max, memoryBytes, usualBytes)
+  return limit === undefined ? resourceLimits : { maxOldGenerationSizeMb: limit, ...resourceLimits }
 }
 
 /** Keys and certificates by their paths are the short form of `tls`. */
@@ -53,7 +107,7 @@ function checkProxied(
   { listen, proxyProtocol }: z.output<typeof schema>,
 ): void {
   if (!Array.isArray(proxyProtocol) || given.listen === undefined) return
-  const listeners = listen.map(parseAddress)
+  const listeners = listen.map((one) => parseAddress(one))
   for (const one of proxyProtocol) {
     const address = parseAddress(one)
     if (!listeners.some((listener) => isSamePlace(listener, address)))

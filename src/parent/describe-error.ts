@@ -18,10 +18,20 @@ const WRAPPERS: ReadonlySet<ErrorCode> = new Set([
 /** Our own errors are sentences that say where to look; of others the stack is what helps. */
 export function describeError(error: Error): string {
   if (!(error instanceof ForkthreadError)) return error.stack ?? error.message
-  const text = `${error.message} [${error.code}]`
+  const text = withCode(error)
   if (WRAPPERS.has(error.code) && error.cause instanceof ForkthreadError)
     return `${text}\n${describeError(error.cause)}`
   if (!USER_CODE.has(error.code) || !(error.cause instanceof Error)) return text
   const cause = error.cause.stack ?? error.cause.message
   return text.includes(cause) ? text : `${text}\n${cause}`
+}
+
+/** The code stands in the first line: behind the sentence, or before the stack that is part of it. */
+function withCode({ message, code, cause }: ForkthreadError): string {
+  const stack = cause instanceof Error ? cause.stack : undefined
+  const at = stack?.includes('\n') ? message.indexOf(stack) : -1
+  const before = at < 0 ? '' : message.slice(0, at).replace(/:\s*$/, '')
+  if (before !== '' && !before.includes('\n')) return `${before} [${code}]: ${message.slice(at)}`
+  const [first, ...rest] = message.split('\n')
+  return [`${first} [${code}]`, ...rest].join('\n')
 }

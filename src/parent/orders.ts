@@ -17,8 +17,10 @@ export function ordersFor(pool: Obedient, report: (error: Error) => void): Admin
   const order = (carryOut: () => Promise<unknown>): Order => {
     return async (tell) => {
       const onDecision = ({ action, reason }: Decision): void => tell(`${action}: ${reason}`)
-      const onReload = ({ step, replaced, remaining }: ReloadProgress): void =>
-        tell(`${step} (${replaced} replaced, ${remaining} to go)`)
+      const onReload = ({ phase, step, replaced, remaining }: ReloadProgress): void => {
+        // Why it has failed comes as the order's error.
+        if (phase !== 'failed') tell(`${step} (${replaced} replaced, ${remaining} to go)`)
+      }
       pool.on('decision', onDecision).on('reload', onReload)
       try {
         await carryOut()

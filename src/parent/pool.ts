@@ -8,7 +8,7 @@ import {
   type Settings,
   USUAL_LISTEN,
 } from '../options/options.js'
-import { parseOptions, parseSizes } from '../options/parse-options.js'
+import { checkApiOptions, parseOptions, parseSizes } from '../options/parse-options.js'
 import { fail } from '../shared/errors.js'
 import type { Origin } from '../shared/logger.js'
 import type { HandlerKind, ListenerTerms } from '../shared/messages.js'
@@ -238,6 +238,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     openAdmin: OpenAdmin,
     predecessor: Predecessor | undefined,
   ): Promise<Pool> {
+    checkApiOptions(options)
     const settings = parseOptions(plainOptions(options))
     const isTold = options.listen !== undefined || !isDeepStrictEqual(settings.listen, USUAL_LISTEN)
     if (isTold) return await Pool.#open(options, settings, openAdmin, predecessor, {})

@@ -14,19 +14,21 @@ const messages = {
   FT_ERR_OPTION_FIXED: (name: string, now: unknown, given: unknown) =>
     `${name}: a running pool can't change it from ${show(now)} to ${show(given)}; everything is as before the reload. Start a new parent instead (upgrade).`,
   FT_ERR_CONFIG: (path: string, why: string) =>
-    `The configuration file ${path} can't be used: ${why}. It must be a module whose default export is an object of options.`,
-  FT_ERR_ADDRESS: (given: unknown) =>
-    `listen: ${show(given)} is not an address; allowed are PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd and systemd:NAME, with a port from 0 (any free one) to 65535 and N from 3; https:// may stand in front.`,
+    `The configuration file ${path} can't be used: ${why}. It must be a module whose default export is an object of options, or a JSON file with that object.`,
+  FT_ERR_ENV_FILE: (path: string, why: string) =>
+    `envFile: ${path} can't be used: ${why}. Give a file with lines of the form NAME=value.`,
+  FT_ERR_ADDRESS: (given: unknown, option = 'listen') =>
+    `${option}: ${show(given)} is not an address; allowed are PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd and systemd:NAME, with a port from 0 (any free one) to 65535 and N from 3; https:// may stand in front.`,
   FT_ERR_TLS: (what: string, why: string) =>
     `tls: ${what} can't be used: ${why}; give a private key and its certificate, both in PEM, that the user who starts the pool may read.`,
   FT_ERR_HOST_NOT_FOUND: (host: string) =>
     `listen: the host name ${show(host)} does not resolve; give a name of this machine, or one of its IP addresses.`,
-  FT_ERR_ADDRESS_IN_USE: (address: string) =>
-    `${address} is in use by another socket; stop the server that holds it, or listen elsewhere.`,
-  FT_ERR_ADDRESS_DENIED: (address: string) =>
-    `${address} may not be bound by this user; ports below 1024 need root or CAP_NET_BIND_SERVICE, a unix path needs write permission in its folder.`,
-  FT_ERR_ADDRESS_NOT_LOCAL: (address: string) =>
-    `${address} is not an address of this machine; give one that an interface here has, or listen on a port alone.`,
+  FT_ERR_ADDRESS_IN_USE: (address: string, option: string) =>
+    `${option}: ${address} is in use by another socket; stop the server that holds it, or listen elsewhere.`,
+  FT_ERR_ADDRESS_DENIED: (address: string, option: string) =>
+    `${option}: ${address} may not be bound by this user; ports below 1024 need root or CAP_NET_BIND_SERVICE, a unix path needs write permission in its folder.`,
+  FT_ERR_ADDRESS_NOT_LOCAL: (address: string, option: string) =>
+    `${option}: ${address} is not an address of this machine; give one that an interface here has, or listen on a port alone.`,
   FT_ERR_ADDRESS_INHERITED: (address: string, why: string) =>
     `${address} can't be served: ${why}; give a listening stream socket (TCP or unix) that this process has inherited.`,
   FT_ERR_SYSTEMD_SOCKETS: (address: string, why: string) =>
@@ -60,8 +62,8 @@ const messages = {
     'The program calls cluster.fork(), but forkthread starts the processes itself: start the file that its workers run (the branch where cluster.isWorker), and say how many with --processes and --threads.',
   FT_ERR_THREAD_EXIT: (code: number) => `it called process.exit(${code}).`,
   FT_ERR_HANDLER: (what: string, why: string) => `The handler failed for ${what}: ${why}`,
-  FT_ERR_START_TIMEOUT: (pid: number, ms: number) =>
-    `The child ${pid} was not ready within startTimeout (${ms} ms); raise startTimeout if the handler really needs longer to load.`,
+  FT_ERR_START_TIMEOUT: (who: string, ms: number, handler: string, where: string) =>
+    `${who} was not ready within startTimeout (${ms} ms): ${handler} was still loading${where === '' ? '' : `; ${where}`}. Raise startTimeout if it really needs longer; threads that start at once share the processors.`,
   FT_ERR_CHILD_DIED: (pid: number, how: string) => `The child ${pid} died: ${how}.`,
   FT_ERR_CHILD_STUCK: (pid: number) =>
     `Connections wait, and the child ${pid} gives no sign of life (stopped or swapped out); it is killed and replaced.`,
@@ -88,6 +90,8 @@ const messages = {
     `Thread ${owner} holds this lock already; it can't take it a second time.`,
   FT_ERR_LOCK_NOT_HELD: (caller: number, owner: number) =>
     `Thread ${caller} can't release this lock: ${owner === 0 ? 'nobody holds it' : `thread ${owner} holds it`}.`,
+  FT_ERR_EXEC_ARGV: (given: unknown, why: string) =>
+    `execArgv: ${show(given)} was given, but no thread can start with it: ${why}. Give flags of Node that a worker thread may have (those of V8 and of the process belong before the command: node FLAG …); NODE_OPTIONS counts, too.`,
   FT_ERR_USAGE: (why: string) => `${why}\nRun forkthread --help for the options.`,
 } as const
 

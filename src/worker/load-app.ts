@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { HandlerContext } from '../handler.js'
 import { fail } from '../shared/errors.js'
 import type { Lease } from '../shared/messages.js'
+import { understandTypeScript } from '../shared/typescript.js'
 import type { Adoption } from './adoption.js'
 import { type LoadedHandler, loadHandler, pathOf, setUpHandler } from './load-handler.js'
 import { becomeMain } from './main-module.js'
@@ -33,6 +34,7 @@ export async function loadApp(
   becomeMain(url, args)
   keepSignalsInThread(root)
   refuseClusterForks(url)
+  await understandTypeScript(url)
   const before = activeResources()
   const loaded = await loadHandler(url)
   await root.run(setUpHandler, url, loaded, context)

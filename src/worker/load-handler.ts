@@ -24,6 +24,9 @@ export type LoadedHandler = {
   | { readonly kind: 'none'; readonly found: string }
 )
 
+/** Of what a module exports, in an error. */
+const MOST_NAMES = 5
+
 /**
  * Imports a handler module and tells which kind it is.
  * @throws FT_ERR_HANDLER_LOAD when the import fails
@@ -50,7 +53,9 @@ export async function loadHandler(url: string): Promise<LoadedHandler> {
     return { kind: 'request', serve: main as RequestHandler, ...upgrade, ...hooks }
   if (isFetchHandler(main)) return { kind: 'fetch', serve: main, ...upgrade, ...hooks }
   const names = Object.keys(exported)
-  const found = names.length === 0 ? 'nothing' : `only ${names.map(describe(exported)).join(', ')}`
+  const shown = names.slice(0, MOST_NAMES).map(describe(exported)).join(', ')
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : ''
+  const found = names.length === 0 ? 'nothing' : `only ${shown}${more}`
   return { kind: 'none', found, ...hooks }
 }
 

@@ -24,6 +24,8 @@ import { setUnixRights, type UnixRights } from './unix-rights.js'
 const DEFER_ACCEPT_SECONDS = 1
 
 export interface ListenerOptions extends ListenOptions {
+  /** Which option of the pool asks for it, for errors; `listen` if it is not given. */
+  readonly option?: string
   readonly unixRights: UnixRights
 }
 
@@ -111,7 +113,7 @@ export class Listener {
       const fd = await open(address, options)
       return Listener.#wrap(fd, { origin, backlog: options.backlog, owner: 'pool' })
     } catch (error) {
-      throw explain(error, origin)
+      throw explain(error, origin, options.option ?? 'listen')
     }
   }
 
@@ -193,7 +195,7 @@ async function open(address: OwnAddress, options: ListenerOptions): Promise<numb
     case 'unix': {
       const { path } = address
       const onBound = (): void => setRightsOrRemove(path, options.unixRights)
-      return await claimUnixPath(path, () =>
+      return await claimUnixPath(path, options.option ?? 'listen', () =>
         openListener({ family: 'unix', path }, options, onBound),
       )
     }
@@ -251,16 +253,16 @@ export function originOf(address: OwnAddress): string {
     : `${address.host}:${address.port}`
 }
 
-function explain(error: unknown, name: string): unknown {
+function explain(error: unknown, name: string, option: string): unknown {
   switch (systemErrorName(error)) {
     case 'EADDRINUSE':
-      return fail('FT_ERR_ADDRESS_IN_USE', [name], error)
+      return fail('FT_ERR_ADDRESS_IN_USE', [name, option], error)
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return fail('FT_ERR_ADDRESS_DENIED', [name], error)
+      return fail('FT_ERR_ADDRESS_DENIED', [name, option], error)
     case 'EADDRNOTAVAIL':
-      return fail('FT_ERR_ADDRESS_NOT_LOCAL', [name], error)
+      return fail('FT_ERR_ADDRESS_NOT_LOCAL', [name, option], error)
     default:
       return error
   }

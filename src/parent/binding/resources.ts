@@ -63,7 +63,7 @@ export async function acquireResources(
   // What was acquired is given back in the opposite order if a later step fails.
   const undo: (() => void)[] = []
   try {
-    const wanted = settings.listen.map(parseAddress)
+    const wanted = settings.listen.map((one) => parseAddress(one))
     const canMail = mayMail(settings)
     const identity = childIdentity(settings)
     prepareLogFile(accessLogOf(settings), identity)
@@ -130,12 +130,14 @@ async function openAdmin(
   given: string | number,
   predecessor: Predecessor | undefined,
 ): Promise<Listener> {
-  const address = parseAddress(typeof given === 'number' ? `127.0.0.1:${given}` : given)
+  const text = typeof given === 'number' ? `127.0.0.1:${given}` : given
+  const address = parseAddress(text, 'admin')
   const isAllowed =
     address.kind === 'unix' || (address.kind === 'tcp' && LOOPBACK.test(address.host ?? ''))
   if (!isAllowed || address.isSecure)
     throw fail('FT_ERR_OPTION', ['admin', given, metaOf('admin').allowed])
   const options = {
+    option: 'admin',
     backlog: ADMIN_BACKLOG,
     ipv6Only: false,
     reusePort: false,

@@ -19,16 +19,20 @@ const LOCK_LOOK_EVERY_MS = 10
  * both hold a lock meanwhile, on the folder itself: it needs no further file and goes with the descriptor.
  * @throws FT_ERR_ADDRESS_IN_USE, FT_ERR_SOCKET_PATH
  */
-export async function claimUnixPath(path: string, bind: () => number): Promise<number> {
+export async function claimUnixPath(
+  path: string,
+  option: string,
+  bind: () => number,
+): Promise<number> {
   if (Buffer.byteLength(path) >= constants.unixPathSize)
     throw fail('FT_ERR_SOCKET_PATH', [path, `it has ${Buffer.byteLength(path)} bytes`])
-  const folder = openFolder(path)
+  const folder = openFolder(path, option)
   try {
     await lockFolder(new Flock(folder), path)
     const found = lstatSync(path, { throwIfNoEntry: false })
     if (found !== undefined) {
       if (!found.isSocket()) throw fail('FT_ERR_SOCKET_PATH', [path, 'it is not a socket'])
-      if (isLive(path)) throw fail('FT_ERR_ADDRESS_IN_USE', [`unix:${path}`])
+      if (isLive(path)) throw fail('FT_ERR_ADDRESS_IN_USE', [`unix:${path}`, option])
       unlinkSync(path)
     }
     return bind()
@@ -37,13 +41,13 @@ export async function claimUnixPath(path: string, bind: () => number): Promise<n
   }
 }
 
-function openFolder(path: string): number {
+function openFolder(path: string, option: string): number {
   try {
     return openSync(dirname(path), fsConstants.O_RDONLY | fsConstants.O_DIRECTORY)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'EACCES' || code === 'EPERM')
-      throw fail('FT_ERR_ADDRESS_DENIED', [`unix:${path}`], error)
+      throw fail('FT_ERR_ADDRESS_DENIED', [`unix:${path}`, option], error)
     throw fail('FT_ERR_SOCKET_PATH', [path, `its folder can't be opened (${code})`], error)
   }
 }

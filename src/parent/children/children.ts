@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { fail } from '../../shared/errors.js'
 import type { LoadedFile } from '../../shared/loaded-file.js'
 import type { Origin } from '../../shared/logger.js'
@@ -17,6 +18,9 @@ import { findRecyclable } from './recyclable.js'
 import { Slots } from './slots.js'
 import { StartLimit } from './start-limit.js'
 import { StuckWatch } from './stuck-watch.js'
+
+/** A child tells itself that it has not become ready in time, and where its threads are: that takes a moment. */
+const CHILD_FIRST_MS = 2500
 
 /** How often the parent looks at the size of the pool when nothing makes it look earlier. */
 const LOOK_EVERY_MS = 1000
@@ -282,7 +286,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     child.on('slow', (episode) => this.emit('slow', episode))
     child.on('pressure', () => this.look())
     child.on('leaving', () => this.#letLeave(child))
-    return { child, ready: this.#untilReady(child, startTimeout) }
+    return { child, ready: this.#untilReady(child, terms.handler, startTimeout) }
   }
 
   /**
@@ -298,13 +302,18 @@ export class Children extends EventEmitter<ChildrenEvents> {
     }, GROUP_SIGNAL_MS)
   }
 
-  async #untilReady(child: ForkedChild, startTimeout: number): Promise<readonly HandlerKind[]> {
+  async #untilReady(
+    child: ForkedChild,
+    handler: string,
+    startTimeout: number,
+  ): Promise<readonly HandlerKind[]> {
     return await new Promise((resolve, reject) => {
       let isReady = false
       let failure: Error | undefined
       const late = setTimeout(() => {
-        child.kill(fail('FT_ERR_START_TIMEOUT', [child.pid, startTimeout]))
-      }, startTimeout)
+        const path = fileURLToPath(handler)
+        child.kill(fail('FT_ERR_START_TIMEOUT', [`Child ${child.pid}`, startTimeout, path, '']))
+      }, startTimeout + CHILD_FIRST_MS)
       child.once('failed', (error) => {
         failure = error
       })
