@@ -66,26 +66,26 @@ test('--version prints the version of package.json', async () => {
 
 /** Wrong usage is told on stderr, in a few lines without the stack of our own code, with exit status 2. */
 for (const [what, args, expected] of [
-  ['no handler', [], /^forkthread: The handler is missing.*\n.*--help.*\[FT_ERR_USAGE\]\n$/],
+  ['no handler', [], /^forkthread: The handler is missing.*\[FT_ERR_USAGE\]\n.*--help.*\n$/],
   [
     'two handlers',
     [echo, echo],
-    /^forkthread: One handler is expected, but 2.*\n.*\[FT_ERR_USAGE\]\n$/,
+    /^forkthread: One handler is expected, but 2.*\[FT_ERR_USAGE\]\n.*\n$/,
   ],
   [
     'an unknown flag',
     [echo, '--bogus'],
-    /^forkthread: Unknown option '--bogus'.*\n.*\[FT_ERR_USAGE\]\n$/,
+    /^forkthread: Unknown option '--bogus' \[FT_ERR_USAGE\]\n.*\n$/,
   ],
   [
     'a flag without its value',
     [echo, '--threads'],
-    /^forkthread: .*--threads.* argument missing\n.*\[FT_ERR_USAGE\]\n$/,
+    /^forkthread: .*--threads.* argument missing \[FT_ERR_USAGE\]\n.*\n$/,
   ],
   [
     'a value for a switch',
     [echo, '--ipv6-only=1'],
-    /^forkthread: .*--ipv6-only.* does not take an argument\n.*\[FT_ERR_USAGE\]\n$/,
+    /^forkthread: .*--ipv6-only.* does not take an argument \[FT_ERR_USAGE\]\n.*\n$/,
   ],
   [
     'a wrong number',

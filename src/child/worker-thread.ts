@@ -85,7 +85,15 @@ export class WorkerThread {
     this.#port = port1
     this.#piscina = new Piscina(piscinaOptions(environment))
     // What the user's code throws when no lease runs: its loading has failed, or it has thrown before. It dies of that, alone.
-    this.#piscina.on('error', (error: unknown) => this.#failedLate(error))
+    this.#piscina.on('error', (error: unknown) => {
+      // Or a preload has failed before there was a lease, and piscina would go on waiting.
+      const isFirst = this.#state === 'starting' && this.#diedOf === undefined
+      if (isFirst) {
+        this.kill(this.#startError(error))
+        // The thread has never had the other end.
+        this.#port.close()
+      } else this.#failedLate(error)
+    })
     port1.on('messageerror', (error) => this.#failedLate(error))
     const pending = threadPending()
     const lease: Lease = { ...terms, pending, port: port2 }
@@ -200,8 +208,7 @@ export class WorkerThread {
 
   /** What piscina rejects with knows neither the handler nor what the user has to do with it. */
   #startError(error: unknown): Error {
-    if (isOfFlags(error))
-      return fail('FT_ERR_EXEC_ARGV', [this.#execArgv ?? [], error.message])
+    if (isOfFlags(error)) return fail('FT_ERR_EXEC_ARGV', [this.#execArgv ?? [], error.message])
     const path = fileURLToPath(this.#handler)
     if (this.#exitCode !== undefined || isExit(error)) {
       const call = `process.exit(${this.#exitCode ?? ''})`

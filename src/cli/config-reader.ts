@@ -1,10 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { understandTypeScript } from '../shared/typescript.js'
+import { defaultOf, understandTypeScript } from '../shared/typescript.js'
 
 // A thread that lives as long as it takes to import a configuration file, which is thus read anew with all that it imports.
 
 await understandTypeScript(workerData as string)
-const { default: options } = (await import(workerData as string)) as { default?: unknown }
+const options = defaultOf((await import(workerData as string)) as object)
 parentPort?.postMessage(sendable(options))
 
 /** A URL can't be sent to another thread; options take its text as well. */

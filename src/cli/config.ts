@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { entryFile } from '../shared/entries.js'
 import { fail } from '../shared/errors.js'
-import { understandTypeScript } from '../shared/typescript.js'
+import { defaultOf, understandTypeScript } from '../shared/typescript.js'
 
 /** Modules that have been imported here: Node would not read them again, nor what they import. */
 const imported = new Set<string>()
@@ -55,7 +55,7 @@ async function defaultExportOf(url: string): Promise<unknown> {
   await understandTypeScript(url)
   if (!imported.has(url)) {
     imported.add(url)
-    return ((await import(url)) as { default?: unknown }).default
+    return defaultOf((await import(url)) as object)
   }
   const reader = new Worker(entryFile('cli/config-reader'), {
     workerData: url,

@@ -24,6 +24,13 @@ export async function understandTypeScript(url: string): Promise<void> {
   }
 }
 
+/** The default export, also of a module that was compiled to CommonJS, which has it one level deeper. */
+export function defaultOf(module: object): unknown {
+  const { default: outer } = module as { readonly default?: unknown }
+  const isCompiled = typeof outer === 'object' && outer !== null && '__esModule' in outer
+  return isCompiled ? (outer as { readonly default?: unknown }).default : outer
+}
+
 interface Registrar {
   readonly register: () => unknown
 }

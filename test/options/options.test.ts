@@ -26,7 +26,19 @@ const ranges = [
   null,
 ]
 const rangeObjects = [{}, { min: 1 }, { max: 1 }, { min: 2, max: 1 }, { min: 1, max: 2, step: 1 }]
-const milliseconds = [-1, 0.5, 2 ** 31, Number.POSITIVE_INFINITY, '5', '5s', true, null]
+const milliseconds = [
+  -1,
+  0.5,
+  2 ** 31,
+  Number.POSITIVE_INFINITY,
+  '5',
+  '5x',
+  '1.5',
+  '-5s',
+  '25d',
+  true,
+  null,
+]
 const counts = [-1, 0.5, Number.POSITIVE_INFINITY, '5', true, null]
 const booleans = [0, 1, 'true', 'yes', null]
 
@@ -84,6 +96,7 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   pidFile: ['', 5, true, null],
   systemdNotify: booleans,
   execArgv: ['--import=tsx', [1], {}, null],
+  envFile: ['', 5, [], [5], null, {}],
   env: ['A=1', { A: 1 }, { '': 'x' }, ['A=1'], null],
   accessLog: ['', 1, null, true],
   accessLogFormat: ['apache', 'JSON', 1, null],
