@@ -127,9 +127,7 @@ export class AdminServer {
     if (typeof capture === 'string') return { status: 400, body: capture }
     if (capture !== undefined) {
       if (method !== 'POST') return { status: 405, body: `${url} costs the thread: POST it\n` }
-      return isFromPage(request)
-        ? { status: 403, body: 'orders are JSON, and not from a web page\n' }
-        : { capture }
+      return refusal(request, url) ?? { capture }
     }
     if (method !== 'GET' && method !== 'HEAD')
       return { status: 405, body: 'only GET is answered here\n' }
