@@ -49,6 +49,7 @@ export class Adoption {
   readonly #exclusive = new WeakSet<Server>()
   readonly #waiting: (() => void)[] = []
   #isReady = false
+  #hasOwn = false
   #isLeaving = false
 
   constructor(terms: AdoptionTerms) {
@@ -68,6 +69,11 @@ export class Adoption {
 
   get isReady(): boolean {
     return this.#isReady
+  }
+
+  /** A server was really bound: to a free port, to a descriptor, or exclusively. */
+  get hasOwn(): boolean {
+    return this.#hasOwn
   }
 
   get isAny(): boolean {
@@ -156,6 +162,7 @@ export class Adoption {
     const isWithin =
       typeof fd === 'number' || port === null || port === 0 || server._handle !== null
     if (isWithin || this.#exclusive.has(server)) {
+      this.#hasOwn = true
       Reflect.apply(this.#bind, server, args)
       return
     }

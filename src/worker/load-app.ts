@@ -53,7 +53,11 @@ export async function loadApp(
     const isOver = !isAlive && !wasAlive
     wasAlive = isAlive
     if (adoption.isReady || (!isOver && performance.now() < deadline)) continue
-    const until = isOver ? 'and waits for nothing that would' : 'within startTimeout'
+    const until = adoption.hasOwn
+      ? 'but for port 0, a descriptor or exclusively, which is for use inside the thread: let it listen at process.env.PORT'
+      : isOver
+        ? 'and waits for nothing that would'
+        : 'within startTimeout'
     throw fail('FT_ERR_HANDLER_EXPORT', [pathOf(url), loaded.found, until])
   }
   return loaded
