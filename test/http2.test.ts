@@ -9,7 +9,6 @@ import { get } from './support/http.js'
 import { ask, connectHttp2 } from './support/http2.js'
 import { type Serving, serve } from './support/serve.js'
 import { secureGet } from './support/tls.js'
-import { runTool, testWith } from './support/tools.js'
 import { until, within } from './support/until.js'
 
 const LIMIT_MS = 20_000
@@ -110,43 +109,6 @@ for (const [way, options] of Object.entries(ways)) {
     const session = await connectHttp2(serving.url)
     await ask(session, '/')
     await within(once(session, 'close'), LIMIT_MS, 'it is closed')
-  })
-
-  testWith('h2load', `${way}: h2load over reloads, and no request fails`, async () => {
-    const size = { processes: 2, threads: 2, canaryTime: 0 }
-    await using serving = await serve('who', { ...options, ...size })
-    let isOver = false
-    // It does not connect again after a GOAWAY, so it is started anew.
-    const load = (async () => {
-      for (let run = 0; run < 2; run++) {
-        const out = await runTool('h2load', ['-D', '1', '-c', '4', '-m', '10', serving.url])
-        assert.match(out, / succeeded, 0 failed, 0 errored, 0 timeout/)
-        assert.match(out, /requests: [1-9]/)
-      }
-    })()
-    const reloads = (async () => {
-      while (!isOver) await serving.pool.reload()
-    })()
-    const over = load.finally(() => {
-      isOver = true
-    })
-    // Both have an end before one of them is looked at: a reload must not outlive the pool.
-    await Promise.allSettled([over, reloads])
-    await Promise.all([over, reloads])
-  })
-
-  testWith('curl', `${way}: curl`, async () => {
-    await using serving = await serve('who', { ...options, canaryTime: 0 })
-    const flag = way === 'over TLS' ? '--http2' : '--http2-prior-knowledge'
-    const shown = ['-sSk', flag, '-o', '/dev/null', '-w', '%{http_version} %{http_code}']
-    const reloaded = serving.pool.reload()
-    const failures: string[] = []
-    for (let round = 0; round < 10; round++) {
-      const out = await runTool('curl', [...shown, serving.url]).catch(String)
-      if (out !== '2 200') failures.push(out)
-    }
-    await reloaded
-    assert.equal(failures, [])
   })
 }
 
