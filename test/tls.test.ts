@@ -235,6 +235,40 @@ test('a keep-alive connection is told to close with the next response when its p
   agent.destroy()
 })
 
+test('keep-alive connections in use see no reload: none is closed under a request', async () => {
+  const size = { processes: 2, threads: 2, canaryTime: 0 }
+  await using serving = await serve('who', { ...https, ...size })
+  const agent = new Agent({ keepAlive: true, maxSockets: 8, rejectUnauthorized: false })
+  const failures: string[] = []
+  let isOver = false
+  let answered = 0
+  const ask = async (): Promise<void> =>
+    await new Promise((resolve) => {
+      const failed = (error: Error): void => {
+        failures.push(String(error))
+        resolve()
+      }
+      request(serving.url, { agent }, (incoming) => {
+        incoming.once('error', failed).resume()
+        incoming.once('end', () => {
+          answered++
+          resolve()
+        })
+      })
+        .once('error', failed)
+        .end()
+    })
+  const clients = Array.from({ length: 8 }, async () => {
+    while (!isOver) await ask()
+  })
+  for (let reload = 0; reload < 2; reload++) await serving.pool.reload()
+  isOver = true
+  await Promise.all(clients)
+  agent.destroy()
+  assert.equal(failures, [])
+  assert.ok(answered > 0)
+})
+
 test('WebSockets come over TLS, too', async () => {
   await using serving = await serve('web-socket', https)
   const socket = new WebSocket(serving.url.replace('https', 'wss'), { rejectUnauthorized: false })

@@ -17,7 +17,7 @@ import { type RequestEvents, RequestWatch } from './request-watch.js'
 import type { Service } from './service.js'
 import { StreamWatch } from './stream-watch.js'
 
-/** While draining: how long an accepted connection may take to send its first byte. */
+/** While draining: how long an accepted connection may take to send its first byte, and one over TLS to send its next request. */
 const FIRST_BYTE_MS = 1000
 
 /** How often to look whether what waited in the kernel was a request. */
@@ -60,6 +60,8 @@ export class HttpService implements Service {
   #prefaced: { readonly bytes: Buffer; readonly before: Socket } | undefined
   readonly #hasSpoken = new WeakSet<Socket>()
   #isLeaving = false
+  /** The thread leaves, and what is idle is closed, not waited for. */
+  #closesIdle = false
   #silent: NodeJS.Timeout | undefined
 
   constructor(server: NetServer, terms: ThreadTerms, options: HttpServiceOptions) {
@@ -90,7 +92,7 @@ export class HttpService implements Service {
       },
       closed: ({ req }) => {
         // A response whose headers were out before the drain began has left its connection open.
-        if (this.#isLeaving && !req.socket.writableEnded) this.#closeIdle()
+        if (this.#closesIdle && !req.socket.writableEnded) this.#closeIdle()
       },
       onFailure: options.onFailure,
       upgrade: options.upgrade,
@@ -118,10 +120,18 @@ export class HttpService implements Service {
     // With a child that stays they are better off with its other threads.
     await this.#idle?.parkAll()
     this.#streams.close()
-    this.#closeIdle()
+    // Over TLS nothing can be parked. Who sends a request in the moment of the close can't know whether it was served, and many clients
+    // fail then. So those that are in use are asked to go with the next response; only what is idle for longer is closed.
+    if (this.#secured === undefined) this.#closeWhatIsIdle()
     this.#silent = setTimeout(() => {
       for (const socket of this.#connections) if (this.#isSilent(socket)) socket.destroy()
+      this.#closeWhatIsIdle()
     }, FIRST_BYTE_MS)
+  }
+
+  #closeWhatIsIdle(): void {
+    this.#closesIdle = true
+    this.#closeIdle()
   }
 
   requests(): readonly string[] {
