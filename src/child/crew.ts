@@ -15,6 +15,7 @@ import { PendingBytes } from '../sync/pending-bytes.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { emptyRow } from '../sync/thread-rows.js'
 import { decideThreads } from './decide-threads.js'
+import { LeftPrograms } from './left-programs.js'
 import { startOverdue, startTimeout } from './start-timeout.js'
 import { type ThreadEvents, WorkerThread } from './worker-thread.js'
 
@@ -46,6 +47,7 @@ export class Crew {
   readonly #events: CrewEvents
   readonly #threads = new Map<number, WorkerThread>()
   #tls: TlsTerms | undefined
+  readonly #programs = new LeftPrograms()
   #limits: Range
   #spares: Range
   readonly #delay = new RestartDelay({
@@ -118,6 +120,7 @@ export class Crew {
 
   /** Compares what there is with what there should be, and starts, retires or recycles. */
   look(): void {
+    this.#programs.look()
     if (this.#isEnding) return
     const slot = this.#start.slot
     const starting = this.#count('starting')
@@ -271,6 +274,7 @@ export class Crew {
         ...this.#events,
         leaves: (leaving, why) => this.#follow(leaving, why),
       },
+      this.#programs,
     )
     this.#threads.set(thread, started)
     const forget = (): void => {

@@ -16,6 +16,7 @@ import type {
 } from '../shared/messages.js'
 import { threadPending } from '../shared/standard-output.js'
 import { monotonicMs } from '../sync/clock.js'
+import type { LeftPrograms } from './left-programs.js'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
 
@@ -76,6 +77,7 @@ export class WorkerThread {
     terms: Omit<Lease, 'port' | 'pending'>,
     environment: ThreadEnvironment,
     events: ThreadEvents,
+    programs: LeftPrograms,
   ) {
     this.id = terms.thread
     this.#report = events.report
@@ -98,7 +100,10 @@ export class WorkerThread {
     const pending = threadPending()
     const lease: Lease = { ...terms, pending, port: port2 }
     const run = this.#run(lease)
-    this.over = this.#untilOver(run).finally(() => events.left(lease))
+    this.over = this.#untilOver(run).finally(() => {
+      programs.threadOver(this)
+      events.left(lease)
+    })
     const loaded = new Promise<readonly HandlerKind[]>((resolve) => {
       port1.on('message', (message: WorkerMessage) => {
         if (message.type === 'report') return events.report(message.error, this.id)
@@ -118,6 +123,7 @@ export class WorkerThread {
           this.#state = 'ending'
           return events.leaves(this, message.why)
         }
+        if (message.type === 'program') return programs[message.phase](this, message.pid)
         if (message.type === 'done') {
           this.#isDone = true
           return

@@ -26,6 +26,7 @@ import { isAbleToServe } from './children/able-to-serve.js'
 import { Children, type Sizes } from './children/children.js'
 import { createGeneration } from './children/generation.js'
 import { ListensElsewhere } from './children/listens-elsewhere.js'
+import { reapOrphans } from './children/orphans.js'
 import { createLog } from './create-log.js'
 import { logPool } from './log-pool.js'
 import { ordersFor } from './orders.js'
@@ -70,6 +71,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #reloadQueue: ReloadQueue<Partial<PoolOptions>>
   readonly #handover: Handover
   #state: State = 'starting'
+  readonly #endReaping: () => void
   #forgetSignal: () => void = () => undefined
   /** Aborts when all is to end at once: no `preStopDelay`, and no patience with a new parent. */
   readonly #hurry = new AbortController()
@@ -144,6 +146,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#follow()
     if (settings.watch) this.#files = this.#watchFiles()
     process.once('exit', this.#cleanUp)
+    this.#endReaping = reapOrphans()
   }
 
   /** Without a word on logging the program follows the pool by its events. */
@@ -540,6 +543,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     }
     releaseResources(this.#resources)
     process.off('exit', this.#cleanUp)
+    this.#endReaping()
     this.emit('close')
   }
 

@@ -378,7 +378,15 @@ export interface ThreadDone {
   readonly type: 'done'
 }
 
+/** Its code has started a program, or has seen the end of one. */
+export interface ThreadProgram {
+  readonly type: 'program'
+  readonly phase: 'started' | 'ended'
+  readonly pid: number
+}
+
 export type WorkerMessage =
+  | ThreadProgram
   | ThreadWantsParker
   | ThreadReady
   | ThreadFailed

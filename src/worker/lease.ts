@@ -8,6 +8,7 @@ import type {
   LeaseMessage,
   WorkerMessage,
 } from '../shared/messages.js'
+import { noteSpawns } from '../shared/note-spawns.js'
 import { guardThread } from '../shared/standard-output.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
@@ -53,6 +54,10 @@ export default async function lease(terms: Lease): Promise<void> {
     tell({ type: 'report', error })
   }
   guardThread(terms.standard, terms.pending, onLost)
+  noteSpawns({
+    started: (pid) => tell({ type: 'program', phase: 'started', pid }),
+    ended: (pid) => tell({ type: 'program', phase: 'ended', pid }),
+  })
   const accessLog =
     terms.accessLog &&
     new AccessLog(
