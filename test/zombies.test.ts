@@ -37,8 +37,8 @@ test('of threads that are recycled or killed nothing stays, and living threads s
     if (count % 20 === 0) answers.push(get(`${url}/wait?seconds=1`))
     await sleep(10)
   }
-  await get(`${url}/loop?seconds=2`)
   for (const { body } of await Promise.all(answers)) assert.is(body, 'ended 0')
+  await get(`${url}/loop?seconds=2`).catch(() => undefined)
   await until(() => serving.errors.length > 0, LIMIT_MS, 'the death of the thread')
   await until(() => zombiesOf(parents()).length === 0, LIMIT_MS, 'nothing defunct')
 })
