@@ -28,6 +28,7 @@ import { createGeneration } from './children/generation.js'
 import { ListensElsewhere } from './children/listens-elsewhere.js'
 import { reapOrphans } from './children/orphans.js'
 import { createLog } from './create-log.js'
+import { exportsNothing } from './exports-nothing.js'
 import { logPool } from './log-pool.js'
 import { ordersFor } from './orders.js'
 import type { PoolEvents } from './pool-events.js'
@@ -59,6 +60,8 @@ const moves: Readonly<Record<State, readonly State[]>> = {
   closing: ['closed'],
   closed: [],
 }
+
+const ONE = { min: 1, max: 1 } as const
 
 /** A running server pool. Made by `createPool`. */
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
@@ -249,8 +252,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       const { addresses: listen } = predecessor
       return await Pool.#open(options, settings, openAdmin, predecessor, { listen })
     }
+    // A program is started once to say where it listens, and one thread is enough for that. A handler is to serve at once.
+    const isProgram = exportsNothing(settings.handler)
+    const first = isProgram ? { ...settings, processes: ONE, threads: ONE } : settings
     try {
-      return await Pool.#open(options, settings, openAdmin, predecessor, undefined)
+      const pool = await Pool.#open(options, first, openAdmin, predecessor, undefined)
+      if (!isProgram) return pool
+      await pool.close()
+      return await Pool.#open(options, settings, openAdmin, predecessor, {})
     } catch (error) {
       if (!(error instanceof ListensElsewhere)) throw error
       const { addresses: listen, backlog } = error
