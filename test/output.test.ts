@@ -47,8 +47,14 @@ class Redirected {
 
   /** Its processes, without those of the shell's redirection. */
   children(): number[] {
-    const isNode = (pid: number): boolean =>
-      readFileSync(`/proc/${pid}/maps`, 'utf8').includes(process.execPath)
+    const isNode = (pid: number): boolean => {
+      try {
+        return readFileSync(`/proc/${pid}/maps`, 'utf8').includes(process.execPath)
+      } catch {
+        // It has ended since it was listed.
+        return false
+      }
+    }
     return this.program.children().filter(isNode)
   }
 
@@ -136,6 +142,7 @@ test('what a thread printed before an endless loop comes out, the half of a line
   const [address = ''] = await program.ready()
   await get(`${address}/loop?lines=500&errors=500&half`).catch(() => undefined)
   await program.output(/half a line/)
+  await program.output(/^error 499 /m, 'stderr')
   assert.is(count(program.stdout, /^line \d+/gm), 500)
   assert.is(count(program.stderr, /^error \d+/gm), 500)
 })

@@ -58,9 +58,15 @@ else
     const [first = 0] = program.children()
     assert.match(execFileSync('cat', [`/proc/${first}/status`]).toString(), /NSpid:\t\d+\t1\n/)
     for (let count = 0; count < 10; count++) await get(`${address}/orphan?seconds=0.3`)
-    const isAnyLeft = (): boolean =>
-      program.descendants().some((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')
-    await until(() => !isAnyLeft(), LIMIT_MS, 'the end of all')
+    const isSleep = (pid: number): boolean => {
+      try {
+        return readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n'
+      } catch {
+        // It has ended since it was listed.
+        return false
+      }
+    }
+    await until(() => !program.descendants().some(isSleep), LIMIT_MS, 'the end of all')
     await until(() => zombiesOf([first]).length === 0, LIMIT_MS, 'nothing defunct')
     process.kill(first, 'SIGTERM')
     await program.exit()
