@@ -157,7 +157,10 @@ export class AdminServer {
       case '/ready': {
         const why = this.#source.notReady()
         return why === undefined
-          ? { status: 200, body: 'ready\n' }
+          ? {
+              status: 200,
+              body: `${['ready', this.#source.remark()].filter(Boolean).join('\n')}\n`,
+            }
           : { status: 503, body: `${why}\n` }
       }
       default: {

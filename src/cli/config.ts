@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { entryFile } from '../shared/entries.js'
 import { fail } from '../shared/errors.js'
+import { fromStartFolder } from '../shared/start-folder.js'
 import { defaultOf, understandTypeScript } from '../shared/typescript.js'
 
 /** Modules that have been imported here: Node would not read them again, nor what they import. */
@@ -15,7 +16,7 @@ const imported = new Set<string>()
  * @throws FT_ERR_CONFIG
  */
 export async function loadConfig(given: string): Promise<Record<string, unknown>> {
-  const path = resolve(given)
+  const path = fromStartFolder(given)
   if (!existsSync(path)) throw fail('FT_ERR_CONFIG', [path, 'there is no such file'])
   let options: unknown
   try {

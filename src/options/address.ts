@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
-import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { fail } from '../shared/errors.js'
+import { fromStartFolder } from '../shared/start-folder.js'
 
 /** Where the user wants to listen. */
 export type Address = Place & {
@@ -66,7 +66,7 @@ function parsePlace(text: string): Place | undefined {
   const name = ABSTRACT.exec(text)?.[1]
   if (name !== undefined) return { kind: 'abstract', name }
   const unix = UNIX.exec(text)?.[1]
-  if (unix !== undefined) return { kind: 'unix', path: resolve(unix) }
+  if (unix !== undefined) return { kind: 'unix', path: fromStartFolder(unix) }
   // Before HOST:PORT, whose form these have, too.
   const fd = FD.exec(text)?.[1]
   if (fd !== undefined) return { kind: 'fd', fd: Number(fd) }

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { getHeapStatistics } from 'node:v8'
 import type * as z from 'zod'
 import { fail } from '../shared/errors.js'
+import { fromStartFolder } from '../shared/start-folder.js'
 import { isSamePlace, parseAddress } from './address.js'
 import { measureMachine } from './default-sizes.js'
 import { portOfEnvironment, readEnvFiles } from './environment.js'
@@ -175,7 +175,7 @@ function refusal(name: OptionName, value: unknown): Error {
 
 function resolveHandler(handler: string | URL): string {
   const isUrl = handler instanceof URL || handler.startsWith('file:')
-  const path = isUrl ? pathOf(handler) : resolve(handler)
+  const path = isUrl ? pathOf(handler) : fromStartFolder(handler)
   if (!isFile(path)) throw fail('FT_ERR_HANDLER_NOT_FOUND', [path])
   // A URL keeps its query, with which a user may tell variants of one module apart.
   return isUrl ? String(handler) : pathToFileURL(path).href

@@ -166,6 +166,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       stats: () => this.stats(),
       notReady: () => this.#notReady(),
       queueTimes: () => this.#resources.scoreboard.queueTimes.read(),
+      remark: () => this.#children.mixedCode,
       slow: () => this.#slow.report(this.#settings.slowThreshold),
       capture: async ({ process: slot, thread, kind, seconds }) => {
         const child = this.#children.all.find((one) => one.slot === slot)

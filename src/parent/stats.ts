@@ -71,6 +71,7 @@ export function collectStats(source: StatsSource): Stats {
     processes,
     scoreboard: letters,
     lastDecision: source.lastDecision,
+    ...(source.children.mixedCode === undefined ? {} : { mixedCode: source.children.mixedCode }),
   }
 }
 

@@ -38,6 +38,8 @@ export interface Stats {
   /** One letter per thread: `.` none, `S` starting, `_` idle, `R` reading, `W` writing, `K` keep-alive, `C` closing, `G` finishing. */
   readonly scoreboard: string
   readonly lastDecision: Decision
+  /** Why processes of one generation may differ in their code; absent while they can't. */
+  readonly mixedCode?: string
 }
 
 export interface ListenerStats {
@@ -99,6 +101,8 @@ export interface AdminSource {
   readonly stats: () => Stats
   /** Why the pool is not ready for traffic; `undefined` when it is. */
   readonly notReady: () => string | undefined
+  /** What is to be known of a pool that is ready. */
+  readonly remark: () => string | undefined
   readonly slow: () => SlowReport
   readonly queueTimes: () => QueueTimeHistogram
   /** Profiles a thread, or takes a snapshot of its heap: the path of a file, whose folder is the caller's to remove. */

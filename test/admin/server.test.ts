@@ -13,6 +13,7 @@ const source = {
   },
   notReady: () => undefined,
   queueTimes: () => ({ counts: [], count: 0, sumSeconds: 0 }),
+  remark: () => undefined,
   slow: () => ({ slowThreshold: 0, routes: [] }),
   capture: () => Promise.reject(new Error('no')),
   orders: { reload: order, upgrade: order, stop: order },

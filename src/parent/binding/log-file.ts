@@ -1,9 +1,9 @@
 import { closeSync, fchownSync, openSync } from 'node:fs'
-import { resolve } from 'node:path'
 import type { Settings } from '../../options/options.js'
 import { type AccessLogSettings, TO_STDOUT } from '../../shared/access-log.js'
 import { fail } from '../../shared/errors.js'
 import type { Identity } from '../../shared/messages.js'
+import { fromStartFolder } from '../../shared/start-folder.js'
 
 /** Where children log requests, if they do. */
 export function accessLogOf({
@@ -11,7 +11,7 @@ export function accessLogOf({
   accessLogFormat,
 }: Settings): AccessLogSettings | undefined {
   if (accessLog === undefined) return undefined
-  const path = accessLog === TO_STDOUT ? accessLog : resolve(accessLog)
+  const path = accessLog === TO_STDOUT ? accessLog : fromStartFolder(accessLog)
   return { path, format: accessLogFormat }
 }
 

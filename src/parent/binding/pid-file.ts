@@ -12,8 +12,8 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs'
-import { resolve } from 'node:path'
 import { ForkthreadError, fail } from '../../shared/errors.js'
+import { fromStartFolder } from '../../shared/start-folder.js'
 import { Flock } from '../../sys/file-lock.js'
 
 const MODE = 0o644
@@ -62,7 +62,7 @@ export class PidFile {
    * @throws FT_ERR_PID_FILE_HELD if a live process has it, FT_ERR_PID_FILE if it can't be used or is no pid file
    */
   static claim(given: string, umask: number): PidFile {
-    const path = resolve(given)
+    const path = fromStartFolder(given)
     const mode = MODE & ~umask
     return explained(path, () => {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -88,7 +88,7 @@ export class PidFile {
    * @throws FT_ERR_PID_FILE if the file is not that of `holder`
    */
   static takeOver(given: string, umask: number, holder: number): PidFile {
-    const path = resolve(given)
+    const path = fromStartFolder(given)
     return explained(path, () => {
       // Open, so that the number of the file (inode) can't mean another one meanwhile.
       const fd = openSync(path, fsConstants.O_RDONLY | fsConstants.O_NOFOLLOW)

@@ -1,9 +1,9 @@
 import { closeSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { type Address, parseAddress } from '../../options/address.js'
 import { metaOf, type Settings } from '../../options/options.js'
 import { fail } from '../../shared/errors.js'
 import type { Identity } from '../../shared/messages.js'
+import { fromStartFolder } from '../../shared/start-folder.js'
 import type { MailboxTerms } from '../../sync/mailbox.js'
 import { Scoreboard } from '../../sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '../../sync/scoreboard-layout.js'
@@ -113,7 +113,7 @@ function claimPidFile(
   predecessor: Predecessor | undefined,
 ): PidFile | undefined {
   if (pidFile === undefined) return undefined
-  if (predecessor !== undefined && predecessor.pidFile === resolve(pidFile))
+  if (predecessor !== undefined && predecessor.pidFile === fromStartFolder(pidFile))
     return PidFile.takeOver(pidFile, umask, predecessor.pid)
   return PidFile.claim(pidFile, umask)
 }

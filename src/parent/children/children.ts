@@ -15,6 +15,7 @@ import type { Ledger } from './ledger.js'
 import { ListensElsewhere } from './listens-elsewhere.js'
 import { LoadWatch } from './load-watch.js'
 import { findRecyclable } from './recyclable.js'
+import { releaseOf } from './release.js'
 import { Slots } from './slots.js'
 import { StartLimit } from './start-limit.js'
 import { StuckWatch } from './stuck-watch.js'
@@ -92,6 +93,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
   /** Children whose successor has been started: it counts in their place. */
   readonly #replaced = new Set<ForkedChild>()
   #isLeaving = false
+  /** The generation whose code on disk is not what it was any more. */
+  #outdated: Generation | undefined
 
   constructor(options: ChildrenOptions, generation: Generation, sizes: Sizes) {
     super()
@@ -121,6 +124,12 @@ export class Children extends EventEmitter<ChildrenEvents> {
 
   get isLeaving(): boolean {
     return this.#isLeaving
+  }
+
+  /** Why processes of one generation may differ in their code, if they may. */
+  get mixedCode(): string | undefined {
+    if (this.#outdated !== this.#generation) return undefined
+    return `the code on disk is not that of generation ${this.#generation.number}: processes and threads started since load it; reload to have all of one`
   }
 
   get ledger(): Ledger {
@@ -251,6 +260,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
       // The successor that proves itself must not go, and one replacement at a time is enough.
       return
     } else if (decision?.action === 'retire') {
+      // What could not be had again, with this code, must not go.
+      if (!this.#isCodeTheSame()) return
       this.#loadWatch.sizeChanged()
       const child = this.#slots.get(decision.slot)
       if (child !== undefined) this.#retire(child, decision.reason)
@@ -279,6 +290,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     child.on('decision', (action, reason, thread) => {
       // As long as children change their own sizes, a surplus of the pool is not what it was.
       this.#loadWatch.sizeChanged()
+      if (action.startsWith('start') || action.startsWith('recycle')) this.#isCodeTheSame()
       this.emit('decision', `child ${child.pid}: ${action}`, reason, originOf(child, thread))
     })
     child.on('loaded', (files) => this.emit('loaded', files))
@@ -341,8 +353,19 @@ export class Children extends EventEmitter<ChildrenEvents> {
     })
   }
 
+  /** A start that nobody has ordered loads what is on disk. That this is another release is told once in a generation. */
+  #isCodeTheSame(): boolean {
+    const { terms, release } = this.#generation
+    if (releaseOf(terms.handler) === release) return true
+    if (this.#outdated === this.#generation) return false
+    this.#outdated = this.#generation
+    this.emit('notice', this.mixedCode ?? '')
+    return false
+  }
+
   /** Starts a child of an open pool: a failure is reported and tried again later. */
   async #startKept(): Promise<void> {
+    this.#isCodeTheSame()
     try {
       await this.#start().ready
     } catch (error) {
@@ -370,6 +393,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const found = findRecyclable(this.all, recycle)
     if (found === undefined) return
     const { child, reason } = found
+    this.#isCodeTheSame()
     this.emit('decision', `recycle child ${child.pid}`, reason, originOf(child))
     const replacement = { generation: this.#generation, sizes: () => this.#sizes, reason }
     this.replace(child, replacement).catch((error) => this.#startFailed(error))

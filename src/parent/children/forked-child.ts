@@ -14,6 +14,7 @@ import type {
   TlsTerms,
 } from '../../shared/messages.js'
 import type { SlowEpisode } from '../../shared/slow.js'
+import { folderForChildren } from '../../shared/start-folder.js'
 import type { CaptureKind, ChildState } from '../../shared/stats.js'
 import { monotonicMs } from '../../sync/clock.js'
 import type { MailboxTerms } from '../../sync/mailbox.js'
@@ -108,6 +109,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     const lockDescriptors = lockFiles.map(inherit)
     closeAllOnExec()
     this.#process = fork(entryFile('child/main'), [], {
+      cwd: folderForChildren(),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...inherited],
       // No code of the user runs in the child's main thread, so flags such as --inspect have no business there.
       execArgv: [],

@@ -6,12 +6,15 @@ import { accessLogOf } from '../binding/log-file.js'
 import type { Resources } from '../binding/resources.js'
 import { Certificates } from '../tls/certificates.js'
 import type { StartTerms } from './forked-child.js'
+import { releaseOf } from './release.js'
 
 /** What the children between two reloads run with. */
 export interface Generation {
   /** From 0; a reload that succeeds adds one. */
   readonly number: number
   readonly terms: Omit<StartTerms, 'slot' | 'generation' | 'threads' | 'firstThreads' | 'spares'>
+  /** What its code was when it was ordered, see `releaseOf`. */
+  readonly release: string
   readonly startTimeout: number
   readonly drainTimeout: number
   readonly recycle: { readonly lifetime: number; readonly rss: number }
@@ -67,6 +70,7 @@ export function createGeneration(
       env: { ...portOf(learns ? undefined : listeners[0]), ...env },
       ...(resourceLimits === undefined ? {} : { resourceLimits: definedOnly(resourceLimits) }),
     },
+    release: releaseOf(handler),
     startTimeout,
     drainTimeout,
     recycle: { lifetime: settings.recycleLifetime, rss: settings.recycleRss },

@@ -1,11 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { TlsOption } from '../../options/tls-options.js'
 import { fail } from '../../shared/errors.js'
 import type { TlsIdentity, TlsTerms } from '../../shared/messages.js'
+import { fromStartFolder } from '../../shared/start-folder.js'
 
 /** What is given for a key or a certificate: a file, or PEM itself. */
 interface Material {
@@ -58,7 +58,7 @@ function materialOf(given: string | Uint8Array | URL, label: string): Material {
   }
   if (typeof given === 'string' && given.includes('-----BEGIN'))
     return { name: label, path: undefined, read: () => given }
-  const path = given instanceof URL ? fileURLToPath(given) : resolve(given)
+  const path = given instanceof URL ? fileURLToPath(given) : fromStartFolder(given)
   return { name: path, path, read: () => readFileSync(path, 'utf8') }
 }
 

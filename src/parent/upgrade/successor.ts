@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { deserializeError, fail, type SerializedError } from '../../shared/errors.js'
+import { folderForChildren } from '../../shared/start-folder.js'
 import type { Listener } from '../binding/listener.js'
 import { forSuccessor } from '../systemd/systemd-environment.js'
 import { type HandedOver, startReport, UPGRADE_VARIABLE } from './predecessor.js'
@@ -40,13 +41,6 @@ export interface SuccessionTerms {
   /** After `stop`: the new parent is to end at once. */
   readonly hurry: AbortSignal
 }
-
-/**
- * Where the new parent starts. A deployment often runs in a folder that is a symbolic link to the current release, and
- * changes the link: then the way that led here (`PWD`) is to be gone again, not the folder that it led to.
- */
-const startFolder = process.cwd()
-const startWay = isSameFolder(process.env.PWD, startFolder) ? process.env.PWD : undefined
 
 /**
  * Starts a new parent, which inherits the listeners, and waits until it serves and has stayed up for `trialMs`. Then calls `handOver`
@@ -124,7 +118,7 @@ function spawnParent(
   const optional = passOn === undefined ? [] : [passOn]
   const descriptors = [...listeners.map(({ fd }) => fd), ticketKeys, ...optional]
   return spawn(execPath, [...execArgv, ...argv], {
-    cwd: startWay ?? startFolder,
+    cwd: folderForChildren(),
     env: { ...forSuccessor(process.env), [UPGRADE_VARIABLE]: JSON.stringify(handedOver) },
     stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...descriptors],
   })
@@ -198,12 +192,4 @@ async function staysUp(started: ChildProcess, ms: number): Promise<void> {
 function endOf(code: number | null, signal: NodeJS.Signals | null): string {
   const how = signal === null ? `exited with status ${code}` : `was killed by ${signal}`
   return `the new parent ${how}`
-}
-
-function isSameFolder(one: string | undefined, other: string): boolean {
-  try {
-    return one !== undefined && realpathSync(one) === realpathSync(other)
-  } catch {
-    return false
-  }
 }
