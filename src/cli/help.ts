@@ -61,7 +61,7 @@ ${table(optionRows())}
 
 ${bold('Addresses')}
 ${text('8080   127.0.0.1:8080   [::1]:8080   localhost:8080')}
-${text('unix:/run/app.sock   unix:@app   fd:3   systemd   systemd:web')}
+${text('unix:/run/app.sock   unix:@app   fd:3   systemd   systemd:web   https://0.0.0.0:443 (of any form)')}
 
 ${bold('Signals')}
 ${table(SIGNALS)}

@@ -100,7 +100,7 @@ export const schema = z.strictObject({
       .union([address.transform((one) => [one]), z.array(address).min(1).max(MOST_LISTENERS)])
       .default([...USUAL_LISTEN]),
     {
-      allowed: `an address or a list of up to ${MOST_LISTENERS}: PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd or systemd:NAME`,
+      allowed: `an address or a list of up to ${MOST_LISTENERS}: PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd or systemd:NAME, each with https:// in front for TLS`,
       fixed: true,
       meaning:
         'where to listen; a PORT alone is on every interface (default: the port that PORT in the environment says; else where the program listens, for a handler 127.0.0.1:8080)',
