@@ -1,27 +1,30 @@
-import { once } from 'node:events'
 import { createWriteStream, mkdtempSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A thread that sleeps in C code answers nothing. */
 const ANSWER_MS = 30_000
 
-type Listener = (params: Record<string, unknown>) => void
+/** As much of a thread as this needs. */
+export interface CapturedThread {
+  /** Node's id. */
+  readonly threadId: number
+  heapSnapshot(): Promise<Readable>
+}
 
 /** What one says to the inspector of a thread. */
 interface ThreadSession {
-  post(method: string, params?: object, limitMs?: number): Promise<Record<string, unknown>>
-  on(event: string, listener: Listener): void
+  post(method: string): Promise<Record<string, unknown>>
 }
 
 interface Answer {
   readonly id?: number
   readonly result?: Record<string, unknown>
   readonly error?: { readonly message: string }
-  readonly method?: string
-  readonly params?: Record<string, unknown>
 }
 
 /**
@@ -30,13 +33,18 @@ interface Answer {
  * stops it for about a second for each 100 MB.
  */
 export async function captureThread(
-  threadId: number,
+  worker: CapturedThread,
   kind: 'profile' | 'heap',
   seconds: number,
 ): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'forkthread-capture-'))
-  return await withThread(threadId, async (thread) => {
-    if (kind === 'heap') return await takeSnapshot(thread, join(folder, 'x.heapsnapshot'))
+  if (kind === 'heap') {
+    const path = join(folder, 'x.heapsnapshot')
+    // By the inspector it would be JSON in JSON, which takes several times as long.
+    await pipeline(await worker.heapSnapshot(), createWriteStream(path))
+    return path
+  }
+  return await withThread(worker.threadId, async (thread) => {
     await thread.post('Profiler.enable')
     await thread.post('Profiler.start')
     await sleep(seconds * 1000)
@@ -45,16 +53,6 @@ export async function captureThread(
     writeFileSync(path, JSON.stringify(profile))
     return path
   })
-}
-
-async function takeSnapshot(thread: ThreadSession, path: string): Promise<string> {
-  const file = createWriteStream(path)
-  thread.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => file.write(chunk))
-  await thread.post('HeapProfiler.enable')
-  await thread.post('HeapProfiler.takeHeapSnapshot', { reportProgress: false }, ANSWER_MS * 10)
-  file.end()
-  await once(file, 'close')
-  return path
 }
 
 async function withThread<T>(
@@ -66,23 +64,20 @@ async function withThread<T>(
   try {
     const sessionId = await attach(session, threadId)
     const waiting = new Map<number, (answer: Answer) => void>()
-    const listeners = new Map<string, Listener>()
     let last = 0
     session.on('NodeWorker.receivedMessageFromWorker', ({ params }) => {
       if (params.sessionId !== sessionId) return
       const answer = JSON.parse(params.message) as Answer
       if (answer.id !== undefined) waiting.get(answer.id)?.(answer)
-      else listeners.get(answer.method ?? '')?.(answer.params ?? {})
     })
     return await use({
-      on: (event, listener) => listeners.set(event, listener),
-      post: async (method, params = {}, limitMs = ANSWER_MS) => {
+      post: async (method) => {
         last++
         const id = last
         const answered = new Promise<Answer>((resolve) => waiting.set(id, resolve))
-        const message = JSON.stringify({ id, method, params })
+        const message = JSON.stringify({ id, method })
         session.post('NodeWorker.sendMessageToWorker', { sessionId, message })
-        return resultOf(method, await withLimit(answered, limitMs))
+        return resultOf(method, await withLimit(answered))
       },
     })
   } finally {
@@ -99,13 +94,13 @@ async function attach(session: Session, threadId: number): Promise<string> {
     })
   })
   session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
-  return (await withLimit(attached, ANSWER_MS)) ?? ''
+  return (await withLimit(attached)) ?? ''
 }
 
-async function withLimit<T>(promise: Promise<T>, limitMs: number): Promise<T | undefined> {
+async function withLimit<T>(promise: Promise<T>): Promise<T | undefined> {
   const timer = new AbortController()
   try {
-    const late = sleep(limitMs, undefined, { signal: timer.signal }).catch(() => undefined)
+    const late = sleep(ANSWER_MS, undefined, { signal: timer.signal }).catch(() => undefined)
     return await Promise.race([promise, late])
   } finally {
     timer.abort()

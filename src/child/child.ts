@@ -162,9 +162,12 @@ export class Child {
   /** See `captureThread`. */
   async capture({ id, thread, kind, seconds }: CaptureThread): Promise<void> {
     try {
-      const threadId = [...this.#crew.threads].find((one) => one.id === thread)?.threadId
-      if (threadId === undefined) throw new Error(`there is no thread ${thread} that is ready`)
-      this.#send({ type: 'captured', id, path: await captureThread(threadId, kind, seconds) })
+      const worker = [...this.#crew.threads].find((one) => one.id === thread)
+      const threadId = worker?.threadId
+      if (worker === undefined || threadId === undefined)
+        throw new Error(`there is no thread ${thread} that is ready`)
+      const captured = { threadId, heapSnapshot: () => worker.heapSnapshot() }
+      this.#send({ type: 'captured', id, path: await captureThread(captured, kind, seconds) })
     } catch (error) {
       this.#send({ type: 'captured', id, error: serializeError(error) })
     }

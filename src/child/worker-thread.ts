@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
@@ -163,6 +164,13 @@ export class WorkerThread {
 
   renewTls(tls: TlsTerms): void {
     this.#port.postMessage({ type: 'tls', tls } satisfies RenewTls)
+  }
+
+  /** A snapshot of its heap, as DevTools read it; the thread stops until it is written. */
+  async heapSnapshot(): Promise<Readable> {
+    const [worker] = this.#piscina.threads
+    if (worker === undefined) throw new Error(`thread ${this.id} is over`)
+    return await worker.getHeapSnapshot()
   }
 
   /** Ends the thread whatever it does; `over` rejects with `reason`. */
