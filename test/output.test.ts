@@ -147,6 +147,17 @@ test('what a thread printed before an endless loop comes out, the half of a line
   assert.is(count(program.stderr, /^error \d+/gm), 500)
 })
 
+test('with a prefix each line says which thread has printed it', async () => {
+  await using program = startCli([
+    ...[fixture('talkative'), '--listen', '127.0.0.1:0', '--processes', '1', '--threads', '1'],
+    '--thread-prefix',
+  ])
+  const [address = ''] = await program.ready()
+  await get(`${address}/?lines=20`)
+  await program.output(/^\[0\.0\] line 19 $/m)
+  assert.is(count(program.stdout, /^\[0\.0\] line \d+ $/gm), 20)
+})
+
 test('on a graceful end lines of teardown come out, and exit hooks and exit-time files of Node are there', async () => {
   using folder = tempFolder()
   const coverage = folder.file('coverage')

@@ -264,6 +264,7 @@ export class Crew {
       parking: this.#parking,
       scoreboard,
       standard: this.#output.standard,
+      threadPrefix: this.#start.threadPrefix,
       accessLog: this.#accessLogTerms(),
     }
     const { execArgv, env, resourceLimits } = this.#start

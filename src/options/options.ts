@@ -259,6 +259,10 @@ export const schema = z.strictObject({
     meaning: "form of its lines: Apache's, or one JSON object each (default: combined)",
     placeholder: 'combined|common|json',
   }),
+  threadPrefix: option(z.boolean().default(false), {
+    allowed: 'true or false',
+    meaning: 'each line that a handler prints begins with its process and thread, as in [0.3]',
+  }),
   logFormat: option(z.enum(LOG_FORMATS).optional(), {
     fixed: true,
     allowed: "'pretty' or 'json'",

@@ -135,6 +135,8 @@ export interface StartChild {
   readonly signalSpread: number
   /** Tell which files the handler loads. */
   readonly watch: boolean
+  /** What handlers print begins with the thread's place. */
+  readonly threadPrefix: boolean
   readonly accessLog?: AccessLogSettings
   /** Inherited descriptors. */
   readonly listeners: readonly number[]
@@ -330,6 +332,7 @@ export interface Lease {
   readonly scoreboard: number
   readonly standard: StandardTerms
   readonly pending: StandardPending
+  readonly threadPrefix: boolean
   readonly accessLog: AccessLogTerms | undefined
   readonly port: MessagePort
 }

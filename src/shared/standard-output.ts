@@ -39,7 +39,7 @@ export function standardTerms(): StandardTerms {
  * dropped and counted. The end of the process waits a moment for those who read.
  */
 export function guardMain(terms: StandardTerms, onLost: OnLost): StandardOutput {
-  const outputs = make((name) => ({
+  const outputs = make('', (name) => ({
     terms: terms[name],
     pending: PendingBytes.own(MAIN_PENDING_BYTES),
     patienceMs: 0,
@@ -70,8 +70,13 @@ export function threadPending(): StandardPending {
  * From now on a worker thread's console and standard streams write for themselves. Node would send each line as a message for the
  * child's main thread to write: a thread that is terminated takes along what it has sent and what was not read yet.
  */
-export function guardThread(terms: StandardTerms, pending: StandardPending, onLost: OnLost): void {
-  make((name) => ({
+export function guardThread(
+  terms: StandardTerms,
+  pending: StandardPending,
+  prefix: string,
+  onLost: OnLost,
+): void {
+  make(prefix, (name) => ({
     terms: terms[name],
     pending: new PendingBytes(pending[name]),
     patienceMs: THREAD_PATIENCE_MS,
@@ -85,14 +90,30 @@ export function takeOver(outputs: StandardOutput, pending: StandardPending): voi
 }
 
 function make(
+  prefix: string,
   options: (name: StandardName) => ConstructorParameters<typeof LineOutput>[0],
 ): StandardOutput {
   const [stdout, stderr] = STANDARD_NAMES.map((name) => {
     const output = new LineOutput(options(name))
-    divert(process[name], output)
+    divert(process[name], prefix === '' ? output : prefixed(output, prefix))
     return output
   }) as [LineOutput, LineOutput]
   return { stdout, stderr }
+}
+
+/** Puts the prefix in front of each line. */
+function prefixed(output: LineOutput, prefix: string): Pick<LineOutput, 'write'> {
+  let isLineBegun = false
+  return {
+    write: (bytes) => {
+      // Byte by character, so that no character of two chunks is broken.
+      const text = Buffer.from(bytes).toString('latin1')
+      if (text === '') return
+      const lines = text.replace(/(?<=\n)(?=[^])/g, prefix)
+      output.write(Buffer.from(isLineBegun ? lines : prefix + lines, 'latin1'))
+      isLineBegun = !text.endsWith('\n')
+    },
+  }
 }
 
 interface Chunk {
@@ -104,7 +125,7 @@ interface Chunk {
  * The stream stays what it is (a terminal has its colours and columns), but for what it does with its bytes. User code may hold it
  * already, so it can't be replaced by another.
  */
-function divert(stream: NodeJS.WriteStream, output: LineOutput): void {
+function divert(stream: NodeJS.WriteStream, output: Pick<LineOutput, 'write'>): void {
   const put = ({ chunk, encoding }: Chunk): void =>
     output.write(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk)
   stream._write = (chunk: Chunk['chunk'], encoding: BufferEncoding, done: () => void): void => {

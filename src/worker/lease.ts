@@ -53,7 +53,8 @@ export default async function lease(terms: Lease): Promise<void> {
     const error = serializeError(fail('FT_ERR_OUTPUT_LOST', [who, stream, lines, why]))
     tell({ type: 'report', error })
   }
-  guardThread(terms.standard, terms.pending, onLost)
+  const prefix = terms.threadPrefix ? `[${slot}.${thread}] ` : ''
+  guardThread(terms.standard, terms.pending, prefix, onLost)
   noteSpawns({
     started: (pid) => tell({ type: 'program', phase: 'started', pid }),
     ended: (pid) => tell({ type: 'program', phase: 'ended', pid }),

@@ -100,6 +100,7 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   env: ['A=1', { A: 1 }, { '': 'x' }, ['A=1'], null],
   accessLog: ['', 1, null, true],
   accessLogFormat: ['apache', 'JSON', 1, null],
+  threadPrefix: [0, 1, 'true', null],
   logFormat: ['json ', 'JSON', 1, null, true],
   logLevel: ['verbose', 30, null, 'INFO'],
   resourceLimits: [1, { maxOldGenerationSizeMb: 0 }, { stackSizeMb: '4' }, { heap: 5 }, null],

@@ -56,6 +56,7 @@ export function createGeneration(
       signalSpread: Math.min(settings.signalSpread, drainTimeout / 2),
       startTimeout,
       watch: settings.watch,
+      threadPrefix: settings.threadPrefix,
       ...(accessLog === undefined ? {} : { accessLog }),
       listenerTerms: begins,
       // Those of the moment in which a child starts.
