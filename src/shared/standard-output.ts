@@ -109,7 +109,7 @@ function prefixed(output: LineOutput, prefix: string): Pick<LineOutput, 'write'>
       // Byte by character, so that no character of two chunks is broken.
       const text = Buffer.from(bytes).toString('latin1')
       if (text === '') return
-      const lines = text.replace(/(?<=\n)(?=[^])/g, prefix)
+      const lines = text.replace(/(?<=\n)(?!$)/g, prefix)
       output.write(Buffer.from(isLineBegun ? lines : prefix + lines, 'latin1'))
       isLineBegun = !text.endsWith('\n')
     },
