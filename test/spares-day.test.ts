@@ -82,6 +82,24 @@ for (const seed of [1, 2, 3]) {
     }
   })
 
+  test(`memory is given back within a minute or two (seed ${seed})`, () => {
+    const one = { processes: { min: 1, max: 1 }, threads: { min: 1, max: 9 } }
+    for (const { most, limitMs, ...shape } of [
+      { most: 9, limitMs: 40_000, ...one },
+      { most: 32, limitMs: 2 * MINUTE_MS, ...sizes },
+      { most: 64, limitMs: 2 * MINUTE_MS, ...sizes, processes: { min: 1, max: 8 } },
+    ]) {
+      const pool = new SimulatedPool({ ...shape, spares: { min: 1, max: 3 } }, new Random(seed))
+      pool.run(10_000, 5000, SERVICE_MS)
+      assert.is(pool.threads, most)
+      while (pool.waiting.length > 0) pool.run(1000, NOBODY, SERVICE_MS)
+      const over = pool.now
+      while (pool.threads > 3 && pool.now - over < 10 * MINUTE_MS)
+        pool.run(1000, NOBODY, SERVICE_MS)
+      assert.ok(pool.now - over <= limitMs, `${most} threads: after ${pool.now - over} ms`)
+    }
+  })
+
   test(`a steady load costs few changes (seed ${seed})`, () => {
     for (const perSecond of [10, 50, 100]) {
       const pool = new SimulatedPool(sizes, new Random(seed))

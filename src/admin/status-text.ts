@@ -25,7 +25,7 @@ function row(process: ProcessStats): string[] {
   return [
     String(process.pid),
     process.state,
-    duration(Date.now() - process.startedAt),
+    duration(process.ageMs),
     duration(process.cpuMs),
     `${Math.round(process.rssBytes / MIB)} MiB`,
     String(requests),

@@ -135,6 +135,7 @@ export class Crew {
       idleHere,
       idleInPool,
       surplusMs: this.#surplus.look(idleInPool > this.#spares.max, performance.now()),
+      givenBackMs: this.#surplus.givenBackMs,
       isFirst: this.#isFirstToShrink(),
       lastRound: this.#lastRound,
     })
@@ -145,8 +146,8 @@ export class Crew {
     }
     const { change, reason } = decision
     if (change < 0) {
-      this.#surplus.restart()
-      this.#retireOne(reason)
+      this.#surplus.gaveBack()
+      for (let more = change; more < 0; more++) this.#retireOne(reason)
     } else if (!this.#delay.isWaiting) {
       const started = Math.min(change, this.#room)
       if (started === 0) return

@@ -1,3 +1,4 @@
+import { decideGiveBack } from '../shared/decide-give-back.js'
 import type { Range } from '../shared/messages.js'
 
 /** What a child knows when it decides how many threads it should have. */
@@ -14,6 +15,8 @@ export interface ThreadSituation {
   readonly idleInPool: number
   /** For how long `idleInPool` has been above `spares.max`; 0 if it is not. */
   readonly surplusMs: number
+  /** What `surplusMs` was when this child last retired some of it; 0 if it has not. */
+  readonly givenBackMs: number
   /** Whether it is for this child to shrink: the children see the same surplus, and only one shall act on it. */
   readonly isFirst: boolean
   /** How many threads the last round started, 0 if the last look found enough. */
@@ -26,12 +29,14 @@ export interface ThreadDecision {
   readonly reason: string
 }
 
-/** A surplus must last this long before a thread is retired; the next one needs a surplus as long again. */
+/** A surplus must last this long before a thread is retired, and as long again for each further step: 2, 4 … */
 export const SURPLUS_PATIENCE_MS = 10_000
+const PATIENCE = { firstMs: SURPLUS_PATIENCE_MS, nextMs: SURPLUS_PATIENCE_MS }
 
 /**
  * How many threads to start or retire now; `undefined` to leave it as it is. Growth doubles from round to round, as in
- * Apache's prefork (`idle_spawn_rate`), but never past the limits nor past `spares.max`; shrinking takes one at a time.
+ * Apache's prefork (`idle_spawn_rate`), but never past the limits nor past `spares.max`; so does
+ * shrinking, as long as the surplus lasts.
  */
 export function decideThreads(situation: ThreadSituation): ThreadDecision | undefined {
   const { limits, spares, running, starting, idleHere, idleInPool } = situation
@@ -49,10 +54,10 @@ export function decideThreads(situation: ThreadSituation): ThreadDecision | unde
     const change = Math.min(round, limits.max - present, Math.max(spares.max - idleInPool, 1))
     return { change, reason: `${idleInPool} idle < spares.min ${spares.min}` }
   }
-  const isLasting = situation.surplusMs >= SURPLUS_PATIENCE_MS
-  // One that would be missed at once is no surplus.
-  const isSpare = idleInPool > spares.max && idleInPool - 1 >= spares.min && idleHere > 0
-  if (isLasting && isSpare && situation.isFirst && running > limits.min)
-    return { change: -1, reason: `${idleInPool} idle > spares.max ${spares.max}` }
-  return undefined
+  if (!situation.isFirst) return undefined
+  // None that would be missed at once: down to `spares.max` at most.
+  const surplus = Math.min(idleInPool - spares.max, idleHere, running - limits.min)
+  const leaving = Math.min(decideGiveBack(situation, PATIENCE), surplus)
+  if (leaving <= 0) return undefined
+  return { change: -leaving, reason: `${idleInPool} idle > spares.max ${spares.max}` }
 }

@@ -85,6 +85,7 @@ function processStats(
     generation: child.generation,
     state: child.state === 'gone' ? 'draining' : child.state,
     startedAt: child.startedAt,
+    ageMs: Math.round(child.livedMs),
     ...processUsage(child.pid),
     parked,
     threads,

@@ -54,6 +54,7 @@ export interface ProcessStats {
   readonly state: ChildState
   /** Epoch ms. */
   readonly startedAt: number
+  readonly ageMs: number
   readonly cpuMs: number
   readonly rssBytes: number
   /** Idle keep-alive connections that belong to no thread; at most a second old. */

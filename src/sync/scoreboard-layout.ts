@@ -34,8 +34,8 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *                   +32 requests      in all
  *                   +40 errors        handlers that threw or rejected
  *                   +48 bytes         written
- *                   +56 busy since    epoch ms, 0 when idle
- *                   +64 last used     epoch ms
+ *                   +56 busy since    ms as monotonicMs counts, 0 when idle
+ *                   +64 last used     ms as monotonicMs counts
  *                   +72 loop delay    ms
  *                   +80 heap used     bytes
  *                   +88 active        µs of event loop per request, recent

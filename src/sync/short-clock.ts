@@ -2,11 +2,13 @@ import { monotonicMs } from './clock.js'
 
 const CLOCK_BITS = 0x7fffffff
 
-/** Milliseconds in 31 bits, for a word of shared memory; never 0. It goes round after 24 days. */
+/** Milliseconds in 31 bits, for a word of shared memory; never 0. It goes round after 24 days, so it measures up to 12. */
 export function shortClock(): number {
   return (monotonicMs() & CLOCK_BITS) | 1
 }
 
 export function elapsedMs(then: number): number {
-  return (shortClock() - then) & CLOCK_BITS
+  const elapsed = (shortClock() - then) & CLOCK_BITS
+  // Two threads read the same clock, but may be some µs apart: what another one has just noted may seem to be still to come.
+  return elapsed > CLOCK_BITS / 2 ? 0 : elapsed
 }

@@ -42,11 +42,12 @@ export class TicketKeys {
     return new TicketKeys(mapSharedMemory(fd, BYTES))
   }
 
-  /** For the parent: a new key, if there is none or the old one has lived long enough. `now` is in epoch ms. */
+  /** For the parent: a new key, if there is none or the old one has lived long enough. `now` is in ms, as `monotonicMs` counts. */
   rotate(now: number): void {
-    const age = now - (this.#times[MADE_AT] ?? 0)
-    // Also after the clock was set back: a key must not live for years.
-    if (age >= 0 && age < LIFETIME_MS) return
+    const madeAt = this.#times[MADE_AT] ?? 0
+    const age = now - madeAt
+    // The clock never goes back, but what stands there is mere memory: a key must not live for years.
+    if (madeAt !== 0 && age >= 0 && age < LIFETIME_MS) return
     const sequence = Atomics.load(this.#words, SEQUENCE) | 1
     Atomics.exchange(this.#words, SEQUENCE, sequence)
     this.#bytes.set(randomBytes(KEY_BYTES))

@@ -11,7 +11,7 @@ export class BlockingMeter {
   #longUs = 0
   #longSquaresUs2 = 0
   #longestUs = 0
-  /** When the last handler was called, epoch ms; 0 if that one is accounted for. */
+  /** When the last handler was called, as `monotonicMs` counts; 0 if that one is accounted for. */
   #calledAt = 0
   #spanBeganAt = 0
   #delayUs: number | undefined

@@ -16,6 +16,7 @@ const calm: ThreadSituation = {
   idleHere: 4,
   idleInPool: 4,
   surplusMs: 0,
+  givenBackMs: 0,
   isFirst: true,
   lastRound: 0,
 }
@@ -85,6 +86,26 @@ const table: readonly Row[] = [
     reason: '8 idle > spares.max 6',
   },
   {
+    name: 'once in each step',
+    situation: { ...surplus, givenBackMs: SURPLUS_PATIENCE_MS },
+    change: 0,
+  },
+  {
+    name: 'a surplus that lasts on: two more',
+    situation: { ...surplus, surplusMs: 20_500, givenBackMs: 10_100 },
+    change: -2,
+  },
+  {
+    name: 'but no more than makes it none',
+    situation: { ...surplus, surplusMs: 30_100, givenBackMs: 20_500, idleInPool: 9 },
+    change: -3,
+  },
+  {
+    name: 'where the child before this one has nothing left to give',
+    situation: { ...surplus, surplusMs: 40_000, idleInPool: 40 },
+    change: -7,
+  },
+  {
     name: 'a surplus that another child sees to',
     situation: { ...surplus, isFirst: false },
     change: 0,
@@ -119,7 +140,8 @@ test('whatever the situation, the limits are kept, and nothing is done without n
       starting: random.from(0, 32),
       idleHere: random.from(0, 32),
       idleInPool: random.from(0, 100),
-      surplusMs: random.pick([0, SURPLUS_PATIENCE_MS - 1, SURPLUS_PATIENCE_MS]),
+      surplusMs: random.pick([0, SURPLUS_PATIENCE_MS - 1, SURPLUS_PATIENCE_MS, 60_000]),
+      givenBackMs: random.pick([0, SURPLUS_PATIENCE_MS]),
       isFirst: random.next() < 0.5,
       lastRound: random.pick([0, 1, 2, 4, 8, 16, 32]),
     }
@@ -135,7 +157,8 @@ test('whatever the situation, the limits are kept, and nothing is done without n
       assert.ok(present + change <= max, shown)
       assert.ok(present < min || idleInPool < spares.min, shown)
     } else {
-      assert.is(change, -1, shown)
+      assert.ok(running + change >= Math.min(min, running - 1), shown)
+      assert.ok(running > max || idleInPool + change >= spares.max, shown)
       assert.ok(running > 0, shown)
       assert.ok(running > max || (running > min && idleInPool > spares.max), shown)
     }

@@ -13,6 +13,18 @@ test('a surplus counts from the first look that finds it, and a break ends it', 
   assert.is(clock.look(true, 600), 100)
 })
 
+test('what is left of a surplus counts from its beginning', () => {
+  const clock = new SurplusClock()
+  clock.look(true, 100)
+  clock.look(true, 300)
+  assert.is(clock.givenBackMs, 0)
+  clock.gaveBack()
+  assert.is(clock.look(true, 400), 300)
+  assert.is(clock.givenBackMs, 200)
+  clock.look(false, 500)
+  assert.is(clock.givenBackMs, 0)
+})
+
 test('restart begins anew with the next look', () => {
   const clock = new SurplusClock()
   clock.look(true, 0)

@@ -165,6 +165,7 @@ export class SimulatedPool {
       idleHere,
       idleInPool,
       surplusMs: process.surplus.look(idleInPool > spares.max, this.now),
+      givenBackMs: process.surplus.givenBackMs,
       isFirst: this.#processes.every(
         (other) => other.slot >= process.slot || !this.#canShrink(other),
       ),
@@ -174,17 +175,20 @@ export class SimulatedPool {
     if (decision === undefined) return
     const { change, reason } = decision
     this.#note(`process ${process.slot}: ${change} threads`, reason)
-    process.surplus.restart()
     this.#surplus.restart()
     if (change > 0) {
+      process.surplus.restart()
       process.lastRound = change
       for (let more = change; more > 0; more--)
         process.threads.push({ state: 'starting', until: this.now + THREAD_START_MS })
       return
     }
-    const ready = process.threads.filter(({ state }) => state === 'ready')
-    const victim = ready.find(({ until }) => until <= this.now) ?? ready[0]
-    if (victim !== undefined) victim.state = 'ending'
+    process.surplus.gaveBack()
+    for (let more = change; more < 0; more++) {
+      const ready = process.threads.filter(({ state }) => state === 'ready')
+      const victim = ready.find(({ until }) => until <= this.now) ?? ready[0]
+      if (victim !== undefined) victim.state = 'ending'
+    }
   }
 
   /** As in parent/children.ts. */
@@ -208,13 +212,14 @@ export class SimulatedPool {
         threads: process.threads.length,
         inFlight: process.threads.filter(({ until }) => until > this.now).length,
         connections: 0,
-        startedAt: process.startedAt,
+        ageMs: this.now - process.startedAt,
       })),
       starting,
       idle,
       growable,
       isBacklogged: this.#backloggedLooks > 1,
       surplusMs: this.#surplus.look(idle > spares.max, this.now),
+      givenBackMs: this.#surplus.givenBackMs,
       lastRound: this.#lastRound,
     })
     this.#lastRound = 0
@@ -225,9 +230,9 @@ export class SimulatedPool {
       for (let more = decision.count; more > 0; more--) this.#startProcess()
       return
     }
-    this.#surplus.restart()
-    const victim = this.#processes.find(({ slot }) => slot === decision.slot)
-    if (victim !== undefined) victim.state = 'draining'
+    this.#surplus.gaveBack()
+    for (const process of this.#processes)
+      if (decision.slots.includes(process.slot)) process.state = 'draining'
   }
 
   #startProcess(): void {

@@ -4,6 +4,7 @@ import { metaOf, type Settings } from '../../options/options.js'
 import { fail } from '../../shared/errors.js'
 import type { Identity } from '../../shared/messages.js'
 import { fromStartFolder } from '../../shared/start-folder.js'
+import { monotonicMs } from '../../sync/clock.js'
 import type { MailboxTerms } from '../../sync/mailbox.js'
 import { Scoreboard } from '../../sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '../../sync/scoreboard-layout.js'
@@ -93,7 +94,7 @@ export async function acquireResources(
     if (passOn !== undefined) undo.push(() => closeSync(passOn))
     const ticketKeys = predecessor?.takeTicketKeys() ?? TicketKeys.create()
     undo.push(() => closeSync(ticketKeys))
-    TicketKeys.map(ticketKeys).rotate(Date.now())
+    TicketKeys.map(ticketKeys).rotate(monotonicMs())
     const mailbox = canMail ? openDescriptorSockets() : undefined
     if (mailbox !== undefined) undo.push(() => closeMailbox(mailbox))
     predecessor?.closeRest()

@@ -262,9 +262,11 @@ export class Children extends EventEmitter<ChildrenEvents> {
     } else if (decision?.action === 'retire') {
       // What could not be had again, with this code, must not go.
       if (!this.#isCodeTheSame()) return
-      this.#loadWatch.sizeChanged()
-      const child = this.#slots.get(decision.slot)
-      if (child !== undefined) this.#retire(child, decision.reason)
+      this.#loadWatch.gaveBack()
+      for (const slot of decision.slots) {
+        const child = this.#slots.get(slot)
+        if (child !== undefined) this.#retire(child, decision.reason)
+      }
     } else this.#recycleOne()
   }
 

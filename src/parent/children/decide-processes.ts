@@ -1,3 +1,4 @@
+import { decideGiveBack } from '../../shared/decide-give-back.js'
 import type { Range } from '../../shared/messages.js'
 
 /** A child as the decision sees it. */
@@ -7,8 +8,7 @@ export interface ProcessSituation {
   readonly threads: number
   readonly inFlight: number
   readonly connections: number
-  /** Epoch ms. */
-  readonly startedAt: number
+  readonly ageMs: number
 }
 
 /** What the parent knows when it decides how many children there should be. */
@@ -27,24 +27,27 @@ export interface PoolSituation {
   readonly isBacklogged: boolean
   /** For how long `idle` has been above `spares.max`; 0 if it is not. */
   readonly surplusMs: number
+  /** What `surplusMs` was when children were last retired for it; 0 if none were. */
+  readonly givenBackMs: number
   /** How many children the last round started, 0 if the last look found enough. */
   readonly lastRound: number
 }
 
 export type ProcessDecision =
   | { readonly action: 'start'; readonly count: number; readonly reason: string }
-  | { readonly action: 'retire'; readonly slot: number; readonly reason: string }
+  | { readonly action: 'retire'; readonly slots: readonly number[]; readonly reason: string }
 
 /**
- * A surplus must last this long before a child is retired; the next one needs a surplus as long again. Longer than for a
- * thread: a process costs more to start again, and by then the children have tried what they can do with their threads.
+ * A surplus must last this long before a child is retired. Longer than for a thread: a process costs more to start again, and by then
+ * the children have tried what they can do with their threads. Then 2, 4 … go, if it lasts on.
  */
 export const SURPLUS_PATIENCE_MS = 30_000
+const PATIENCE = { firstMs: SURPLUS_PATIENCE_MS, nextMs: 10_000 }
 
 /**
  * How many children to start, or which to retire; `undefined` to leave it as it is. Threads are cheaper than processes,
- * so children fill up first. Growth doubles from round to round, as in Apache's prefork (`idle_spawn_rate`); shrinking
- * takes one at a time.
+ * so children fill up first. Growth doubles from round to round, as in Apache's prefork (`idle_spawn_rate`); so does
+ * shrinking, as long as the surplus lasts.
  */
 export function decideProcesses(situation: PoolSituation): ProcessDecision | undefined {
   const { limits, spares, serving, starting, idle } = situation
@@ -56,7 +59,7 @@ export function decideProcesses(situation: PoolSituation): ProcessDecision | und
   // Not yet if some of them still start: they may never serve.
   if (serving.length > limits.max) {
     const reason = `${serving.length} processes > processes.max ${limits.max}`
-    return { action: 'retire', slot: leastWorth(serving).slot, reason }
+    return { action: 'retire', slots: [leastWorth(serving).slot], reason }
   }
   const isShort = idle < spares.min || (situation.isBacklogged && starting === 0)
   if (isShort && present < limits.max && situation.growable === 0) {
@@ -67,12 +70,25 @@ export function decideProcesses(situation: PoolSituation): ProcessDecision | und
         : 'connections wait in the backlog, and no thread is idle'
     return { action: 'start', count, reason }
   }
-  if (situation.surplusMs < SURPLUS_PATIENCE_MS || serving.length <= limits.min) return undefined
-  if (idle <= spares.max || serving.length < 2) return undefined
-  const victim = leastWorth(serving)
-  // The others get what keeps its busy threads busy, too.
-  if (idle - victim.threads < spares.min) return undefined
-  return { action: 'retire', slot: victim.slot, reason: `${idle} idle > spares.max ${spares.max}` }
+  const slots = surplusOf(situation, decideGiveBack(situation, PATIENCE))
+  if (slots.length === 0) return undefined
+  return { action: 'retire', slots, reason: `${idle} idle > spares.max ${spares.max}` }
+}
+
+/** Which children can be done without, `most` at most. */
+function surplusOf({ limits, spares, serving, idle }: PoolSituation, most: number): number[] {
+  const slots: number[] = []
+  let rest = serving
+  let idleThen = idle
+  while (slots.length < most && rest.length > Math.max(limits.min, 1) && idleThen > spares.max) {
+    const victim = leastWorth(rest)
+    // The others get what keeps its busy threads busy, too.
+    idleThen -= victim.threads
+    if (idleThen < spares.min) break
+    slots.push(victim.slot)
+    rest = rest.filter((child) => child !== victim)
+  }
+  return slots
 }
 
 /** The child with the least in flight, then the fewest connections, then the youngest: its caches are the coldest. */
@@ -81,7 +97,7 @@ function leastWorth(serving: readonly ProcessSituation[]): ProcessSituation {
     const difference =
       child.inFlight - least.inFlight ||
       child.connections - least.connections ||
-      least.startedAt - child.startedAt
+      child.ageMs - least.ageMs
     return difference < 0 ? child : least
   })
 }

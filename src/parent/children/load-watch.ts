@@ -52,6 +52,7 @@ export class LoadWatch {
       growable,
       isBacklogged: this.#backloggedLooks > 1,
       surplusMs: this.#surplus.look(idle > spares.max, now),
+      givenBackMs: this.#surplus.givenBackMs,
       lastRound: this.#lastRound,
     })
     this.#lastRound = 0
@@ -63,12 +64,17 @@ export class LoadWatch {
     this.#lastRound = children
   }
 
-  /** The pool has become smaller, or a child has changed its own size. */
+  /** The children are retired that the last look named. */
+  gaveBack(): void {
+    this.#surplus.gaveBack()
+  }
+
+  /** A child has changed its own size. */
   sizeChanged(): void {
     this.#surplus.restart()
   }
 
-  #situationOf({ slot, startedAt }: ForkedChild): ProcessSituation {
+  #situationOf({ slot, livedMs: ageMs }: ForkedChild): ProcessSituation {
     let inFlight = 0
     let connections = this.#scoreboard.field(slot, 'parked')
     for (let thread = 0; thread < MAX_THREADS; thread++) {
@@ -76,6 +82,6 @@ export class LoadWatch {
       inFlight += row.inFlight
       connections += row.connections
     }
-    return { slot, threads: this.#scoreboard.rows.count(slot), inFlight, connections, startedAt }
+    return { slot, threads: this.#scoreboard.rows.count(slot), inFlight, connections, ageMs }
   }
 }

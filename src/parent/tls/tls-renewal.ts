@@ -1,3 +1,4 @@
+import { monotonicMs } from '../../sync/clock.js'
 import { TicketKeys } from '../../sync/ticket-keys.js'
 import type { Children } from '../children/children.js'
 
@@ -33,7 +34,7 @@ export class TlsRenewal {
   }
 
   async #look(): Promise<void> {
-    this.#ticketKeys.rotate(Date.now())
+    this.#ticketKeys.rotate(monotonicMs())
     // On a file system that hangs one look is enough.
     if (this.#isLooking) return
     this.#isLooking = true

@@ -13,7 +13,7 @@ const child = (slot: number, more: Partial<ProcessSituation> = {}): ProcessSitua
   threads: 2,
   inFlight: 0,
   connections: 0,
-  startedAt: 1000 + slot,
+  ageMs: 1000 - slot,
   ...more,
 })
 
@@ -27,6 +27,7 @@ const calm: PoolSituation = {
   growable: 0,
   isBacklogged: false,
   surplusMs: 0,
+  givenBackMs: 0,
   lastRound: 0,
 }
 
@@ -104,6 +105,31 @@ const table: readonly Row[] = [
     reason: '8 idle > spares.max 6',
   },
   {
+    name: 'once in each step',
+    situation: { ...surplus, givenBackMs: SURPLUS_PATIENCE_MS },
+    expected: 'nothing',
+  },
+  {
+    name: 'a surplus that lasts on: two more',
+    situation: {
+      ...surplus,
+      idle: 16,
+      serving: [child(0), child(1), child(2), child(3)],
+      surplusMs: SURPLUS_PATIENCE_MS + 10_000,
+      givenBackMs: SURPLUS_PATIENCE_MS,
+    },
+    expected: 'retire 3,2',
+  },
+  {
+    name: 'but no more than makes it none',
+    situation: {
+      ...surplus,
+      serving: [child(0), child(1), child(2), child(3)],
+      surplusMs: SURPLUS_PATIENCE_MS + 20_000,
+    },
+    expected: 'retire 3',
+  },
+  {
     name: 'rather one with fewer connections',
     situation: { ...surplus, serving: [child(0), child(1, { connections: 1 })] },
     expected: 'retire 0',
@@ -143,7 +169,7 @@ for (const { name, situation, expected, reason } of table) {
 
 function inWords(decision: ReturnType<typeof decideProcesses>): string {
   if (decision === undefined) return 'nothing'
-  return decision.action === 'start' ? `start ${decision.count}` : `retire ${decision.slot}`
+  return decision.action === 'start' ? `start ${decision.count}` : `retire ${decision.slots}`
 }
 
 test('whatever the situation, the limits are kept, and nothing is done without need', () => {
@@ -157,7 +183,7 @@ test('whatever the situation, the limits are kept, and nothing is done without n
         threads: random.from(0, 32),
         inFlight: random.from(0, 3),
         connections: random.from(0, 3),
-        startedAt: random.from(0, 3),
+        ageMs: random.from(0, 3),
       }),
     )
     const situation: PoolSituation = {
@@ -168,7 +194,8 @@ test('whatever the situation, the limits are kept, and nothing is done without n
       idle: random.from(0, 100),
       growable: random.pick([0, 0, 5]),
       isBacklogged: random.next() < 0.3,
-      surplusMs: random.pick([0, SURPLUS_PATIENCE_MS - 1, SURPLUS_PATIENCE_MS]),
+      surplusMs: random.pick([0, SURPLUS_PATIENCE_MS - 1, SURPLUS_PATIENCE_MS, 60_000]),
+      givenBackMs: random.pick([0, SURPLUS_PATIENCE_MS]),
       lastRound: random.pick([0, 1, 2, 4, 8, 16, 32]),
     }
     const decision = decideProcesses(situation)
@@ -179,8 +206,15 @@ test('whatever the situation, the limits are kept, and nothing is done without n
       assert.ok(Number.isInteger(decision.count) && decision.count > 0, shown)
       assert.ok(present + decision.count <= max, shown)
     } else {
-      assert.ok(decision.slot in serving, shown)
-      assert.ok(serving.length > 1, 'never the last')
+      const { slots } = decision
+      assert.ok(slots.length > 0 && new Set(slots).size === slots.length, shown)
+      assert.ok(
+        slots.every((slot) => slot in serving),
+        shown,
+      )
+      const left = serving.length - slots.length
+      assert.ok(left > 0, 'never the last')
+      assert.ok(left >= min || slots.length === 1, shown)
       assert.ok(
         serving.length > max || (serving.length > min && situation.idle > situation.spares.max),
       )
