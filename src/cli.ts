@@ -1,10 +1,13 @@
 #!/usr/bin/env node
+// First: signals may come from the first moment on.
+import './cli/signals.js'
 import { readFileSync } from 'node:fs'
 import { type Command, parseArguments } from './cli/arguments.js'
 import { loadConfig } from './cli/config.js'
 import { helpText } from './cli/help.js'
 import { print } from './cli/print.js'
 import { endWithReader } from './cli/short-output.js'
+import { giveSignalsBack } from './cli/signals.js'
 import type { PoolOptions } from './options/options.js'
 import { ForkthreadError } from './shared/errors.js'
 import { requirePlatform } from './shared/platform.js'
@@ -16,7 +19,10 @@ type ServeCommand = Extract<Command, { action: 'serve' }>
 async function main(): Promise<number> {
   requirePlatform()
   const command = parseArguments(process.argv.slice(2))
-  if (command.action !== 'serve') endWithReader()
+  if (command.action !== 'serve') {
+    giveSignalsBack()
+    endWithReader()
+  }
   switch (command.action) {
     case 'help':
       process.stdout.write(helpText())

@@ -12,7 +12,7 @@ import { openLockFiles } from './open-lock-files.js'
 // The main thread of a child: starts threads, obeys the parent. No code of the user runs here.
 
 // Ctrl-C and a terminal that closes reach the whole process group; the parent decides what follows from it.
-for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)
+for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const)
   process.on(signal, () => undefined)
 
 const send = async (message: ChildMessage): Promise<void> => {

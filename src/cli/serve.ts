@@ -4,12 +4,12 @@ import type { PoolOptions } from '../options/options.js'
 import type { Pool } from '../parent/pool.js'
 import { guardMain, standardTerms } from '../shared/standard-output.js'
 import { news, openLog } from './news.js'
+import { EarlyOrders, type Order, obey } from './obey.js'
+import { onSignal } from './signals.js'
+import { Terminal } from './terminal.js'
 
 /** What a shell reports for a process that a signal ended. */
 const ENDED_BY_SIGNAL = 128
-
-/** Signals that ask for a graceful stop; a second one, of either, ends the pool at once. */
-const GRACEFUL = ['SIGINT', 'SIGTERM'] as const
 
 /**
  * What comes so soon after the first signal is no second wish. A terminal tells the whole group of a Ctrl-C, and npm its child once more;
@@ -26,9 +26,9 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
     news.warning(`${lines} lines of ${stream} could not be written and are lost (${why})`)
   })
   const starting = new AbortController()
+  const terminal = new Terminal()
+  const early = new EarlyOrders()
   let pool: Pool | undefined
-  /** Logs were renamed during the start, when the first children may have opened them already. */
-  let isRenamed = false
   let firstAt: number | undefined
   let status = 0
   const endAtOnce = (signal: NodeJS.Signals): void => {
@@ -50,15 +50,27 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
       void pool.close()
     }
   }
-  for (const signal of GRACEFUL) process.on(signal, endGracefully)
-  process.on('SIGQUIT', endAtOnce)
-  // From the beginning: the default of both is the end.
-  process.on('SIGHUP', () => void reload(pool))
-  process.on('SIGUSR2', () => void upgrade(pool))
-  // By default Node starts its inspector.
-  process.on('SIGUSR1', () => {
-    if (pool === undefined) isRenamed = true
-    else reopenLogs(pool)
+  const carryOut = (signal: Order): void => {
+    if (pool === undefined) early.keep(signal)
+    else void obey(pool, signal)
+  }
+  onSignal((signal) => {
+    switch (signal) {
+      case 'SIGINT':
+      case 'SIGTERM':
+        return endGracefully(signal)
+      case 'SIGQUIT':
+        return endAtOnce(signal)
+      case 'SIGHUP':
+        void terminal.hasHungUp().then((isGone) => {
+          if (!isGone) carryOut(signal)
+          // The shell and the kernel both tell of it; who has been asked to end already needs no hurry for that.
+          else if (firstAt === undefined) endGracefully(signal)
+        })
+        return
+      default:
+        carryOut(signal)
+    }
   })
 
   try {
@@ -70,13 +82,11 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
     news.notice(error.message)
     return 0
   }
-  if (isRenamed) reopenLogs(pool)
   const isClosed = new Promise<void>((resolve) => pool?.once('close', resolve))
-  process.on('SIGTTIN', () => step(pool, 1))
-  process.on('SIGTTOU', () => step(pool, -1))
   if (pool.adminAddress !== undefined) news.notice(`admin on ${pool.adminAddress}`)
   // The one thing on standard output: scripts wait for these lines.
   for (const address of pool.addresses) console.log(`listening on ${address}`)
+  early.carryOut(pool)
   await isClosed
   return status
 }
@@ -84,48 +94,5 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
 class StoppedWhileStarting extends Error {
   constructor(signal: NodeJS.Signals) {
     super(`${signal}: stopped while starting`)
-  }
-}
-
-/** One process more, or less: moves both limits, so that the step is taken whatever the load. */
-function step(pool: Pool | undefined, by: 1 | -1): void {
-  if (pool === undefined) return
-  const { min, max } = pool.sizes.processes
-  const processes = { min: Math.max(min + by, 1), max: Math.max(max + by, 1) }
-  try {
-    pool.resize({ processes })
-    news.notice(`processes are now ${processes.min}:${processes.max}`)
-  } catch (error) {
-    // At the most that is allowed, or already closing.
-    news.problem(error as Error)
-  }
-}
-
-function reopenLogs(pool: Pool): void {
-  news.notice('SIGUSR1: opening the access log anew')
-  try {
-    pool.reopenLogs()
-  } catch (error) {
-    news.problem(error as Error)
-  }
-}
-
-async function reload(pool: Pool | undefined): Promise<void> {
-  if (pool === undefined) return news.notice('SIGHUP: still starting')
-  try {
-    await pool.reload()
-  } catch (error) {
-    news.problem(error as Error)
-  }
-}
-
-async function upgrade(pool: Pool | undefined): Promise<void> {
-  if (pool === undefined) return news.notice('SIGUSR2: still starting')
-  news.notice('SIGUSR2: starting a new parent')
-  try {
-    const pid = await pool.upgrade()
-    news.notice(`the new parent ${pid} serves; finishing the requests in flight`)
-  } catch (error) {
-    news.problem(error as Error)
   }
 }

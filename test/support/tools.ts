@@ -19,11 +19,13 @@ export type Tool =
   | 'openssl'
   | 'systemd-analyze'
   | 'promtool'
+  | 'script'
 
 const packages: Partial<Record<Tool, string>> = {
   ab: 'apache2-utils',
   'systemd-analyze': 'systemd',
   promtool: 'prometheus',
+  script: 'bsdutils',
   h2load: 'nghttp2-client',
 }
 
