@@ -1,6 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { type Channel, Channels } from './shared/channel.js'
+import { poolThread } from './shared/pool-thread.js'
+
+export type { Channel } from './shared/channel.js'
 
 declare module 'node:http' {
   interface IncomingMessage {
@@ -27,6 +31,16 @@ export interface HandlerContext {
    * open. The moment to say goodbye on WebSockets and raw connections, whose end only the handler knows.
    */
   readonly signal: AbortSignal
+  /** Whether this is the one thread of the pool that does what has to be done once, such as cron-like work. */
+  readonly isLeader: boolean
+  /**
+   * Calls `act` each time that this thread becomes the leader, soon if it is it already; `signal` aborts when it stops to be it. Never
+   * two threads lead at a time: the next one hears of it when this one has been told to stop, or is gone. Returns what takes `act`
+   * away.
+   */
+  readonly onLeader: (act: (signal: AbortSignal) => unknown) => () => void
+  /** As the export `channel` of `forkthread/handler`. */
+  readonly channel: (name: string) => Channel
 }
 
 /** Serves one request, as a listener of `http.Server` does. A promise tells of errors, nothing else waits for it. */
@@ -52,4 +66,68 @@ export interface HandlerModule {
   readonly setup?: (context: HandlerContext) => unknown
   /** Runs once in each thread that leaves, after its last request; the thread waits for its promise. */
   readonly teardown?: () => unknown
+}
+
+/** Outside of a pool: a thread that is all there is. */
+function alone(): HandlerContext {
+  const channels = new Channels({ post: (_, __, done) => void setImmediate(done) })
+  return {
+    process: 0,
+    thread: 0,
+    generation: 0,
+    pid: process.pid,
+    signal: new AbortController().signal,
+    isLeader: true,
+    onLeader: (act) => {
+      const { signal } = new AbortController()
+      const soon = setImmediate(() => act(signal))
+      return () => clearImmediate(soon)
+    },
+    channel: (name) => channels.open(name),
+  }
+}
+
+let single: HandlerContext | undefined
+
+function current(): HandlerContext {
+  const thread = poolThread()
+  if (thread !== undefined) return thread
+  single ??= alone()
+  return single
+}
+
+/**
+ * The thread that this code runs in, for those who don't get it by `setup`. Where there is no pool (`node app.js`, a test) it is
+ * the only one, and leads.
+ */
+export const context: HandlerContext = {
+  get process() {
+    return current().process
+  },
+  get thread() {
+    return current().thread
+  },
+  get generation() {
+    return current().generation
+  },
+  get pid() {
+    return current().pid
+  },
+  get signal() {
+    return current().signal
+  },
+  get isLeader() {
+    return current().isLeader
+  },
+  onLeader: (act) => current().onLeader(act),
+  channel: (name) => current().channel(name),
+}
+
+/**
+ * Opens a channel, in the manner of `BroadcastChannel`: what is posted on it reaches each channel of that name in every thread of every
+ * process of the pool, and the parent's `pool.channel(name)`. Not this object itself.
+ * Where there is no pool it reaches others of this thread.
+ */
+export function channel(name: string): Channel {
+  return current().channel(name)
 }

@@ -3,8 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type SerializedError, serializeError } from '../shared/errors.js'
 import type {
   CaptureThread,
+  ChannelLost,
+  ChannelToChild,
   ChildMessage,
   DrainChild,
+  LeadPool,
   ResizeChild,
   StartChild,
   TlsTerms,
@@ -69,7 +72,7 @@ export class Child {
   readonly #blocked: BlockedWatch
   readonly #slow: SlowWatch
   readonly #output: StandardOutput
-  readonly #send: (message: ChildMessage) => void
+  readonly #send: (message: ChildMessage) => Promise<void>
   readonly #looks: NodeJS.Timeout[] = []
   #drained: Promise<void> | undefined
 
@@ -77,7 +80,7 @@ export class Child {
     start: StartChild,
     lockFiles: readonly number[],
     { standard, output, accessLog }: ChildOutput,
-    send: (message: ChildMessage) => void,
+    send: (message: ChildMessage) => Promise<void>,
   ) {
     this.#start = start
     this.#output = output
@@ -95,7 +98,7 @@ export class Child {
     const handOff = new HandOff(memory, scoreboard, start.slot, ours, mailbox)
     this.#handOff = handOff
     const report = (error: SerializedError, thread?: number): void =>
-      send({ type: 'report', error, ...(thread === undefined ? {} : { thread }) })
+      void send({ type: 'report', error, ...(thread === undefined ? {} : { thread }) })
     const parking = parkingTerms(start)
     this.#parker = parkerThread(start, mechanism, parking, memory, handOff, report)
     this.#crew = new Crew(
@@ -109,11 +112,19 @@ export class Child {
       {
         report,
         decision: (action, reason, thread) =>
-          send({ type: 'decision', action, reason, ...(thread === undefined ? {} : { thread }) }),
-        thread: (phase, thread) => send({ type: 'thread', phase, thread }),
-        loaded: (files) => send({ type: 'loaded', files }),
-        notice: (text) => send({ type: 'notice', text }),
-        asks: (asked) => send({ type: 'asks', asked }),
+          void send({
+            type: 'decision',
+            action,
+            reason,
+            ...(thread === undefined ? {} : { thread }),
+          }),
+        thread: (phase, thread) => void send({ type: 'thread', phase, thread }),
+        loaded: (files) => void send({ type: 'loaded', files }),
+        notice: (text) => void send({ type: 'notice', text }),
+        asks: (asked) => void send({ type: 'asks', asked }),
+        posted: (thread, name, data, sent) =>
+          void send({ type: 'channel', name, data, thread }).then(sent),
+        resigned: (thread) => void send({ type: 'resigned', thread }),
         wantsParker: () => this.#parker?.start(),
         gone: (thread) => this.#parker?.recover(thread),
         left: (lease) => {
@@ -124,8 +135,13 @@ export class Child {
     )
     const { slot, blockedTimeout, slowThreshold } = start
     this.#blocked = new BlockedWatch(slot, blockedTimeout, this.#crew, handOff, scoreboard)
-    this.#slow = new SlowWatch(slot, slowThreshold, this.#crew, handOff, scoreboard, (episode) =>
-      send({ type: 'slow', episode }),
+    this.#slow = new SlowWatch(
+      slot,
+      slowThreshold,
+      this.#crew,
+      handOff,
+      scoreboard,
+      (episode) => void send({ type: 'slow', episode }),
     )
     // It may start before the worker threads: it waits until one of them can take something.
     this.#listener = new ListenerThread(start, mechanism, memory, handOff, scoreboard, report)
@@ -175,6 +191,13 @@ export class Child {
 
   resize({ threads, spares }: ResizeChild): void {
     this.#crew.resize(threads, spares)
+  }
+
+  /** What the parent says to the threads of the whole pool. */
+  tellThreads(message: ChannelToChild | ChannelLost | LeadPool): void {
+    if (message.type === 'channel') this.#crew.broadcast(message.name, message.data, message.except)
+    else if (message.type === 'lead') this.#crew.lead(message.thread)
+    else this.#crew.lost(message.count)
   }
 
   renewTls(tls: TlsTerms): void {

@@ -112,6 +112,22 @@ export class Crew {
     this.look()
   }
 
+  /** A message on a channel, for all threads but the one that it came from. */
+  broadcast(name: string, data: string, except: number): void {
+    for (const thread of this.#threads.values())
+      if (thread.id !== except) thread.pool.deliver(name, data)
+  }
+
+  /** Messages were lost on their way to this child. */
+  lost(count: number): void {
+    for (const thread of this.#threads.values()) thread.pool.lost(count)
+  }
+
+  /** If the thread is over, the parent hears of that. */
+  lead(thread: number): void {
+    this.#threads.get(thread)?.pool.lead()
+  }
+
   /** New certificates, for the threads that run and those to come. */
   renewTls(tls: TlsTerms): void {
     this.#tls = tls

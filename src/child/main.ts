@@ -81,7 +81,7 @@ const start = (message: StartChild): void => {
         new URL(message.handler),
       ])
     }
-    child = new Child(message, lockFiles, { standard, output, accessLog }, (out) => void send(out))
+    child = new Child(message, lockFiles, { standard, output, accessLog }, send)
   } catch (error) {
     void send({ type: 'failed', error: serializeError(error) }).then(() => exitImmediately(1))
   }
@@ -97,6 +97,11 @@ process.on('message', (message: ParentMessage) => {
       return
     case 'resize':
       child?.resize(message)
+      return
+    case 'channel':
+    case 'lost':
+    case 'lead':
+      child?.tellThreads(message)
       return
     case 'tls':
       child?.renewTls(message.tls)

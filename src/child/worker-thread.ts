@@ -18,6 +18,7 @@ import type {
 import { threadPending } from '../shared/standard-output.js'
 import { monotonicMs } from '../sync/clock.js'
 import type { LeftPrograms } from './left-programs.js'
+import { PoolLine } from './pool-line.js'
 
 type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
 
@@ -37,6 +38,9 @@ export interface ThreadEvents {
   readonly notice: (text: string) => void
   /** It runs a program, which would listen there. */
   readonly asks: (asked: readonly AskedListener[]) => void
+  readonly posted: (thread: number, name: string, data: string, sent: () => void) => void
+  /** It was the leader, and is it no more. */
+  readonly resigned: (thread: number) => void
   /** It has begun to leave by itself. */
   readonly leaves: (thread: WorkerThread, why: string) => void
   /** The thread is over; this it has printed, and nobody has read it yet. */
@@ -57,6 +61,8 @@ export class WorkerThread {
   readonly ready: Promise<readonly HandlerKind[]>
   /** Settles when the thread runs no more: fulfilled if it returned its lease, rejected with what it died of. */
   readonly over: Promise<void>
+  /** What it shares with the whole pool. */
+  readonly pool: PoolLine
   readonly #piscina: Piscina
   readonly #port: MessagePort
   readonly #report: ThreadEvents['report']
@@ -75,7 +81,7 @@ export class WorkerThread {
   #requests: readonly string[] = []
 
   constructor(
-    terms: Omit<Lease, 'port' | 'pending'>,
+    terms: Omit<Lease, 'port' | 'poolPort' | 'pending'>,
     environment: ThreadEnvironment,
     events: ThreadEvents,
     programs: LeftPrograms,
@@ -85,7 +91,12 @@ export class WorkerThread {
     this.#handler = terms.handler
     this.#execArgv = environment.execArgv
     const { port1, port2 } = new MessageChannel()
+    const { port1: line, port2: poolPort } = new MessageChannel()
     this.#port = port1
+    this.pool = new PoolLine(line, {
+      posted: (name, data, sent) => events.posted(this.id, name, data, sent),
+      resigned: () => events.resigned(this.id),
+    })
     this.#piscina = new Piscina(piscinaOptions(environment))
     // What the user's code throws when no lease runs: its loading has failed, or it has thrown before. It dies of that, alone.
     this.#piscina.on('error', (error: unknown) => {
@@ -99,10 +110,11 @@ export class WorkerThread {
     })
     port1.on('messageerror', (error) => this.#failedLate(error))
     const pending = threadPending()
-    const lease: Lease = { ...terms, pending, port: port2 }
+    const lease: Lease = { ...terms, pending, port: port2, poolPort }
     const run = this.#run(lease)
     this.over = this.#untilOver(run).finally(() => {
       programs.threadOver(this)
+      this.pool.close()
       events.left(lease)
     })
     const loaded = new Promise<readonly HandlerKind[]>((resolve) => {
@@ -182,7 +194,10 @@ export class WorkerThread {
 
   /** Flags that no thread may have make piscina throw at once, and nothing has been started then. */
   async #run(lease: Lease): Promise<unknown> {
-    const terms = { filename: entryFile('worker/lease'), transferList: [lease.port] }
+    const terms = {
+      filename: entryFile('worker/lease'),
+      transferList: [lease.port, lease.poolPort],
+    }
     try {
       return await this.#piscina.run(lease, terms)
     } catch (error) {

@@ -9,6 +9,7 @@ import {
   USUAL_LISTEN,
 } from '../options/options.js'
 import { checkApiOptions, parseOptions, parseSizes } from '../options/parse-options.js'
+import type { Channel } from '../shared/channel.js'
 import { fail } from '../shared/errors.js'
 import type { Origin } from '../shared/logger.js'
 import type { HandlerKind, ListenerTerms } from '../shared/messages.js'
@@ -23,8 +24,10 @@ import { acquireListening } from './binding/acquire-listening.js'
 import { accessLogOf, prepareLogFile } from './binding/log-file.js'
 import { type Resources, releaseResources } from './binding/resources.js'
 import { isAbleToServe } from './children/able-to-serve.js'
+import { ChannelHub } from './children/channel-hub.js'
 import { Children, type Sizes } from './children/children.js'
 import { createGeneration } from './children/generation.js'
+import { Leadership } from './children/leadership.js'
 import { ListensElsewhere } from './children/listens-elsewhere.js'
 import { reapOrphans } from './children/orphans.js'
 import { createLog } from './create-log.js'
@@ -86,12 +89,19 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #files: FileWatch | undefined
   readonly #systemd: SystemdNotify
   readonly #tls: TlsRenewal
+  readonly #channels: ChannelHub
+  readonly #leadership: Leadership
   #closed: Promise<void> | undefined
   /** Errors of this turn of the event loop. */
   readonly #justReported = new Set<unknown>()
   readonly #noted = new Set<string>()
 
-  private constructor(given: PoolOptions, settings: Settings, resources: Resources) {
+  private constructor(
+    given: PoolOptions,
+    settings: Settings,
+    resources: Resources,
+    isFirst: boolean,
+  ) {
     super()
     this.#resources = resources
     const { listeners, scoreboard, scoreboardFd, passOn } = resources
@@ -115,6 +125,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       createGeneration(0, settings, resources),
       { processes, threads, spares },
     )
+    this.#channels = new ChannelHub(this.#children)
+    this.#leadership = new Leadership(this.#children, isFirst)
     this.#tls = new TlsRenewal(
       this.#children,
       resources.ticketKeys,
@@ -281,9 +293,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const { signal } = options
     signal?.throwIfAborted()
     const resources = await acquireListening(settings, predecessor, listens)
-    const pool = new Pool(options, settings, resources)
+    const pool = new Pool(options, settings, resources, predecessor === undefined)
     await pool.#log(options)
     predecessor?.onLeave(() => pool.#claimListeners())
+    // Its threads lead until they are gone.
+    void predecessor?.untilGone().then(() => pool.#leadership.begin())
     // During an upgrade the old parent answers: that the new one is not ready yet is no matter of load balancers.
     if (predecessor === undefined) pool.#answerAdmin(openAdmin)
     const abort = (): void => void pool.close()
@@ -308,6 +322,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   /** All addresses, in the order of `listen`. */
   get addresses(): readonly string[] {
     return this.#resources.listeners.map((listener, index) => listener.name(this.#kinds[index]))
+  }
+
+  /**
+   * A channel that reaches every thread of every process, as `channel` of `forkthread/handler` does there. It must be closed when it
+   * is not needed any more.
+   */
+  channel(name: string): Channel {
+    return this.#channels.channels.open(name)
   }
 
   /** What the pool is doing at this moment. @throws FT_ERR_CLOSED once it is closed */

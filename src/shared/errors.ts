@@ -86,6 +86,10 @@ const messages = {
     `${who} lost ${lines} line${lines === 1 ? '' : 's'} of its ${stream} (${why}); it could be written again just now, or it ends. Give it a reader that keeps up, or a file with room.`,
   FT_ERR_CLOSED: (what: string) =>
     `${what} is not possible: the pool is closing or closed; create a new one.`,
+  FT_ERR_CHANNEL_FULL: (name: string, bytes: number) =>
+    `Channel ${show(name)}: ${bytes} bytes of this thread wait to be sent already; await channel.drained() now and then, or post less.`,
+  FT_ERR_CHANNEL_DATA: (name: string, why: string) =>
+    `Channel ${show(name)}: the message can't be sent: ${why}; send what structuredClone() takes, without functions, ports and shared memory.`,
   FT_ERR_LOCK_HELD: (owner: number) =>
     `Thread ${owner} holds this lock already; it can't take it a second time.`,
   FT_ERR_LOCK_NOT_HELD: (caller: number, owner: number) =>

@@ -3,6 +3,7 @@ import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { MailboxTerms } from '../sync/mailbox.js'
 import type { ParkingTerms } from '../sync/parking.js'
 import type { AccessLogSettings, AccessLogTerms } from './access-log.js'
+import type { ChannelPost } from './channel.js'
 import type { SerializedError } from './errors.js'
 import type { LoadedFile } from './loaded-file.js'
 import type { SlowEpisode } from './slow.js'
@@ -199,7 +200,27 @@ export interface CaptureThread {
   readonly seconds: number
 }
 
+/** A message for all threads of the child but the one that it came from, if it came from there. */
+export interface ChannelToChild extends ChannelPost {
+  readonly except: number
+}
+
+/** So many were lost on their way to this child. */
+export interface ChannelLost {
+  readonly type: 'lost'
+  readonly count: number
+}
+
+/** This thread of the child is the one of the pool. */
+export interface LeadPool {
+  readonly type: 'lead'
+  readonly thread: number
+}
+
 export type ParentMessage =
+  | ChannelToChild
+  | ChannelLost
+  | LeadPool
   | ReopenLogs
   | StartChild
   | DrainChild
@@ -289,7 +310,20 @@ export interface ChildAlive {
   readonly type: 'alive'
 }
 
+/** A thread has posted it. */
+export interface ChannelFromChild extends ChannelPost {
+  readonly thread: number
+}
+
+/** A thread that was to lead leads no more. */
+export interface ThreadResigned {
+  readonly type: 'resigned'
+  readonly thread: number
+}
+
 export type ChildMessage =
+  | ChannelFromChild
+  | ThreadResigned
   | ChildSlow
   | ThreadCaptured
   | ChildReady
@@ -335,6 +369,8 @@ export interface Lease {
   readonly threadPrefix: boolean
   readonly accessLog: AccessLogTerms | undefined
   readonly port: MessagePort
+  /** For what the whole pool shares. */
+  readonly poolPort: MessagePort
 }
 
 /** The thread has loaded the handler. */
@@ -411,6 +447,24 @@ export interface EndLease {
   /** Serve what is still queued, too: no other thread will. */
   readonly takeRest: boolean
 }
+
+// ── what the whole pool shares: a worker thread's second port ──────────────────────────────────────
+
+/** Has to be sent to all the others, each of which gets it in this order. */
+export type PoolLinkUp =
+  | ChannelPost
+  /** So much of what was sent down has been taken. */
+  | { readonly type: 'heard'; readonly bytes: number }
+  /** It leads no more. */
+  | { readonly type: 'resigned' }
+
+export type PoolLinkDown =
+  | ChannelPost
+  /** The oldest post that was not sent yet has gone to the parent. */
+  | { readonly type: 'sent' }
+  /** So many messages were lost, since the thread did not take them. */
+  | { readonly type: 'lost'; readonly count: number }
+  | { readonly type: 'lead' }
 
 // ── child's main thread ↔ listener thread ──────────────────────────────────────────────────────────
 

@@ -9,6 +9,7 @@ import type {
   WorkerMessage,
 } from '../shared/messages.js'
 import { noteSpawns } from '../shared/note-spawns.js'
+import { setPoolThread } from '../shared/pool-thread.js'
 import { guardThread } from '../shared/standard-output.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
@@ -25,6 +26,7 @@ import { FrontDoor } from './front-door.js'
 import { loadApp } from './load-app.js'
 import type { LoadedHandler } from './load-handler.js'
 import { isToldOfLeaving, noteExits, sayGoodbye } from './own-signals.js'
+import { contextFor, PoolLink } from './pool-link.js'
 import { proxyHeadersFor } from './proxy-headers.js'
 import { createReporter } from './report.js'
 import { RootContext } from './root-context.js'
@@ -68,6 +70,7 @@ export default async function lease(terms: Lease): Promise<void> {
     )
   noteExits((code) => tell({ type: 'exits', code }))
   const root = new RootContext()
+  const pool = new PoolLink(terms.poolPort, root)
   const scoreboard = Scoreboard.map(terms.scoreboard)
   const mailbox = terms.mailbox === undefined ? undefined : new Mailbox(terms.mailbox, scoreboard)
   const acceptor = new Acceptor(terms.mechanism.listeners, mailbox, terms.memory)
@@ -121,6 +124,7 @@ export default async function lease(terms: Lease): Promise<void> {
   diagnostics.threadState.publish({ state: 'ready' })
   await takeUntil(() => end !== undefined)
   root.run(() => diagnostics.threadState.publish({ state: 'leaving' }))
+  pool.resign()
 
   activity.withdraw()
   adoption.leave()
@@ -167,7 +171,9 @@ export default async function lease(terms: Lease): Promise<void> {
     const tellFiles = terms.watch ? await watchFiles(port) : undefined
     try {
       const { signal } = leaving
-      const context = { process: slot, thread, generation, pid: process.pid, signal }
+      const who = { process: slot, thread, generation, pid: process.pid }
+      const context = contextFor(who, signal, pool)
+      setPoolThread(context)
       const loaded = await loadApp(terms, root, adoption, context)
       if (loaded.kind !== 'none' && loaded.kind !== 'server' && adoption.isAny)
         tell({

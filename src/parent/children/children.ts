@@ -39,6 +39,10 @@ export interface ChildrenEvents {
   report: [Error, Origin]
   decision: [action: string, reason: string, Origin]
   thread: [ThreadInfo]
+  /** A thread has posted it on a channel. */
+  channel: [child: ForkedChild, name: string, data: string, thread: number]
+  /** A thread that led leads no more. */
+  resigned: [child: ForkedChild, thread: number]
   /** Threads idle, and yet connections wait: whoever has been called shall call the next. */
   stuck: []
   /** The child is gone; `expected` if it was asked to leave. */
@@ -295,6 +299,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
       if (action.startsWith('start') || action.startsWith('recycle')) this.#isCodeTheSame()
       this.emit('decision', `child ${child.pid}: ${action}`, reason, originOf(child, thread))
     })
+    child.on('channel', (...post) => this.emit('channel', child, ...post))
+    child.on('resigned', (thread) => this.emit('resigned', child, thread))
     child.on('loaded', (files) => this.emit('loaded', files))
     child.on('notice', (text) => this.emit('notice', text))
     child.on('slow', (episode) => this.emit('slow', episode))

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { EventEmitter } from 'node:events'
+import { MOST_WAITING_BYTES } from '../../shared/channel.js'
 import { entryFile } from '../../shared/entries.js'
 import { deserializeError, fail } from '../../shared/errors.js'
 import type { LoadedFile } from '../../shared/loaded-file.js'
@@ -48,6 +49,10 @@ export interface ForkedChildEvents {
   loaded: [files: readonly LoadedFile[]]
   /** Somebody else than the parent has told it to leave. It serves on until the parent says how. */
   leaving: []
+  /** A thread has posted it. */
+  channel: [name: string, data: string, thread: number]
+  /** The thread leads no more. */
+  resigned: [thread: number]
   exit: [Exit]
 }
 
@@ -83,6 +88,9 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   readonly #process: ChildProcess
   #state: ChildState | 'gone' = 'starting'
   #isLeaving = false
+  /** Of messages on channels that have not gone out yet. */
+  #waitingBytes = 0
+  #lost = 0
   #askedAt: number | undefined
   #lastCapture = 0
   readonly #captures = new Map<number, (captured: ThreadCaptured) => void>()
@@ -175,6 +183,33 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
 
   resize(threads: Range, spares: Range): void {
     this.#send({ type: 'resize', threads, spares })
+  }
+
+  /**
+   * A message on a channel, for all its threads but `except`. Resolves when it is on its way. A child that does not read would
+   * make them pile up here, so beyond the limit they are lost, and the child is told how many were.
+   */
+  async post(name: string, data: string, except = -1): Promise<void> {
+    if (!this.#process.connected || this.#state === 'gone') return
+    if (this.#waitingBytes > 0 && this.#waitingBytes + data.length > MOST_WAITING_BYTES) {
+      this.#lost++
+      return
+    }
+    this.#waitingBytes += data.length
+    await new Promise<void>((resolve) =>
+      this.#process.send({ type: 'channel', name, data, except } satisfies ParentMessage, () =>
+        resolve(),
+      ),
+    )
+    this.#waitingBytes -= data.length
+    if (this.#lost === 0) return
+    this.#send({ type: 'lost', count: this.#lost })
+    this.#lost = 0
+  }
+
+  /** This thread of it is the one of the pool. */
+  lead(thread: number): void {
+    this.#send({ type: 'lead', thread })
   }
 
   renewTls(tls: TlsTerms): void {
@@ -271,6 +306,12 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
         return
       case 'thread':
         this.emit('thread', message.phase === 'ready' ? 'ready' : 'over', Number(message.thread))
+        return
+      case 'channel':
+        this.emit('channel', String(message.name), String(message.data), Number(message.thread))
+        return
+      case 'resigned':
+        this.emit('resigned', Number(message.thread))
         return
       case 'loaded':
         this.emit('loaded', message.files)

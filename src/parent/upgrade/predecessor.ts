@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
 import { serializeError } from '../../shared/errors.js'
 import { closeDescriptor, setCloseOnExec } from '../../sys/descriptor.js'
@@ -124,6 +125,11 @@ export class Predecessor {
     else this.#channel.once('close', act)
   }
 
+  /** Resolves when the process of the old parent is gone, and so are its children, which it waits for. */
+  async untilGone(): Promise<void> {
+    while (isRunning(this.pid)) await sleep(LOOK_EVERY_MS, undefined, { ref: false })
+  }
+
   /** The start has failed: the old parent goes on, and knows why. */
   tellFailed(error: unknown): void {
     this.#tell({ type: 'failed', error: serializeError(error) })
@@ -131,5 +137,15 @@ export class Predecessor {
 
   #tell(report: object): void {
     this.#channel.write(`${JSON.stringify(report)}\n`)
+  }
+}
+
+const LOOK_EVERY_MS = 200
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
