@@ -279,6 +279,7 @@ export class Crew {
       keepAlive,
       mailbox,
       parking: this.#parking,
+      inspect: this.#start.inspect,
       scoreboard,
       standard: this.#output.standard,
       threadPrefix: this.#start.threadPrefix,

@@ -67,6 +67,7 @@ const leave = async (terms: DrainTerms): Promise<void> => {
 const start = (message: StartChild): void => {
   if (child !== undefined) return
   drainTimeout = message.drainTimeout
+  process.title = `forkthread: child ${message.slot} (generation ${message.generation})`
   try {
     if (message.umask !== undefined) process.umask(message.umask)
     if (message.accessLog !== undefined)

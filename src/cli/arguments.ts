@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { INSPECT_PORT } from '../options/inspect.js'
 import { metaOf, type OptionName, optionNames } from '../options/options.js'
 import { fail } from '../shared/errors.js'
 import type { CaptureKind, OrderName } from '../shared/stats.js'
@@ -34,7 +35,7 @@ export const flagNames = optionNames.filter(
 /** @throws FT_ERR_USAGE */
 export function parseArguments(args: readonly string[]): Command {
   const end = args.indexOf('--')
-  const { proxied, rest } = takeProxied(end < 0 ? args : args.slice(0, end))
+  const { proxied, rest } = takeProxied((end < 0 ? args : args.slice(0, end)).map(withPort))
   const { values, positionals } = parse(rest)
   if (values.help === true) return { action: 'help' }
   if (values.version === true) return { action: 'version' }
@@ -78,6 +79,11 @@ function requireFile(handler: string): void {
   throw fail('FT_ERR_USAGE', [
     `'${handler}' is neither a command (${COMMANDS.join(', ')}) nor a file here${advice}`,
   ])
+}
+
+/** As with node, `--inspect` alone is the usual port. `parseArgs` has no flag whose value may be left out. */
+function withPort(arg: string): string {
+  return arg === '--inspect' ? `--inspect=${INSPECT_PORT}` : arg
 }
 
 const PROXIED = '--proxy-protocol='

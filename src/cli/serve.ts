@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { basename } from 'node:path'
 import { createPool } from '../create-pool.js'
 import type { PoolOptions } from '../options/options.js'
 import type { Pool } from '../parent/pool.js'
@@ -75,6 +76,7 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
 
   try {
     const options = await readOptions()
+    process.title = `forkthread: parent ${basename(String(options.handler))}`
     const terms = { reloadOptions: readOptions, signal: starting.signal }
     pool = await createPool({ ...options, logger: await openLog(options), ...terms })
   } catch (error) {

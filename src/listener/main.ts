@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { fail, serializeError } from '../shared/errors.js'
 import type { ListenerStart, Report } from '../shared/messages.js'
+import { nameThread } from '../shared/thread-name.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { ClearHttp } from '../sync/clear-http.js'
 import { createExclusiveMechanism, createMutexMechanism } from '../sync/create-mechanism.js'
@@ -17,6 +18,7 @@ import { runMutexLoop } from './mutex-loop.js'
 
 // The listener thread of a child. It never runs an event loop: it sleeps in Atomics.wait, flock, poll or epoll.
 const start = workerData as ListenerStart
+nameThread('ft-listener')
 const { slot, memory, wakeDescriptor } = start
 const terms = start.mechanism
 const scoreboard = Scoreboard.map(start.scoreboard)

@@ -4,6 +4,7 @@ import { LOG_FORMATS, LOG_LEVELS, type Logger } from '../shared/logger.js'
 import type { Range } from '../shared/messages.js'
 import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import { defaultSizes, measureMachine } from './default-sizes.js'
+import { inspectSchema } from './inspect.js'
 import { pathsSchema, tlsSchema } from './tls-options.js'
 import { duration, mebibytes, size } from './units.js'
 
@@ -421,6 +422,13 @@ export const schema = z.strictObject({
     meaning: 'an environment variable for the worker threads',
     placeholder: 'NAME=VALUE',
     repeatable: true,
+  }),
+  inspect: option(inspectSchema, {
+    fixed: true,
+    allowed: 'a port from 0 to 65535, or HOST:PORT',
+    meaning:
+      'for debugging: open the inspector (DevTools) of the thread that leads, and let handlers block (default: off; --inspect alone is 127.0.0.1:9229)',
+    placeholder: '[HOST:]PORT',
   }),
   envFile: option(pathsSchema, {
     allowed: 'the path of a file with lines NAME=value, or a list of them',

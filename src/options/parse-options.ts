@@ -41,6 +41,8 @@ export function parseOptions(given: unknown): Settings {
   return {
     ...settings,
     tls: tlsOf(given, settings),
+    // Who stands at a breakpoint must not be killed for that.
+    ...(settings.inspect === undefined ? {} : { blockedTimeout: 0 }),
     headersTimeout: headersTimeoutOf(given, settings),
     env: envFile === undefined ? settings.env : { ...variables, ...settings.env },
     resourceLimits: limitsOf(settings),

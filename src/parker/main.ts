@@ -1,5 +1,6 @@
 import { workerData } from 'node:worker_threads'
 import type { ParkerStart } from '../shared/messages.js'
+import { nameThread } from '../shared/thread-name.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
@@ -11,6 +12,7 @@ import { Parker } from './parker.js'
 
 // The parker of a child. It runs no event loop: it sleeps in epoll.
 const start = workerData as ParkerStart
+nameThread('ft-parker')
 const { slot, memory, keepAliveTimeout } = start
 const scoreboard = Scoreboard.map(start.scoreboard)
 const mailbox = new Mailbox(start.mailbox, scoreboard)

@@ -26,6 +26,11 @@ export type AskedListener = { readonly backlog: number } & (
   | { readonly kind: 'unix'; readonly path: string }
 )
 
+export interface InspectTerms {
+  readonly host: string
+  readonly port: number
+}
+
 export interface Range {
   readonly min: number
   readonly max: number
@@ -160,6 +165,8 @@ export interface StartChild {
   readonly acceptPermits: number
   /** Private to the pool; the children of a parent that died remove it. */
   readonly lockFolder?: string
+  /** Where the thread that leads opens its inspector. */
+  readonly inspect?: InspectTerms
   readonly execArgv?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly resourceLimits?: Readonly<Record<string, number>>
@@ -369,6 +376,7 @@ export interface Lease {
   readonly threadPrefix: boolean
   readonly accessLog: AccessLogTerms | undefined
   readonly port: MessagePort
+  readonly inspect: InspectTerms | undefined
   /** For what the whole pool shares. */
   readonly poolPort: MessagePort
 }

@@ -11,6 +11,7 @@ import type {
 import { noteSpawns } from '../shared/note-spawns.js'
 import { setPoolThread } from '../shared/pool-thread.js'
 import { guardThread } from '../shared/standard-output.js'
+import { nameThread } from '../shared/thread-name.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
@@ -68,9 +69,10 @@ export default async function lease(terms: Lease): Promise<void> {
       { process: slot, thread, generation, pid: process.pid },
       (...lost) => onLost('access log', ...lost),
     )
+  nameThread(`ft-worker-${thread}`)
   noteExits((code) => tell({ type: 'exits', code }))
   const root = new RootContext()
-  const pool = new PoolLink(terms.poolPort, root)
+  const pool = new PoolLink(terms.poolPort, root, terms.inspect)
   const scoreboard = Scoreboard.map(terms.scoreboard)
   const mailbox = terms.mailbox === undefined ? undefined : new Mailbox(terms.mailbox, scoreboard)
   const acceptor = new Acceptor(terms.mechanism.listeners, mailbox, terms.memory)

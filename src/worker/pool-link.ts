@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { Channels } from '../shared/channel.js'
-import type { PoolLinkDown, PoolLinkUp } from '../shared/messages.js'
+import type { InspectTerms, PoolLinkDown, PoolLinkUp } from '../shared/messages.js'
 import type { PoolThread } from '../shared/pool-thread.js'
 import type { RootContext } from './root-context.js'
 
@@ -12,12 +12,14 @@ export class PoolLink {
   readonly channels: Channels
   readonly #port: MessagePort
   readonly #root: RootContext
+  readonly #inspect: InspectTerms | undefined
   readonly #acts = new Set<(signal: AbortSignal) => unknown>()
   readonly #sent: (() => void)[] = []
   #leading: AbortController | undefined
   #isLeaving = false
 
-  constructor(port: MessagePort, root: RootContext) {
+  constructor(port: MessagePort, root: RootContext, inspect?: InspectTerms) {
+    this.#inspect = inspect
     this.#port = port
     this.#root = root
     this.channels = new Channels({
@@ -55,6 +57,7 @@ export class PoolLink {
     const leading = this.#leading
     if (leading === undefined) return
     this.#leading = undefined
+    void this.#closeInspector()
     this.#root.run(() => leading.abort())
     this.#tell({ type: 'resigned' })
   }
@@ -89,7 +92,21 @@ export class PoolLink {
     }
     const leading = new AbortController()
     this.#leading = leading
+    void this.#openInspector()
     for (const act of this.#acts) act(leading.signal)
+  }
+
+  /** In this one thread, so that the port is free; an inspector that is opened in a thread shows that thread (Node 20 to 26). */
+  async #openInspector(): Promise<void> {
+    if (this.#inspect === undefined) return
+    const { open } = await import('node:inspector')
+    open(this.#inspect.port, this.#inspect.host)
+  }
+
+  async #closeInspector(): Promise<void> {
+    if (this.#inspect === undefined) return
+    const { close } = await import('node:inspector')
+    close()
   }
 
   #tell(message: PoolLinkUp): void {

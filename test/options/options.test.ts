@@ -96,6 +96,7 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   pidFile: ['', 5, true, null],
   systemdNotify: booleans,
   execArgv: ['--import=tsx', [1], {}, null],
+  inspect: [-1, 65_536, '', 'x', 'a:b', '1:2:3', '127.0.0.1:70000', true, null, {}],
   envFile: ['', 5, [], [5], null, {}],
   env: ['A=1', { A: 1 }, { '': 'x' }, ['A=1'], null],
   accessLog: ['', 1, null, true],

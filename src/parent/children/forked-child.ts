@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { MOST_WAITING_BYTES } from '../../shared/channel.js'
 import { entryFile } from '../../shared/entries.js'
 import { deserializeError, fail } from '../../shared/errors.js'
+import { withoutInspector } from '../../shared/inspector-flags.js'
 import type { LoadedFile } from '../../shared/loaded-file.js'
 import type {
   AskedListener,
@@ -355,7 +356,7 @@ function numberOf(sent: unknown): number | undefined {
  */
 function childEnvironment(dropsPrivileges: boolean): NodeJS.ProcessEnv {
   return {
-    ...withoutSystemd(process.env),
+    ...withoutSystemd(withoutInspector(process.env)),
     ...(dropsPrivileges ? { UV_USE_IO_URING: '0' } : {}),
   }
 }

@@ -67,6 +67,7 @@ export function createGeneration(
       acceptPermits: settings.acceptPermits,
       lockFiles: lockFiles.paths,
       ...(lockFiles.folder === undefined ? {} : { lockFolder: lockFiles.folder }),
+      ...(settings.inspect === undefined ? {} : { inspect: settings.inspect }),
       ...(execArgv === undefined ? {} : { execArgv }),
       env: { ...portOf(learns ? undefined : listeners[0]), ...env },
       ...(resourceLimits === undefined ? {} : { resourceLimits: definedOnly(resourceLimits) }),
