@@ -4,6 +4,7 @@ import type { AdminSource, OrderName } from '../shared/stats.js'
 import { answerCapture, type CaptureRequest, captureOf } from './captures.js'
 import { metricsText } from './metrics-text.js'
 import { streamOrder } from './order-stream.js'
+import { overview } from './overview.js'
 
 /** After a handover: how long a client that has connected before may take to ask. */
 const FIRST_QUESTION_MS = 1000
@@ -11,6 +12,8 @@ const FIRST_QUESTION_MS = 1000
 /**
  * The admin address, answered by the parent, so also when every worker thread is stuck:
  *
+ *     GET  /              a page for browsers, a text for others: see `overview.ts`
+ *     GET  /server-status?auto   the lines of Apache's mod_status
  *     GET  /status.json   the object of `pool.stats()`
  *     GET  /metrics       the same in Prometheus' text format
  *     GET  /live          200 as long as the parent runs
@@ -98,8 +101,9 @@ export class AdminServer {
       void answerCapture(response, answer.capture, this.#source)
       return
     }
-    const { status, body, type } = answer
+    const { status, body, type, headers } = answer
     response.writeHead(status, {
+      ...headers,
       'Content-Type': type ?? 'text/plain; charset=utf-8',
       'Content-Length': Buffer.byteLength(body),
       'Cache-Control': 'no-store',
@@ -131,6 +135,8 @@ export class AdminServer {
     }
     if (method !== 'GET' && method !== 'HEAD')
       return { status: 405, body: 'only GET is answered here\n' }
+    const seen = this.#isClosed ? undefined : overview(request, this.#source)
+    if (seen !== undefined) return { status: 200, ...seen }
     switch (url) {
       case '/status.json': {
         if (this.#isClosed) {
@@ -165,7 +171,7 @@ export class AdminServer {
       }
       default: {
         const body =
-          'here are /status.json, /metrics, /slow.json, /live, /ready and the orders /reload, /upgrade, /stop\n'
+          'here are /, /status.json, /metrics, /server-status?auto, /slow.json, /live, /ready and the orders /reload, /upgrade, /stop\n'
         return { status: 404, body }
       }
     }
@@ -176,6 +182,7 @@ interface Answer {
   readonly status: number
   readonly body: string
   readonly type?: string
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 function isLocalName({ headers, socket }: IncomingMessage): boolean {

@@ -1,0 +1,32 @@
+import type { IncomingMessage } from 'node:http'
+import { stripVTControlCharacters } from 'node:util'
+import type { AdminSource } from '../shared/stats.js'
+import { PAGE, PAGE_HEADERS } from './page.js'
+import { serverStatus } from './server-status.js'
+import { statusText } from './status-text.js'
+import { VERSION } from './version.js'
+
+export interface Overview {
+  readonly body: string
+  readonly type?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/**
+ * `/` is the page for who accepts HTML, as browsers say they do, and the text of `forkthread status` for everybody else; `/server-status` is
+ * Apache's machine-readable form, which its monitors ask for with `?auto`. `undefined`: another path.
+ */
+export function overview(
+  { url = '', headers }: IncomingMessage,
+  source: AdminSource,
+): Overview | undefined {
+  const [path, query = ''] = url.split('?', 2)
+  if (path === '/server-status' && /(^|&)auto\b/.test(query))
+    return { body: serverStatus(source.stats(), VERSION) }
+  if (path !== '/' && path !== '/server-status') return undefined
+  if (/\btext\/html\b/.test(headers.accept ?? ''))
+    return { body: PAGE, type: 'text/html; charset=utf-8', headers: PAGE_HEADERS }
+  // The colours of the parent's own terminal are not the client's.
+  const body = stripVTControlCharacters(statusText(source.stats()))
+  return { body, headers: { Vary: 'Accept' } }
+}

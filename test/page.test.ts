@@ -1,0 +1,43 @@
+/** What the admin address shows to people and to Apache's monitors. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { get } from './support/http.js'
+import { serve } from './support/serve.js'
+
+const asBrowser = { headers: { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } }
+
+test('a browser gets a page that runs nothing but itself, others a text', async () => {
+  await using serving = await serve('slow-or-quick', { metrics: '127.0.0.1:0' })
+  const address = serving.pool.metricsAddress
+  const page = await get(`${address}/`, asBrowser)
+  assert.is(page.status, 200)
+  assert.match(page.headers['content-type'] ?? '', /^text\/html/)
+  const policy = String(page.headers['content-security-policy'])
+  assert.match(policy, /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+';/)
+  assert.not.match(policy, /unsafe/)
+  assert.not.match(page.body, /\b(src|href)="(?!data:)/)
+  assert.not.match(page.body, /innerHTML|insertAdjacentHTML|document\.write/)
+  const text = await get(`${address}/`, { headers: { Accept: '*/*' } })
+  assert.match(text.headers['content-type'] ?? '', /^text\/plain/)
+  assert.match(text.body, /^forkthread \d+, generation 0/)
+  assert.is((await get(`${address}/`, { method: 'POST' })).status, 405)
+})
+
+test("/server-status?auto says it in Apache's lines", async () => {
+  await using serving = await serve('slow-or-quick', { metrics: '127.0.0.1:0', threads: 2 })
+  for (let asked = 0; asked < 3; asked++) await get(serving.url)
+  const { body } = await get(`${serving.pool.metricsAddress}/server-status?auto`)
+  const lines = body.trimEnd().split('\n')
+  for (const line of lines) assert.is(line.split(': ').length, 2, line)
+  const values = new Map(lines.map((line) => line.split(': ') as [string, string]))
+  assert.match(values.get('ServerVersion') ?? '', /^forkthread\/\d+\.\d+\.\d+ \(\w+\)$/)
+  for (const [key, value] of values)
+    if (!['ServerVersion', 'ServerMPM', 'Scoreboard'].includes(key))
+      assert.ok(Number.isFinite(Number.parseFloat(value)), key)
+  assert.is(values.get('Total Accesses'), '3')
+  assert.match(values.get('Scoreboard') ?? '', /^[_SRWKDCLGI.]+$/)
+  const workers = Number(values.get('BusyWorkers')) + Number(values.get('IdleWorkers'))
+  assert.ok(workers >= 1 && workers <= 2, body)
+})
+
+test.run()
