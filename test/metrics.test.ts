@@ -22,6 +22,19 @@ test('/metrics tells of threads, queue time and totals', async () => {
   assert.match(body, /^process_resident_memory_bytes\{pid="\d+"\} \d+$/m)
 })
 
+test('OpenMetrics for who asks for it', async () => {
+  await using serving = await serve('slow-or-quick', { metrics: '127.0.0.1:0' })
+  const Accept = 'application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3'
+  const { body, headers } = await get(`${serving.pool.metricsAddress}/metrics`, {
+    headers: { Accept },
+  })
+  assert.match(headers['content-type'] ?? '', /^application\/openmetrics-text; version=1\.0\.0/)
+  assert.match(body, /^# TYPE forkthread_requests counter$/m)
+  assert.match(body, /^forkthread_requests_total \d+$/m)
+  assert.match(body, /_bucket\{le="10\.0"\} /)
+  assert.ok(body.endsWith('\n# EOF\n'))
+})
+
 test('it reads and takes no orders', async () => {
   await using serving = await serve('slow-or-quick', { metrics: '127.0.0.1:0' })
   const { metricsAddress } = serving.pool

@@ -3,6 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { get } from './support/http.js'
 import { serve } from './support/serve.js'
+import { until } from './support/until.js'
 
 const asBrowser = { headers: { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } }
 
@@ -26,6 +27,9 @@ test('a browser gets a page that runs nothing but itself, others a text', async 
 test("/server-status?auto says it in Apache's lines", async () => {
   await using serving = await serve('slow-or-quick', { metrics: '127.0.0.1:0', threads: 2 })
   for (let asked = 0; asked < 3; asked++) await get(serving.url)
+  // A response counts when it is over, a moment after the client has it.
+  const isCounted = (): boolean => serving.pool.stats().totals.requests === 3
+  await until(isCounted, 5000, 'all requests counted')
   const { body } = await get(`${serving.pool.metricsAddress}/server-status?auto`)
   const lines = body.trimEnd().split('\n')
   for (const line of lines) assert.is(line.split(': ').length, 2, line)

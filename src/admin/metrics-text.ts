@@ -5,11 +5,37 @@ import { QUEUE_TIME_BOUNDS } from '../sync/queue-times.js'
 type Labels = Readonly<Record<string, string | number>>
 type Sample = readonly [labels: Labels, value: number]
 
+/** The media type of each form that there is. */
+export const METRICS_TYPES = {
+  text: 'text/plain; version=0.0.4; charset=utf-8',
+  openMetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+}
+
+export type MetricsForm = keyof typeof METRICS_TYPES
+
+/** OpenMetrics for who names it in `Accept`, as Prometheus does; else the text format. */
+export function metricsForm(accept = ''): MetricsForm {
+  return /\bapplication\/openmetrics-text\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(accept)
+    ? 'openMetrics'
+    : 'text'
+}
+
+/**
+ * In OpenMetrics (https://prometheus.io/docs/specs/om/open_metrics_spec/) the family of a counter lacks `_total`, bounds are written as floats, and the
+ * end is marked, so that half an answer is not taken for a whole one.
+ */
+export function metrics(stats: Stats, queueTimes: QueueTimeHistogram, form: MetricsForm): string {
+  const text = metricsText(stats, queueTimes)
+  if (form === 'text') return text
+  const families = text.replace(/^(# (?:HELP|TYPE) \w+)_total /gm, '$1 ')
+  return `${families.replace(/(\{le="\d+)(?="\})/g, '$1.0')}# EOF\n`
+}
+
 /**
  * The pool in Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/), from the scoreboard alone: so it is there also
  * while every thread hangs.
  */
-export function metricsText(stats: Stats, queueTimes: QueueTimeHistogram): string {
+function metricsText(stats: Stats, queueTimes: QueueTimeHistogram): string {
   const { threads, totals, processes, listeners } = stats
   const all = processes.flatMap((each) => each.threads)
   const families = [

@@ -16,9 +16,9 @@ const add = (parent, tag, text, name) => {
   return element
 }
 const sum = (list, of) => list.reduce((total, each) => total + of(each), 0)
-const age = (ms) => ms < 10000 ? (ms / 1000).toFixed(1) + ' s' : ms < 60000 ? Math.floor(ms / 1000) + ' s'
-  : ms < 3600000 ? Math.floor(ms / 60000) + ' min' : ms < 86400000 ? (ms / 3600000).toFixed(1) + ' h' : (ms / 86400000).toFixed(1) + ' d'
-const mib = (bytes) => Math.round(bytes / 1048576) + ' MiB'
+const age = (ms) => ms < 10000 ? (ms / 1000).toFixed(1) + '\u00a0s' : ms < 60000 ? Math.floor(ms / 1000) + '\u00a0s'
+  : ms < 3600000 ? Math.floor(ms / 60000) + '\u00a0min' : ms < 86400000 ? (ms / 3600000).toFixed(1) + '\u00a0h' : (ms / 86400000).toFixed(1) + '\u00a0d'
+const mib = (bytes) => Math.round(bytes / 1048576) + '\u00a0MiB'
 const clock = (ms) => new Date(ms).toLocaleTimeString()
 
 function plot(id, lists, text, top) {

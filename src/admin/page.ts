@@ -13,7 +13,7 @@ main { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 3
 section { background: var(--card); border: 1px solid var(--edge); border-radius: 8px; padding: 10px 12px; overflow-x: auto; min-width: 0 }
 .wide { grid-column: 1 / -1 } .dim { color: var(--dim) } .now { float: right; color: var(--text) }
 svg { width: 100%; height: 70px; display: block } polyline { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke: var(--one) } .line1 { stroke: var(--two) }
-table { border-collapse: collapse; width: 100% } th { text-align: left; color: var(--dim); font-weight: 500; font-size: 12px } td, th { padding: 2px 12px 2px 0; vertical-align: top; overflow-wrap: anywhere }
+table { border-collapse: collapse; width: 100% } th { text-align: left; white-space: nowrap; color: var(--dim); font-weight: 500; font-size: 12px } td, th { padding: 2px 12px 2px 0; vertical-align: top } td:first-child, td:last-child { overflow-wrap: anywhere }
 .process { margin-top: 8px } .cells { display: flex; flex-wrap: wrap; gap: 4px; margin-top: 3px }
 .cell { width: 58px; height: 42px; border-radius: 5px; background: #8a93a5; color: #fff; text-align: center; font-size: 11px; line-height: 1.35; padding-top: 3px } .cell b { display: block; font: 700 14px ui-monospace, monospace }
 .cell[data-state="_"] { background: #2c8552 } .cell[data-state="W"] { background: #b5541c } .cell[data-state="R"] { background: #94681a } .cell[data-state="K"] { background: #2c6bb0 } .cell[data-state="S"] { background: #6d56b5 } .cell[data-state="G"], .cell[data-state="C"] { background: #6b7384 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer, type Socket } from 'node:net'
 import type { AdminSource, OrderName } from '../shared/stats.js'
 import { answerCapture, type CaptureRequest, captureOf } from './captures.js'
-import { metricsText } from './metrics-text.js'
+import { METRICS_TYPES, metrics, metricsForm } from './metrics-text.js'
 import { streamOrder } from './order-stream.js'
 import { overview } from './overview.js'
 
@@ -149,8 +149,9 @@ export class AdminServer {
       case '/metrics': {
         const { stats, queueTimes } = this.#source
         if (this.#isClosed) return { status: 503, body: 'another process serves here by now\n' }
-        const type = 'text/plain; version=0.0.4; charset=utf-8'
-        return { status: 200, body: metricsText(stats(), queueTimes()), type }
+        const form = metricsForm(request.headers.accept)
+        const body = metrics(stats(), queueTimes(), form)
+        return { status: 200, body, type: METRICS_TYPES[form], headers: { Vary: 'Accept' } }
       }
       case '/slow.json':
         return {
