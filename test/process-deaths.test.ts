@@ -58,13 +58,19 @@ test('a process that dies on its leave is reported as well', async () => {
 
 test('a process that does not leave within drainTimeout is killed, and reported once', async () => {
   await using serving = await serve('mortal', { processes: 2, threads: 1, drainTimeout: 500 })
+  const waits: string[] = []
+  serving.pool.on('decision', ({ action }) => {
+    if (action.startsWith('wait')) waits.push(action)
+  })
   using one = await begin(serving, '/hold')
   using other = await begin(serving, '/hold')
   serving.pool.resize({ processes: 1 })
   await Promise.race([one.end(), other.end()])
   const error = await report(serving)
-  assert.is(error.code, 'FT_ERR_CHILD_DIED')
-  assert.is(causeOf(error).code, 'FT_ERR_DRAIN_TIMEOUT')
+  assert.is(error.code, 'FT_ERR_DRAIN_TIMEOUT')
+  assert.match(causeOf(error).message, /with 1 in flight \(GET \/hold\)/)
+  assert.is(serving.pool.stats().totals.childDeaths, 0, 'a planned end is no death')
+  assert.equal(waits, [], 'and holds back no start')
   one.socket.destroy()
   other.socket.destroy()
   await isWhole(serving, 1, 1)

@@ -242,6 +242,12 @@ export class Crew {
   #keep(thread: WorkerThread): void {
     thread.over.catch((error: unknown) => {
       const { slot } = this.#start
+      if (isCutOff(error)) {
+        // Planned, if not by its clients: it is no death, and nothing is wrong with the next start.
+        error.cause = new Error(`It had ${this.#lost.get(thread)}`)
+        this.#events.report(serializeError(error), thread.id)
+        return
+      }
       this.#scoreboard.addToField(slot, 'threadDeaths', 1)
       const livedMs = monotonicMs() - thread.startedMs
       const lived = `after ${(livedMs / 1000).toFixed(1)} s, with ${this.#lost.get(thread)}`
@@ -413,6 +419,10 @@ export class Crew {
 /** Threads that started together shall not all be recycled together: up to a tenth later, the same for each look. */
 function jitter(limit: number, thread: WorkerThread): number {
   return limit * (1 + ((Math.floor(thread.startedMs) + thread.id * 37) % 100) / 1000)
+}
+
+function isCutOff(error: unknown): error is ForkthreadError {
+  return error instanceof ForkthreadError && error.code === 'FT_ERR_DRAIN_TIMEOUT'
 }
 
 function why(error: unknown): string {

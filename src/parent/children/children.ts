@@ -348,12 +348,19 @@ export class Children extends EventEmitter<ChildrenEvents> {
       child.once('exit', (exit) => {
         clearTimeout(late)
         const death = describeDeath(child, exit, this.#scoreboard)
-        this.#slots.free(child, !hasLeft(child, exit))
+        const { cutOff } = child
+        this.#slots.free(child, !hasLeft(child, exit) && cutOff === undefined)
         this.emit('exit', child, exit, child.isLeaving)
         const reason = child.killedFor ?? failure
         if (!isReady) return reject(reason ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
         if (hasLeft(child, exit)) return this.look()
         if (this.#isLeaving) return
+        if (cutOff !== undefined) {
+          // Planned, if not by its clients: nothing is wrong with the next start.
+          cutOff.cause = fail('FT_ERR_CHILD_DIED', [child.pid, death])
+          this.emit('report', cutOff, originOf(child))
+          return this.look()
+        }
         const died = fail('FT_ERR_CHILD_DIED', [child.pid, death], reason)
         this.emit('report', died, originOf(child))
         this.#delay.died(`child ${child.pid}`, child.livedMs)

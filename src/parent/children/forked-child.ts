@@ -96,6 +96,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   #lastCapture = 0
   readonly #captures = new Map<number, (captured: ThreadCaptured) => void>()
   #killedFor: Error | undefined
+  #cutOff: Error | undefined
 
   constructor(inheritance: Inheritance, terms: StartTerms) {
     super()
@@ -233,7 +234,8 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   retire(drainTimeout: number): void {
     this.drain([], false)
     const late = setTimeout(() => {
-      this.kill(fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${this.pid}`, drainTimeout]))
+      this.#cutOff = fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${this.pid}`, drainTimeout])
+      this.kill(this.#cutOff)
     }, drainTimeout)
     this.once('exit', () => clearTimeout(late))
   }
@@ -264,6 +266,11 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   /** Why the parent has killed it, if there was a reason that its death is to be reported with. */
   get killedFor(): Error | undefined {
     return this.#killedFor
+  }
+
+  /** That it was to leave and did not in time. If it was killed for something else before, it is not this. */
+  get cutOff(): Error | undefined {
+    return this.#killedFor === this.#cutOff ? this.#cutOff : undefined
   }
 
   async untilGone(): Promise<void> {
