@@ -2,14 +2,13 @@
  * A process that dies or is stopped is found, reported once with what is known of it, and replaced; only what it had in
  * flight fails, and the others don't notice.
  */
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { fstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { get } from './support/http.js'
 import { ask, begin, causeOf, isWhole, pidOf, report } from './support/mortal.js'
-import { isRunning, isStopped, send } from './support/processes.js'
+import { type Descriptor, descriptors, isRunning, isStopped, send } from './support/processes.js'
 import { RawClient } from './support/raw-client.js'
 import { type Serving, serve } from './support/serve.js'
 import { tempFolder } from './support/temp-folder.js'
@@ -121,25 +120,13 @@ test('a pool that closes while it waits to replace a process leaves no timer', a
 
 // ── the accept mutex ─────────────────────────────────────────────────────────────────────────────
 
-/** Which process holds the lock on the only file of the only folder in `folder`. */
-async function holder(folder: string): Promise<number> {
-  const [name = ''] = readdirSync(folder)
-  const { ino } = statSync(join(folder, name, 'accept.lock'))
+/** Which process holds the lock on the only file of the only pool of this process. */
+async function holder(): Promise<number> {
+  const isLock = ({ target }: Descriptor) => target.startsWith('/memfd:forkthread-accept-')
+  const { ino } = fstatSync(descriptors(process.pid).find(isLock)?.fd ?? -1)
   const line = new RegExp(`^\\d+: FLOCK +ADVISORY +WRITE +(\\d+) \\S+:${ino} `, 'm')
   const find = (): number => Number(line.exec(readFileSync('/proc/locks', 'utf8'))?.[1] ?? 0)
   return await until(find, LIMIT_MS, 'somebody holds the accept mutex')
-}
-
-/** A pool whose lock file is in a folder of its own. */
-async function serveWithLockIn(folder: string, processes: number): Promise<Serving> {
-  const { TMPDIR } = process.env
-  process.env.TMPDIR = folder
-  try {
-    return await serve('mortal', { processes, threads: 1, acceptMutex: 'flock' })
-  } finally {
-    if (TMPDIR === undefined) delete process.env.TMPDIR
-    else process.env.TMPDIR = TMPDIR
-  }
 }
 
 /** Stops a process; its threads stop one after the other, and one that does not yet might still accept something. */
@@ -150,10 +137,9 @@ async function stop(pid: number): Promise<void> {
 
 for (const processes of [1, 2]) {
   test(`one that is killed in possession of the accept mutex leaves nothing locked (${processes} in all)`, async () => {
-    using folder = tempFolder()
-    await using serving = await serveWithLockIn(folder.path, processes)
+    await using serving = await serve('mortal', { processes, threads: 1, acceptMutex: 'flock' })
     for (let round = 1; round <= 3; round++) {
-      const pid = await holder(folder.path)
+      const pid = await holder()
       send(pid, 'SIGKILL')
       assert.is((await get(serving.url)).status, 200)
       await report(serving, round)
@@ -162,9 +148,8 @@ for (const processes of [1, 2]) {
   })
 
   test(`one that is stopped in possession of the accept mutex is found and replaced (${processes} in all)`, async () => {
-    using folder = tempFolder()
-    await using serving = await serveWithLockIn(folder.path, processes)
-    const pid = await holder(folder.path)
+    await using serving = await serve('mortal', { processes, threads: 1, acceptMutex: 'flock' })
+    const pid = await holder()
     assert.ok(serving.pool.stats().processes.some((process) => process.pid === pid))
     await stop(pid)
     const replies = await Promise.all(Array.from({ length: 4 }, () => get(serving.url)))
