@@ -4,6 +4,7 @@ import { LOG_FORMATS, LOG_LEVELS, type Logger } from '../shared/logger.js'
 import type { Range } from '../shared/messages.js'
 import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import { defaultSizes, measureMachine } from './default-sizes.js'
+import type { DocumentedOptions } from './documented-options.js'
 import { inspectSchema } from './inspect.js'
 import { pathsSchema, tlsSchema } from './tls-options.js'
 import { duration, mebibytes, size } from './units.js'
@@ -457,8 +458,11 @@ export const schema = z.strictObject({
   ),
 })
 
+/** What the schema takes. */
+export type OptionInput = z.input<typeof schema>
+
 /** What a user gives. */
-export interface PoolOptions extends z.input<typeof schema> {
+export interface PoolOptions extends DocumentedOptions, OptionInput {
   /** Closes the pool when it aborts; during the start it makes the start fail. */
   readonly signal?: AbortSignal | undefined
   /** Gets a line for each thing that happens: pino's, or any with the same methods. */
