@@ -32,7 +32,7 @@ async function main(): Promise<number> {
       return 0
     case 'status': {
       const { status } = await import('./cli/status.js')
-      return await status(command.admin)
+      return await status(command.admin, command.isJson)
     }
     case 'top': {
       const { top } = await import('./cli/status.js')

@@ -1,6 +1,7 @@
 /** What the admin address shows to people and to Apache's monitors. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { runCli } from './support/cli.js'
 import { get } from './support/http.js'
 import { serve } from './support/serve.js'
 import { until } from './support/until.js'
@@ -42,6 +43,14 @@ test("/server-status?auto says it in Apache's lines", async () => {
   assert.match(values.get('Scoreboard') ?? '', /^[_SRWKDCLGI.]+$/)
   const workers = Number(values.get('BusyWorkers')) + Number(values.get('IdleWorkers'))
   assert.ok(workers >= 1 && workers <= 2, body)
+})
+
+test('forkthread status --json prints what stats() returns', async () => {
+  await using serving = await serve('slow-or-quick', { admin: '127.0.0.1:0', threads: 2 })
+  const admin = String(serving.pool.adminAddress).replace('http://', '')
+  const { code, stdout } = await runCli(['status', '--json', '--admin', admin])
+  assert.is(code, 0)
+  assert.is(JSON.parse(stdout).threads.max, 2)
 })
 
 test.run()

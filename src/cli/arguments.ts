@@ -10,7 +10,8 @@ import { suggest } from './suggest.js'
 export type Command =
   | { readonly action: 'help' }
   | { readonly action: 'version' }
-  | { readonly action: 'status' | 'top' | 'slow' | OrderName; readonly admin: string }
+  | { readonly action: 'status'; readonly admin: string; readonly isJson: boolean }
+  | { readonly action: 'top' | 'slow' | OrderName; readonly admin: string }
   | {
       readonly action: CaptureKind
       readonly admin: string
@@ -109,7 +110,7 @@ function isCommand(word: string): word is RemoteCommand {
 function remoteCommand(
   action: RemoteCommand,
   positionals: readonly string[],
-  { admin, thread, seconds }: ReturnType<typeof parse>['values'],
+  { admin, thread, seconds, json }: ReturnType<typeof parse>['values'],
 ): Command {
   if (positionals.length > 1 || admin === undefined)
     throw fail('FT_ERR_USAGE', [`It is: forkthread ${action} --admin ADDRESS`])
@@ -119,6 +120,7 @@ function remoteCommand(
     const usual = { admin: String(admin), thread: String(thread) }
     return { action, ...usual, seconds: String(seconds ?? USUAL_SECONDS) }
   }
+  if (action === 'status') return { action, admin: String(admin), isJson: json === true }
   return { action, admin: String(admin) }
 }
 
@@ -144,6 +146,7 @@ function parse(args: readonly string[]): ReturnType<typeof parseArgs> {
     config: { type: 'string', short: 'c' },
     thread: { type: 'string' },
     seconds: { type: 'string' },
+    json: { type: 'boolean' },
   }
   for (const name of flagNames) {
     flags[kebab(name)] = flagOf(name)

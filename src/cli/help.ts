@@ -6,7 +6,7 @@ import { terminalColumns, twoColumns, wrap } from './wrap.js'
 type Row = readonly [string, string]
 
 const COMMANDS: readonly Row[] = [
-  ['status', 'what a running pool is doing; top shows it anew each second'],
+  ['status', 'what a running pool is doing (--json: for programs); top shows it anew each second'],
   ['slow', 'which routes have blocked threads, and where in the code'],
   [
     'profile',

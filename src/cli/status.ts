@@ -11,9 +11,10 @@ const HOME = '\x1b[H'
 const CLEAR_REST = '\x1b[J'
 const CLEAR_LINE_END = '\x1b[K\n'
 
-/** `forkthread status --admin ADDRESS`: prints what a running pool is doing. @throws FT_ERR_ADMIN, FT_ERR_ADDRESS */
-export async function status(admin: string): Promise<number> {
-  process.stdout.write(await readStatus(admin))
+/** `forkthread status --admin ADDRESS [--json]`: prints what a running pool is doing, for people or as `pool.stats()`. @throws FT_ERR_ADMIN, FT_ERR_ADDRESS */
+export async function status(admin: string, isJson: boolean): Promise<number> {
+  const stats = await readStats(admin)
+  process.stdout.write(isJson ? `${JSON.stringify(stats, undefined, 2)}\n` : statusText(stats))
   return 0
 }
 
@@ -22,16 +23,16 @@ export async function top(admin: string): Promise<number> {
   const { isTTY } = process.stdout
   if (isTTY) process.stdout.write(HOME + CLEAR_REST)
   for (;;) {
-    const text = await readStatus(admin)
+    const text = statusText(await readStats(admin))
     process.stdout.write(isTTY ? HOME + text.replaceAll('\n', CLEAR_LINE_END) + CLEAR_REST : text)
     await sleep(REFRESH_MS)
   }
 }
 
-async function readStatus(admin: string): Promise<string> {
+async function readStats(admin: string): Promise<Stats> {
   const { status: code, body } = await askAdmin(admin, parseAddress(admin, 'admin'), '/status.json')
   if (code !== 200) throw fail('FT_ERR_ADMIN', [admin, `it answered ${code}: ${body.trim()}`])
-  return statusText(statsOf(admin, body))
+  return statsOf(admin, body)
 }
 
 /** Any server may answer 200 at a wrong address. @throws FT_ERR_ADMIN */
