@@ -1,4 +1,4 @@
-/** µs, as measured on this machine: see docs/accept-mutex.md and `scale.ts`. */
+/** µs; where they come from says `scale.ts`. */
 export interface AcceptCosts {
   /** From the release of the accept mutex until a process that sleeps for it runs. */
   readonly handOverUs: number

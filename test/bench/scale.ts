@@ -9,7 +9,7 @@ import { get } from '../support/http.js'
 import { fixture } from '../support/paths.js'
 import { type AcceptCosts, type Situation, simulate } from './accept-model.js'
 
-/** Measured: `node build/test/bench/locks.js --quick` (lock, hand-over) and strace -c of a pool (poll, accept). */
+/** Lock and hand-over as `node build/test/bench/locks.js --quick` measures them; poll and accept are assumed. */
 const costs: AcceptCosts = { handOverUs: 12, lockUs: 1.1, pollUs: 3, acceptUs: 15 }
 
 const SERVICE_MS = 20
