@@ -20,12 +20,14 @@ export type Tool =
   | 'systemd-analyze'
   | 'promtool'
   | 'script'
+  | 'prlimit'
 
 const packages: Partial<Record<Tool, string>> = {
   ab: 'apache2-utils',
   'systemd-analyze': 'systemd',
   promtool: 'prometheus',
   script: 'bsdutils',
+  prlimit: 'util-linux',
   h2load: 'nghttp2-client',
 }
 

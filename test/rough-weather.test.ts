@@ -1,0 +1,101 @@
+/** What a machine does to a pool on a bad day, and that it serves when the day is over. */
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { startCli } from './support/cli.js'
+import { get } from './support/http.js'
+import { openRequest } from './support/open-request.js'
+import { fixture } from './support/paths.js'
+import { children, isStopped } from './support/processes.js'
+import { tempFolder } from './support/temp-folder.js'
+import { testWith } from './support/tools.js'
+import { until } from './support/until.js'
+
+const LIMIT_MS = 60_000
+/** Longer than any patience with one that is silent. */
+const STOPPED_MS = 12_000
+
+test('everything is stopped for a while, and continued: nobody takes another one for dead', async () => {
+  const sizes = ['--processes', '2', '--threads', '2', '--blocked-timeout', '2000']
+  await using program = startCli([fixture('echo-body'), '--listen', '127.0.0.1:0', ...sizes])
+  const [url = ''] = await program.ready()
+  const before = children(program.pid)
+  const slow = await openRequest(url)
+  program.sendToGroup('SIGSTOP')
+  await until(() => [program.pid, ...before].every(isStopped), LIMIT_MS, 'all stopped')
+  const waiting = get(url, { method: 'POST', body: 'late', timeoutMs: LIMIT_MS })
+  await sleep(STOPPED_MS)
+  program.sendToGroup('SIGCONT')
+  assert.is((await waiting).body, 'late')
+  assert.equal(await slow.finish(), { status: 200, body: 'begun, finished' })
+  assert.equal(children(program.pid), before)
+  assert.not.match(program.stderr, /FT_ERR/)
+})
+
+test('32 threads start at once', async () => {
+  const sizes = ['--processes', '1', '--threads', '32', '--start-timeout', '60000']
+  await using program = startCli([fixture('http'), '--listen', '127.0.0.1:0', ...sizes])
+  const addresses = () => /^listening on (.+)\n/m.exec(program.stdout)?.[1]
+  const url = await until(addresses, LIMIT_MS, 'ready')
+  const replies = await Promise.all(Array.from({ length: 64 }, () => get(url)))
+  for (const { status } of replies) assert.is(status, 200)
+  assert.not.match(program.stderr, /FT_ERR/)
+})
+
+test('a preload that changes http and listens to TERM: the pool still stops as it does', async () => {
+  using folder = tempFolder()
+  const file = folder.file('preload.cjs')
+  writeFileSync(
+    file,
+    `const http = require('node:http')
+     const { end } = http.ServerResponse.prototype
+     http.ServerResponse.prototype.end = function (...args) { return end.apply(this, args) }
+     const { emit } = http.Server.prototype
+     http.Server.prototype.emit = function (...args) { return emit.apply(this, args) }
+     process.on('SIGTERM', () => {})`,
+  )
+  const args = [
+    fixture('echo-body'),
+    '--listen',
+    '127.0.0.1:0',
+    '--processes',
+    '2',
+    '--threads',
+    '1',
+  ]
+  const env = { NODE_OPTIONS: `--require=${file}` }
+  await using program = startCli(args, { env })
+  const [url = ''] = await program.ready()
+  const slow = await openRequest(url)
+  program.send('SIGTERM')
+  await program.output(/SIGTERM: finishing/, 'stderr')
+  assert.equal(await slow.finish(), { status: 200, body: 'begun, finished' })
+  assert.equal(await program.exit(), { code: 0, signal: null })
+  await program.gone()
+})
+
+testWith(
+  'prlimit',
+  'the parent has no descriptors left: the pool serves on, and a child that died is replaced later',
+  async () => {
+    const args = [fixture('http'), '--listen', '127.0.0.1:0', '--processes', '2', '--threads', '1']
+    await using program = startCli(args)
+    const [url = ''] = await program.ready()
+    const limit = (count: number): void => {
+      execFileSync('prlimit', ['--pid', String(program.pid), `--nofile=${count}:`])
+    }
+    limit(4)
+    const [victim = 0, ...others] = children(program.pid)
+    process.kill(victim, 'SIGKILL')
+    await program.output(/EMFILE|ENFILE|too many open files/i, 'stderr', LIMIT_MS)
+    assert.is((await get(url)).status, 200)
+    assert.equal(children(program.pid), others)
+    limit(1024)
+    await until(() => children(program.pid).length === 2, LIMIT_MS, 'a successor')
+    for (let n = 0; n < 20; n++) assert.is((await get(url)).status, 200)
+  },
+)
+
+test.run()
