@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { fail } from '../../shared/errors.js'
 import type { LoadedFile } from '../../shared/loaded-file.js'
 import type { Origin } from '../../shared/logger.js'
-import type { HandlerKind, Range } from '../../shared/messages.js'
+import type { HandlerKind } from '../../shared/messages.js'
 import { RestartDelay } from '../../shared/restart-delay.js'
 import type { SlowEpisode } from '../../shared/slow.js'
 import type { ThreadInfo } from '../../shared/thread-info.js'
@@ -16,6 +16,7 @@ import { ListensElsewhere } from './listens-elsewhere.js'
 import { LoadWatch } from './load-watch.js'
 import { findRecyclable } from './recyclable.js'
 import { releaseOf } from './release.js'
+import type { Sizes } from './sizes.js'
 import { Slots } from './slots.js'
 import { StartLimit } from './start-limit.js'
 import { StuckWatch } from './stuck-watch.js'
@@ -54,12 +55,6 @@ export interface ChildrenOptions {
   readonly scoreboard: Scoreboard
   /** Connections that wait in all backlogs, and parked ones that wait for a thread. */
   readonly backlog: () => number
-}
-
-export interface Sizes {
-  readonly processes: Range
-  readonly threads: Range
-  readonly spares: Range
 }
 
 /** A child takes the place of another one. */

@@ -4,8 +4,9 @@ import { parseReload } from '../../options/parse-options.js'
 import type { HandlerKind, Range } from '../../shared/messages.js'
 import type { ReloadProgress } from '../../shared/stats.js'
 import type { Resources } from '../binding/resources.js'
-import type { Children, Sizes } from '../children/children.js'
+import type { Children } from '../children/children.js'
 import { createGeneration } from '../children/generation.js'
+import type { Sizes } from '../children/sizes.js'
 import { rollOver } from './roll-over.js'
 
 /** What the pool does around a reload. */

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ForkthreadError, fail } from '../../shared/errors.js'
 import type { HandlerKind } from '../../shared/messages.js'
 import type { ReloadProgress } from '../../shared/stats.js'
-import type { Children, Sizes } from '../children/children.js'
+import type { Children } from '../children/children.js'
 import type { ForkedChild } from '../children/forked-child.js'
 import type { Generation } from '../children/generation.js'
+import type { Sizes } from '../children/sizes.js'
 
 /** So many starts in a row may fail, after the first one has succeeded, before the reload gives up. */
 const MOST_FAILURES = 3

@@ -1,0 +1,8 @@
+import type { Range } from '../../shared/messages.js'
+
+/** Between which limits a pool may breathe: processes, threads in each, idle threads in all. */
+export interface Sizes {
+  readonly processes: Range
+  readonly threads: Range
+  readonly spares: Range
+}
