@@ -62,4 +62,12 @@ for (const page of pages) {
   })
 }
 
+test('every page of docs can be found from the README', () => {
+  const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
+  const unknown = readdirSync(folder).filter(
+    (name) => name.endsWith('.md') && !readme.includes(`](docs/${name})`),
+  )
+  assert.equal(unknown, [])
+})
+
 test.run()
