@@ -2,8 +2,7 @@
  * Runs the tests: `npm test`, or `npm test -- mutex reload` for the files whose names contain one of the words.
  *
  * Each file is a process of its own, so a crash, a leaked handle or a changed signal handler is the
- * matter of one file. Four run at a time, since most of them mostly
- * wait, except `*.serial.test.ts`, which need the machine to themselves. A file that fails in a run of all is run once more, by itself: it
+ * matter of one file. Two run at a time, except `*.serial.test.ts`, which need the machine to themselves. A file that fails in a run of all is run once more, by itself: it
  * counts by that, and is named at the end, since a test that a busy machine makes fail is to be mended.
  */
 import { spawn } from 'node:child_process'
@@ -13,7 +12,7 @@ import { packageRoot } from './support/paths.js'
 import { descendants, send, sessionMembers } from './support/processes.js'
 import { until, within } from './support/until.js'
 
-const FILES_AT_A_TIME = 4
+const FILES_AT_A_TIME = 2
 const TIME_LIMIT_MS = 240_000
 /** How long a file's processes may take to leave after the file itself, and its output to end. */
 const GRACE_MS = 2_000
