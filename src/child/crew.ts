@@ -10,6 +10,7 @@ import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { MAX_THREADS } from '../sync/limits.js'
 import type { OutputTerms } from '../sync/line-output.js'
+import { type ListenerAddress, listenerAddresses } from '../sync/listener-addresses.js'
 import type { ParkingTerms } from '../sync/parking.js'
 import { PendingBytes } from '../sync/pending-bytes.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
@@ -45,6 +46,7 @@ export class Crew {
   readonly #scoreboard: Scoreboard
   readonly #output: ThreadOutput
   readonly #events: CrewEvents
+  readonly #addresses: readonly ListenerAddress[]
   readonly #threads = new Map<number, WorkerThread>()
   #tls: TlsTerms | undefined
   readonly #programs = new LeftPrograms()
@@ -74,6 +76,7 @@ export class Crew {
   ) {
     this.#start = start
     this.#mechanism = mechanism
+    this.#addresses = listenerAddresses(start.listeners)
     this.#parking = parking
     this.#memory = memory
     this.#handOff = handOff
@@ -276,6 +279,7 @@ export class Crew {
       signalSpread: this.#start.signalSpread,
       timeouts,
       overload,
+      addresses: this.#addresses,
       listenerTerms,
       tls: this.#tls,
       ticketKeys,

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
+import type { ListenerAddress } from '../sync/listener-addresses.js'
 import type { MailboxTerms } from '../sync/mailbox.js'
 import type { ParkingTerms } from '../sync/parking.js'
 import type { AccessLogSettings, AccessLogTerms } from './access-log.js'
@@ -361,6 +362,7 @@ export interface Lease {
   readonly listenWithinMs: number
   readonly timeouts: ClientTimeouts
   readonly overload: OverloadTerms
+  readonly addresses: readonly ListenerAddress[]
   readonly listenerTerms: readonly ListenerTerms[]
   readonly tls: TlsTerms | undefined
   readonly ticketKeys: number

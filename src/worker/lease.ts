@@ -17,7 +17,6 @@ import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
 import { Scoreboard } from '../sync/scoreboard.js'
-import { boundAddress } from '../sys/socket.js'
 import { AccessLog } from './access-log.js'
 import { Activity } from './activity.js'
 import { Adoption } from './adoption.js'
@@ -82,7 +81,7 @@ export default async function lease(terms: Lease): Promise<void> {
   const leaving = new AbortController()
   let end: EndLease | undefined
 
-  const addresses = terms.mechanism.listeners.map((fd) => boundAddress(fd))
+  const { addresses } = terms
   const proxyHeaders = proxyHeadersFor(terms, scoreboard)
   const tls = new SharedTls(terms)
   const frontDoor = new FrontDoor(slot, thread, terms.overload, scoreboard)
