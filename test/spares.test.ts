@@ -32,7 +32,7 @@ test('a burst makes 1 × 1 the whole pool within seconds, and afterwards it shri
     const { threads } = pool.stats()
     return threads.idle + threads.busy === 8
   }
-  await until(isFull, 10_000, 'eight threads').catch((cause) => {
+  await until(isFull, LIMIT_MS, 'eight threads').catch((cause) => {
     throw new Error(decisions.join('\n'), { cause })
   })
   console.log(`1 × 1 to 2 × 4 in ${Math.round(performance.now() - startedAt)} ms`)

@@ -140,7 +140,7 @@ test('a thread that does not go is cut off after drainTimeout', async () => {
 })
 
 test('a process with all the threads that there can be, one of them on its leave, grows no further', async () => {
-  await using serving = await serve('mortal', { threads: 32 })
+  await using serving = await serve('mortal', { threads: 32, startTimeout: 120_000 })
   // One after the other, so that each has a thread of its own.
   const clients: RawClient[] = []
   for (let n = 0; n < 32; n++) clients.push(await begin(serving, '/hold'))
