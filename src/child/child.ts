@@ -206,6 +206,7 @@ export class Child {
 
   async #drainOnce(isEnding: (index: number) => boolean, emptyMailbox: boolean): Promise<void> {
     for (const look of this.#looks) clearInterval(look)
+    this.#slow.stop()
     this.#scoreboard.setField(this.#start.slot, 'serving', 0)
     await this.#listener.stop()
     await this.#parker?.stop()
@@ -239,8 +240,7 @@ export class Child {
       setInterval(() => this.#crew.look(), LOOK_EVERY_MS),
       setInterval(() => this.#blocked.look(), blockedEveryMs),
     )
-    if (this.#start.slowThreshold > 0)
-      this.#looks.push(setInterval(() => this.#slow.look(), this.#slow.everyMs))
+    if (this.#start.slowThreshold > 0) this.#slow.start()
     await this.#followPressure()
   }
 

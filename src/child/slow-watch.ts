@@ -13,6 +13,9 @@ const MOST_STACKS = 20
 const SHORTEST_LOOK_MS = 10
 const LONGEST_LOOK_MS = 1000
 
+/** While all threads idle. What begins to block then is seen a little later; twenty looks a second would be all that an idle pool does. */
+const IDLE_LOOK_MS = 200
+
 /** A thread whose event loop has not turned for a while. */
 interface Episode {
   readonly begunAt: number
@@ -39,6 +42,7 @@ export class SlowWatch {
   readonly #episodes = new Map<number, Episode>()
   #isSampling = false
   #sampledAt = 0
+  #timer: NodeJS.Timeout | undefined
 
   constructor(
     slot: number,
@@ -56,12 +60,33 @@ export class SlowWatch {
     this.#report = report
   }
 
+  /** Looks from now on, until `stop`. */
+  start(): void {
+    const pauseMs = this.#isQuiet() ? Math.max(this.#everyMs, IDLE_LOOK_MS) : this.#everyMs
+    this.#timer = setTimeout(() => {
+      this.#look()
+      this.start()
+    }, pauseMs)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  /** No thread does anything, and nothing is told yet. */
+  #isQuiet(): boolean {
+    if (this.#episodes.size > 0) return false
+    for (const { id, state } of this.#crew.threads)
+      if (state === 'ready' && !this.#handOff.isIdle(id)) return false
+    return true
+  }
+
   /** Half of the threshold: what blocks for longer is seen at one look at least. */
-  get everyMs(): number {
+  get #everyMs(): number {
     return Math.min(Math.max(Math.ceil(this.#thresholdMs / 2), SHORTEST_LOOK_MS), LONGEST_LOOK_MS)
   }
 
-  look(): void {
+  #look(): void {
     for (const thread of this.#crew.threads) {
       if (thread.state !== 'ready') continue
       const silentMs = this.#ask(thread.id)
@@ -88,7 +113,7 @@ export class SlowWatch {
     if (episode === undefined) {
       // It was silent at the look before the question as well.
       const request = this.#scoreboard.rows.readRequest(this.#slot, id)
-      const begunAt = performance.now() - silentMs - this.everyMs
+      const begunAt = performance.now() - silentMs - this.#everyMs
       episode = { begunAt, request, stacks: [] }
       this.#episodes.set(id, episode)
     }
@@ -115,7 +140,7 @@ export class SlowWatch {
     const episode = this.#episodes.get(id)
     if (episode === undefined) return
     this.#episodes.delete(id)
-    const blockedMs = Math.round(performance.now() - episode.begunAt - this.everyMs / 2)
+    const blockedMs = Math.round(performance.now() - episode.begunAt - this.#everyMs / 2)
     if (blockedMs < this.#thresholdMs) return
     const { request, stacks } = episode
     this.#report({ slot: this.#slot, thread: id, request, blockedMs, stacks })
