@@ -118,23 +118,27 @@ async function sameDescriptors(program: Program, idle: Record<number, string[]>)
   await until(isSame, LIMIT_MS, 'the idle descriptors').catch(() => assert.equal(now, idle))
 }
 
-/** The whole pool may use one tick (10 ms) of CPU time in three seconds. */
+const MOST_TICKS = 5
+
+/** The whole pool may use five ticks (50 ms) of CPU time in three seconds: its clocks tick, and whoever polls uses hundreds. */
 async function usesNoCpu(program: Program): Promise<void> {
   const pids = family(program)
   const windows: number[] = []
   // The first window may see the tail of what was before (a garbage collection, say); others may keep the cores
   // busy; whoever polls is in every one.
-  while (windows.length < 6 && (windows.at(-1) ?? 2) > 1) {
+  while (windows.length < 6 && (windows.at(-1) ?? MOST_TICKS + 1) > MOST_TICKS) {
     const before = cpuTicks(pids)
     await sleep(3_000)
     windows.push(cpuTicks(pids) - before)
   }
-  assert.ok(Math.min(...windows) <= 1, `${windows} ticks in 3 s each`)
+  assert.ok(Math.min(...windows) <= MOST_TICKS, `${windows} ticks in 3 s each`)
 }
 
 for (const { tool, name, run } of loads) {
   testWith(tool, `${name}: no failed request, no descriptor left`, async () => {
-    await using program = startCli([fixture('http'), '--listen', '127.0.0.1:0', ...SIZE])
+    // A parker, started at some moment or not, would change what descriptors there are. It has a chaos of its own.
+    const listen = ['--listen', '127.0.0.1:0', '--keep-alive', 'pin']
+    await using program = startCli([fixture('http'), ...listen, ...SIZE])
     const [address = ''] = await program.ready()
     const idle = openDescriptors(family(program))
     await run(address)
