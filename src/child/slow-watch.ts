@@ -14,7 +14,7 @@ const SHORTEST_LOOK_MS = 10
 const LONGEST_LOOK_MS = 1000
 
 /** While all threads idle. What begins to block then is seen a little later; twenty looks a second would be all that an idle pool does. */
-const IDLE_LOOK_MS = 500
+const IDLE_LOOK_MS = 200
 
 /** A thread whose event loop has not turned for a while. */
 interface Episode {
