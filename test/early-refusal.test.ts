@@ -58,51 +58,72 @@ test('requests on connections that a thread keeps are refused before the handler
   agent.destroy()
 })
 
+const QUEUE_TIMEOUT_MS = 400
+const SERVICE_MS = 20
+
+interface Outcome {
+  readonly sent: number
+  readonly failed: number
+  /** Requests a second that were served, from the first of them to the last. */
+  readonly goodput: number
+  /** From the client's side, of those that were served. */
+  readonly p99: number
+  /** The longest wait of those that were served, as the server knows it. */
+  readonly longestMs: number
+}
+
+/** Requests at an even rate, whatever becomes of them. */
+async function load(url: string, perSecond: number, seconds: number): Promise<Outcome> {
+  const times: number[] = []
+  let longestMs = 0
+  let failed = 0
+  let firstAt = 0
+  let lastAt = 0
+  const all: Promise<void>[] = []
+  const begin = performance.now()
+  const ask = async (): Promise<void> => {
+    const sentAt = performance.now()
+    const reply = await get(`${url}/?ms=${SERVICE_MS}`).catch(() => undefined)
+    if (reply === undefined) failed++
+    if (reply?.status !== 200) return
+    longestMs = Math.max(longestMs, Number(reply.body))
+    lastAt = performance.now()
+    firstAt ||= lastAt
+    times.push(lastAt - sentAt)
+  }
+  for (let sent = 0; performance.now() - begin < seconds * 1000; sent++) {
+    const dueMs = begin + (sent * 1000) / perSecond - performance.now()
+    if (dueMs > 1) await sleep(dueMs)
+    all.push(ask())
+  }
+  await Promise.all(all)
+  times.sort((a, b) => a - b)
+  const p99 = times[Math.floor(times.length * 0.99)] ?? 0
+  const goodput = (times.length - 1) / ((lastAt - firstAt) / 1000)
+  return { sent: all.length, failed, goodput, p99, longestMs }
+}
+
 test('at twice the capacity what is served was served in time, and as much as ever', async () => {
-  const queueTimeout = 400
-  const serviceMs = 20
-  await using serving = await serve('slow-or-quick', { queueTimeout, keepAlive: 'auto' })
-  const capacity = 1000 / serviceMs
+  await using serving = await serve('slow-or-quick', {
+    ...{ queueTimeout: QUEUE_TIMEOUT_MS, keepAlive: 'auto' },
+  })
+  const nominal = 1000 / SERVICE_MS
+  // What others on this machine take from the capacity they take from the goodput, too.
+  const capacity = await load(serving.url, nominal * 1.2, 1)
   for (const overload of [2, 10]) {
-    const times: number[] = []
-    let served = 0
-    let longestMs = 0
-    let failed = 0
-    let firstAt = 0
-    let lastAt = 0
-    const all: Promise<void>[] = []
-    const seconds = overload === 2 ? 3 : 1.5
-    const everyMs = 1000 / (capacity * overload)
-    const begin = performance.now()
-    const ask = async (): Promise<void> => {
-      const sentAt = performance.now()
-      const reply = await get(`${serving.url}/?ms=${serviceMs}`).catch(() => undefined)
-      if (reply === undefined) failed++
-      if (reply?.status !== 200) return
-      served++
-      longestMs = Math.max(longestMs, Number(reply.body))
-      lastAt = performance.now()
-      firstAt ||= lastAt
-      times.push(lastAt - sentAt)
-    }
-    for (let sent = 0; performance.now() - begin < seconds * 1000; sent++) {
-      const dueMs = begin + sent * everyMs - performance.now()
-      if (dueMs > 1) await sleep(dueMs)
-      all.push(ask())
-    }
-    await Promise.all(all)
-    times.sort((a, b) => a - b)
-    const p99 = times[Math.floor(times.length * 0.99)] ?? 0
-    const goodput = served / ((lastAt - firstAt) / 1000)
+    const { sent, failed, goodput, p99, longestMs } = await load(
+      ...([serving.url, nominal * overload, overload === 2 ? 3 : 1.5] as const),
+    )
     console.log(
-      `${overload} x: ${all.length} sent, ${served} served (${goodput.toFixed(1)}/s of ${capacity}), p99 ${p99.toFixed()} ms, ${failed} failed`,
+      `${overload} x: ${sent} sent, ${goodput.toFixed(1)}/s served of ${capacity.goodput.toFixed(1)}, p99 ${p99.toFixed()} ms, ${failed} failed`,
     )
     assert.is(failed, 0)
-    // By the clock of the server: that of the client also counts what others on this machine do to the client. Goodput suffers from those, too.
-    assert.ok(longestMs <= queueTimeout, `${longestMs} ms`)
-    assert.ok(p99 < (queueTimeout + serviceMs) * 4, `p99 ${p99} ms`)
-    assert.ok(goodput > capacity * 0.3, `${goodput}/s`)
-    await sleep(queueTimeout)
+    // By the clock of the server: that of the client also counts what others on this machine do to the client.
+    assert.ok(longestMs <= QUEUE_TIMEOUT_MS, `${longestMs} ms`)
+    assert.ok(p99 < (QUEUE_TIMEOUT_MS + SERVICE_MS) * 4, `p99 ${p99} ms`)
+    // test/bench/overload.ts measures it well; here the client shares the cores with the handler.
+    assert.ok(goodput > capacity.goodput * 0.6, `${goodput}/s of ${capacity.goodput}`)
+    await sleep(QUEUE_TIMEOUT_MS)
     assert.is((await get(serving.url)).status, 200)
   }
 })
@@ -129,11 +150,6 @@ test('maxConnections: also one that has not said anything', async () => {
   const answer = await raw(serving.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
   assert.match(answer.toString(), /^HTTP\/1\.1 503 /)
   for (const socket of silent) socket.destroy()
-})
-
-test('raw connections that waited too long are closed, since nobody knows what to say', async () => {
-  await using serving = await serve('raw', { queueTimeout: 200, keepAlive: 'pin' })
-  assert.ok((await raw(serving.port, 'hello', { halfClose: true })).length > 0)
 })
 
 function connections(stats: {

@@ -138,6 +138,15 @@ const models: readonly Model[] = [
     ],
   },
   {
+    name: 'late-refusal',
+    variants: ['', 'FULL', 'FREE', 'FREE FULL'],
+    mutants: [
+      ['REFUSE_UNCOMPARED', 'whoever is accepted is refused'],
+      ['FULL DROP_YOUNG', 'a young one that finds no room in the mailbox is dropped'],
+      ['SLEEP_LONG', 'after a young one nobody looks for long'],
+    ],
+  },
+  {
     name: 'fd-queue',
     variants: ['', 'SELF_SERVE'],
     mutants: [

@@ -25,6 +25,7 @@ export interface Situation {
 export interface Outcome {
   /** From the arrival to the handler. */
   readonly p50Ms: number
+  readonly p90Ms: number
   readonly p99Ms: number
   /** The share of time for which a permit is taken by work, not by waiting for a connection. */
   readonly mutexShare: number
@@ -78,7 +79,7 @@ export function simulate(situation: Situation, count = 200_000, seed = 1): Outco
   waits.sort()
   const at = (share: number): number => waits[Math.floor(count * share)] ?? 0
   const mutexShare = (rate * turnMs) / 1000 / (places * groups)
-  return { p50Ms: at(0.5), p99Ms: at(0.99), mutexShare }
+  return { p50Ms: at(0.5), p90Ms: at(0.9), p99Ms: at(0.99), mutexShare }
 }
 
 function earliest(times: Float64Array): number {

@@ -81,7 +81,8 @@ class Pool implements Disposable {
     return ageMs
   }
 
-  async client(): Promise<void> {
+  /** @param text what it sends; nothing if it is empty */
+  async client(text = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'): Promise<void> {
     const address = boundAddress(this.#fd)
     const socket = connect(address?.family === 4 ? address.port : 0, '127.0.0.1')
     this.#clients.push(socket)
@@ -93,7 +94,7 @@ class Pool implements Disposable {
     socket.on('error', () => undefined)
     socket.once('close', () => this.answers.push(answer.slice(9, 12)))
     await once(socket, 'connect')
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    if (text !== '') socket.write(text)
   }
 
   get mailed(): number {
@@ -127,6 +128,22 @@ test('late ones are refused, the first young one goes into the mailbox, and the 
   assert.is(pool.mailed, 1)
   for (let index = 0; index < 3; index++) assert.ok(pool.serveOne(10_000) >= 0)
   assert.is(pool.serveOne(10_000), -1)
+})
+
+test('those without a word hide nothing that is late behind them', async () => {
+  using pool = new Pool()
+  const { late } = pool.listener(0, 100)
+  for (const text of ['', '', '', undefined, undefined]) await pool.client(text)
+  await sleep(200)
+  late.look(() => FULL)
+  assert.is(pool.refused, 2)
+  assert.is(pool.mailed, 3)
+  await pool.client()
+  await sleep(200)
+  // They are in the mailbox now, and still do not stop the look.
+  late.look(() => FULL)
+  assert.is(pool.refused, 3)
+  assert.is(pool.mailed, 3)
 })
 
 test('without a mailbox the young one is queued here', async () => {
