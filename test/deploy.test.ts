@@ -35,6 +35,8 @@ testWith('systemd-analyze', 'systemd takes the units, and calls them safe', asyn
 })
 
 interface Manifest {
+  /** Such as `v1` or `apps/v1`. */
+  readonly apiVersion: string
   readonly kind: string
   readonly metadata: { readonly name: string }
   readonly spec: Record<string, unknown>
@@ -88,6 +90,30 @@ test('kubernetes.yaml: probes ask what answers, selectors find the pods, and the
   const patienceMs = given('pre-stop-delay') + given('drain-timeout')
   assert.ok(patienceMs > 0)
   assert.ok(template.spec.terminationGracePeriodSeconds * 1000 > patienceMs)
+})
+
+/** By the schema of its kind: throws what is wrong. */
+async function validate(manifest: Manifest): Promise<void> {
+  const { apiVersion, kind } = manifest
+  const from = apiVersion.startsWith('keda.sh/') ? '@kubernetes-models/keda' : 'kubernetes-models'
+  const models = (await import(`${from}/${apiVersion}/${kind}`)) as Record<
+    string,
+    new (
+      manifest: Manifest,
+    ) => { validate(): void }
+  >
+  const Model = models[kind]
+  if (Model === undefined) throw new Error(`no schema of ${apiVersion} ${kind}`)
+  new Model(manifest).validate()
+}
+
+test('all manifests fit the schemas of their kinds', async () => {
+  for (const name of ['kubernetes.yaml', 'kubernetes-hpa.yaml', 'kubernetes-keda.yaml'])
+    for (const manifest of manifests(name)) await validate(manifest)
+  const service = of('Service', manifests('kubernetes.yaml'))
+  const wrong = { ...service, spec: { ...service.spec, ports: [{ port: 'eighty' }] } }
+  const message = await validate(wrong).then(String, (error: Error) => error.message)
+  assert.match(message, /port must be integer/)
 })
 
 test('the autoscalers name what there is', () => {
