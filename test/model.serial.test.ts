@@ -138,6 +138,22 @@ const models: readonly Model[] = [
     ],
   },
   {
+    name: 'move',
+    variants: [
+      ...['FULL', 'HELD FULL', 'LEAVER_DEATH FULL', 'HELD LEAVER_DEATH', 'PARKER_DEATH FULL'],
+      ...['RECEIVER_DEATH', 'HELD RECEIVER_DEATH', 'RECEIVER_KILLED', 'HELD RECEIVER_KILLED'],
+    ],
+    mutants: [
+      ['PARKER_DEATH MOVE_UNNOTED', 'what may be in the transfer is not noted so'],
+      ['FULL KEEP_CLAIMED', 'what found no room is not parked again'],
+      ['HELD DROP_FIRST', 'a thread drops its socket before the connection is in the transfer'],
+      ['HELD READ_ON', 'a thread runs its event loop between the two'],
+      ['RECEIVER_DEATH UNHAND_FIRST', 'the receiver erases what it has in hand before the note'],
+      ['WATCH_NEWS', 'the receiver is not told of what had come before it watches'],
+      ['RECEIVER_KILLED NO_PARENT', 'nobody sees the end of what no process takes'],
+    ],
+  },
+  {
     name: 'late-refusal',
     variants: ['', 'FULL', 'FREE', 'FREE FULL'],
     mutants: [

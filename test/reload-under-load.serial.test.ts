@@ -1,7 +1,8 @@
 /**
- * Reloads and upgrades under an open-loop load (requests come when they come, whether or not earlier ones are answered) by TCP
- * with keep-alive, by TCP with a connection for each request, and by a unix socket: no request fails. FORKTHREAD_STRESS has it
- * do 50 reloads and 10 upgrades.
+ * Reloads, upgrades, processes that are added and retired, and threads that are recycled, under an open-loop load (requests come when they
+ * come, whether or not earlier ones are answered) by TCP with keep-alive, by TCP with a connection for each request, and by a unix
+ * socket: no request fails, and no connection is ended that is kept alive. FORKTHREAD_STRESS has it do 50 reloads, 10 upgrades and 20
+ * retirements, with 100,000 requests.
  */
 import { writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
@@ -18,7 +19,10 @@ const isFull = process.env.FORKTHREAD_STRESS !== undefined
 const RELOADS = isFull ? 50 : 5
 const UPGRADES = isFull ? 10 : 2
 /** Of each of the three kinds. */
-const EVERY_MS = 10
+const EVERY_MS = isFull ? 3 : 10
+/** Added and retired after each reload, between the upgrades. */
+const RETIREMENTS = isFull ? 2 : 1
+const MOST_REQUESTS = isFull ? 100_000 : 0
 
 interface Kind {
   readonly name: string
@@ -29,32 +33,22 @@ interface Kind {
 class Counts {
   requests = 0
   answered = 0
-  /** Sent again, since the server had closed the idle connection just then and had not answered with a single byte. */
-  repeated = 0
+  /** Connections that the server has ended, and so the ends that a client may run into. */
+  ended = 0
   readonly failures: string[] = []
 }
 
-/** Sends one request, and once more on a fresh connection if it may be repeated, as browsers and proxies do. */
-function ask(url: string, kind: Kind, counts: Counts, isAgain = false): void {
-  const { socketPath } = kind
-  const agent = isAgain ? new Agent({ keepAlive: false }) : kind.agent
+function ask(url: string, { agent, socketPath }: Kind, counts: Counts): void {
   const path = socketPath === undefined ? {} : { socketPath }
   const asked = request(url, { agent, ...path, timeout: LIMIT_MS })
-  let bytesBefore = 0
   asked.on('socket', (socket) => {
-    bytesBefore = socket.bytesRead
+    if (watched.has(socket)) return
+    watched.add(socket)
+    socket.once('end', () => counts.ended++)
   })
-  const fail = (error: Error & { code?: string }): void => {
-    const isSilent = asked.socket === null || asked.socket.bytesRead === bytesBefore
-    const mayBeRepeated =
-      asked.reusedSocket && isSilent && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-    if (!mayBeRepeated || isAgain) counts.failures.push(`${error.code} ${error.message}`)
-    else {
-      counts.repeated++
-      ask(url, kind, counts, true)
-    }
-  }
-  asked.on('error', fail)
+  asked.on('error', (error: Error & { code?: string }) =>
+    counts.failures.push(`${error.code} ${error.message}`),
+  )
   asked.on('timeout', () => asked.destroy(new Error('no answer')))
   asked.on('response', (response) => {
     let body = ''
@@ -70,7 +64,23 @@ function ask(url: string, kind: Kind, counts: Counts, isAgain = false): void {
   asked.end()
 }
 
-test(`${RELOADS} reloads and ${UPGRADES} upgrades: no request fails`, async () => {
+const watched = new WeakSet<object>()
+
+/** Has the pool change its size, and waits until it has. */
+async function inProcesses(admin: string, count: number, change: () => void): Promise<void> {
+  change()
+  await until(
+    async () => {
+      const { stdout } = await runCli(['status', '--json', '--admin', admin])
+      const { processes } = JSON.parse(stdout) as { processes: readonly { state: string }[] }
+      return processes.length === count && processes.every(({ state }) => state === 'ready')
+    },
+    LIMIT_MS,
+    `${count} processes`,
+  )
+}
+
+test(`${RELOADS} reloads and ${UPGRADES} upgrades: no request fails, and no connection is cut`, async () => {
   using folder = tempFolder()
   const unixPath = folder.file('app')
   const admin = `unix:${folder.file('admin')}`
@@ -82,6 +92,8 @@ test(`${RELOADS} reloads and ${UPGRADES} upgrades: no request fails`, async () =
   await using program = startCli([
     ...[folder.file('app.mjs'), '--listen', '127.0.0.1:0', '--listen', `unix:${unixPath}`],
     ...['--processes', '2', '--threads', '2', '--canary-time', '50', '--admin', admin],
+    // What ends, ends for no other reason.
+    ...['--recycle-requests', '300', '--keep-alive-timeout', '600000'],
   ])
   const [url = ''] = await program.ready()
   const kinds: Kind[] = [
@@ -92,6 +104,7 @@ test(`${RELOADS} reloads and ${UPGRADES} upgrades: no request fails`, async () =
   const counts = kinds.map(() => new Counts())
   let reloads = 0
   let upgrades = 0
+  const ended: number[] = []
   const load = setInterval(() => {
     for (const [index, kind] of kinds.entries()) {
       const count = counts[index] as Counts
@@ -107,6 +120,10 @@ test(`${RELOADS} reloads and ${UPGRADES} upgrades: no request fails`, async () =
         assert.is(code, 0, `${stderr}\n${program.stderr.slice(-2000)}`)
         reloads++
       }
+      for (let retired = 0; retired < RETIREMENTS; retired++) {
+        await inProcesses(admin, 3, () => send(parent, 'SIGTTIN'))
+        await inProcesses(admin, 2, () => send(parent, 'SIGTTOU'))
+      }
       const old = parent
       const { code, stderr } = await runCli(['upgrade', '--admin', admin])
       assert.is(code, 0, `${stderr}\n${program.stderr.slice(-2000)}`)
@@ -115,9 +132,13 @@ test(`${RELOADS} reloads and ${UPGRADES} upgrades: no request fails`, async () =
       upgrades++
       program.adopt(parent)
     }
+    const asked = (): number => counts.reduce((sum, { requests }) => sum + requests, 0)
+    await until(() => asked() >= MOST_REQUESTS, 20 * LIMIT_MS, 'enough requests')
     clearInterval(load)
     const isDone = () => counts.every((c) => c.answered + c.failures.length >= c.requests)
     await until(isDone, LIMIT_MS, 'the last answers')
+    // Now they may be.
+    ended.push(...counts.map((count) => count.ended))
     send(parent, 'SIGTERM')
     await program.gone()
   } finally {
@@ -125,9 +146,9 @@ test(`${RELOADS} reloads and ${UPGRADES} upgrades: no request fails`, async () =
     for (const { agent } of kinds) agent.destroy()
     console.log(`${reloads} reloads, ${upgrades} upgrades`)
     for (const [index, { name }] of kinds.entries()) {
-      const { requests, repeated, failures } = counts[index] as Counts
+      const { requests, failures } = counts[index] as Counts
       console.log(
-        `${name}: ${requests} requests, ${failures.length} failed, ${repeated} repeated ${failures.slice(0, 3)}`,
+        `${name}: ${requests} requests, ${failures.length} failed, ${ended[index]} connections ended ${failures.slice(0, 3)}`,
       )
     }
   }
@@ -135,6 +156,8 @@ test(`${RELOADS} reloads and ${UPGRADES} upgrades: no request fails`, async () =
     counts.flatMap(({ failures }) => failures),
     [],
   )
+  for (const [index, { name }] of kinds.entries())
+    if (name !== 'a connection for each') assert.is(ended[index], 0, name)
   assert.not.match(program.stderr, 'FT_ERR')
 })
 

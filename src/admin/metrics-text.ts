@@ -77,6 +77,14 @@ function metricsText(stats: Stats, queueTimes: QueueTimeHistogram): string {
     counter('forkthread_requests', 'Requests whose response is over', [[{}, totals.requests]]),
     counter('forkthread_handler_errors', 'Handlers that threw or rejected', [[{}, totals.errors]]),
     counter('forkthread_refused', 'Turned away before a handler ran', [[{}, totals.refused]]),
+    counter('forkthread_moved_connections', 'Idle connections that went on in another process', [
+      [{}, totals.moved],
+    ]),
+    counter(
+      'forkthread_unmoved_connections',
+      'Idle connections that no other process had room for',
+      [[{}, totals.unmoved]],
+    ),
     counter('forkthread_deaths', 'Processes and threads that died', [
       [{ level: 'process' }, totals.childDeaths],
       [{ level: 'thread' }, totals.threadDeaths],

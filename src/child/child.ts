@@ -50,7 +50,8 @@ const FULL_PAUSE_MS = 250
 const LAST_THREAD_MS = 100
 
 /** What a leaving child is to do beside what it has. */
-export type DrainTerms = Pick<DrainChild, 'emptyMailbox'> & Partial<Pick<DrainChild, 'backlogs'>>
+export type DrainTerms = Pick<DrainChild, 'emptyMailbox' | 'moves'> &
+  Partial<Pick<DrainChild, 'backlogs'>>
 
 /** Where what is printed goes. */
 export interface ChildOutput {
@@ -75,6 +76,7 @@ export class Child {
   readonly #send: (message: ChildMessage) => Promise<void>
   readonly #looks: NodeJS.Timeout[] = []
   #drained: Promise<void> | undefined
+  #hasToldOfMoves = false
 
   constructor(
     start: StartChild,
@@ -126,6 +128,7 @@ export class Child {
           void send({ type: 'channel', name, data, thread }).then(sent),
         resigned: (thread) => void send({ type: 'resigned', thread }),
         wantsParker: () => this.#parker?.start(),
+        moves: () => this.#tellOfMoves(),
         gone: (thread) => this.#parker?.recover(thread),
         left: (lease) => {
           takeOver(output, lease.pending)
@@ -150,10 +153,14 @@ export class Child {
   }
 
   /** Stops accepting, finishes what there is; also what waits in the kernel by now, for the listeners in `backlogs` (all, if it is not given). */
-  async drain({ backlogs, emptyMailbox }: DrainTerms): Promise<void> {
-    const isEnding = (index: number): boolean => backlogs?.includes(index) ?? true
-    this.#drained ??= this.#drainOnce(isEnding, emptyMailbox)
+  async drain(terms: DrainTerms): Promise<void> {
+    this.#drained ??= this.#drainOnce(terms)
     await this.#drained
+  }
+
+  /** Others leave: what they had parked is parked here. */
+  receive(): void {
+    if (this.#drained === undefined) this.#parker?.start()
   }
 
   /**
@@ -204,21 +211,61 @@ export class Child {
     this.#crew.renewTls(tls)
   }
 
-  async #drainOnce(isEnding: (index: number) => boolean, emptyMailbox: boolean): Promise<void> {
+  async #drainOnce(terms: DrainTerms): Promise<void> {
+    const moves = terms.moves && this.#start.transfer !== undefined
     for (const look of this.#looks) clearInterval(look)
     this.#slow.stop()
     this.#scoreboard.setField(this.#start.slot, 'serving', 0)
     await this.#listener.stop()
+    const idleMs = this.#mostIdleMs(terms.moves)
+    if (!terms.moves) this.#crew.endsSoon()
+    if (moves && (this.#parker?.parkedCount ?? 0) > 0) this.#tellOfMoves()
+    // The threads serve on meanwhile, what is accepted and what was parked.
+    await Promise.all([this.#serveWaiting(terms), this.#parker?.sendOut(moves ? 'move' : 'close')])
+    if (moves) await this.#closeUnmoved()
     await this.#parker?.stop()
+    // What the parker put in behind the first look.
+    if (terms.emptyMailbox && this.#mailbox !== undefined)
+      await serveMailbox(this.#mailbox, this.#handOff)
+    await this.#crew.endAll({ to: moves ? 'pool' : 'nobody', idleMs })
+    this.removeLeftovers()
+  }
+
+  /** Nobody had room for them: they go as at the end of the pool. */
+  async #closeUnmoved(): Promise<void> {
+    const unmoved = this.#parker?.parkedCount ?? 0
+    if (unmoved === 0) return
+    this.#scoreboard.addToField(this.#start.slot, 'unmoved', unmoved)
+    this.#crew.endsSoon()
+    await this.#parker?.sendOut('close')
+  }
+
+  /** What nobody else serves: waiting in backlogs that end, and in the mailbox. */
+  async #serveWaiting({ backlogs, emptyMailbox }: DrainTerms): Promise<void> {
     const { listeners } = this.#start
+    const isEnding = (index: number): boolean => backlogs?.includes(index) ?? true
     if (listeners.some((_, index) => isEnding(index)))
       await acceptRest(listeners, isEnding, this.#handOff)
     if (emptyMailbox && this.#mailbox !== undefined)
       await serveMailbox(this.#mailbox, this.#handOff)
     // The last process to close them makes the kernel refuse connections.
     for (const listener of listeners) closeDescriptor(listener)
-    await this.#crew.endAll()
-    this.removeLeftovers()
+  }
+
+  /**
+   * How long a connection may be idle that stays with its thread until its next response. If the pool stays, it is as long as ever, but
+   * not so long that the end of the patience with this process meets it.
+   */
+  #mostIdleMs(poolStays: boolean): number {
+    const { shutdownIdleTimeout, drainTimeout, timeouts } = this.#start
+    const usualMs = timeouts.keepAliveTimeout || Number.POSITIVE_INFINITY
+    return Math.min(poolStays ? usualMs : shutdownIdleTimeout, usualMs, drainTimeout * 0.8)
+  }
+
+  #tellOfMoves(): void {
+    if (this.#hasToldOfMoves) return
+    this.#hasToldOfMoves = true
+    void this.#send({ type: 'moves' })
   }
 
   async #open(): Promise<void> {
@@ -285,7 +332,7 @@ function parkingTerms({ mailbox }: StartChild): ParkingTerms | undefined {
 }
 
 function parkerThread(
-  { slot, mailbox, timeouts: { keepAliveTimeout }, scoreboard }: StartChild,
+  { slot, mailbox, transfer, timeouts, shutdownIdleTimeout, scoreboard }: StartChild,
   mechanism: MechanismTerms,
   parking: ParkingTerms | undefined,
   memory: SharedArrayBuffer,
@@ -293,7 +340,11 @@ function parkerThread(
   report: (error: SerializedError) => void,
 ): ParkerThread | undefined {
   if (mailbox === undefined || parking === undefined) return undefined
-  const start = { slot, mechanism, mailbox, parking, keepAliveTimeout, memory, scoreboard }
+  const { keepAliveTimeout } = timeouts
+  const start = {
+    ...{ slot, mechanism, mailbox, parking, transfer, memory, scoreboard },
+    ...{ keepAliveTimeout, shutdownIdleTimeout },
+  }
   const parked = new Parking(memory, new Epoll(parking.epoll), parking.wake)
   return new ParkerThread(start, parked, handOff, report)
 }

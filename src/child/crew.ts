@@ -1,6 +1,6 @@
 import type { AccessLogTerms } from '../shared/access-log.js'
 import { ForkthreadError, fail, serializeError } from '../shared/errors.js'
-import type { HandlerKind, Range, StartChild, TlsTerms } from '../shared/messages.js'
+import type { HandlerKind, Range, StartChild, TlsTerms, WayOfLeaving } from '../shared/messages.js'
 import { RestartDelay } from '../shared/restart-delay.js'
 import type { StandardTerms } from '../shared/standard-output.js'
 import { SurplusClock } from '../shared/surplus-clock.js'
@@ -190,12 +190,17 @@ export class Crew {
     return true
   }
 
+  /** The whole pool ends: no response from here on keeps its connection. */
+  endsSoon(): void {
+    for (const thread of this.#threads.values()) thread.endsSoon()
+  }
+
   /** Ends all leases: threads finish what they have, and what is still queued. Resolves when all are over. */
-  async endAll(): Promise<void> {
+  async endAll(way: WayOfLeaving): Promise<void> {
     this.#isEnding = true
     this.#delay.stop()
     const all = [...this.#threads.values()]
-    for (const thread of all) thread.end(true)
+    for (const thread of all) thread.end(true, way)
     await Promise.allSettled(all.map(({ over }) => over))
   }
 
@@ -289,6 +294,7 @@ export class Crew {
       keepAlive,
       mailbox,
       parking: this.#parking,
+      transfer: this.#start.transfer,
       inspect: this.#start.inspect,
       scoreboard,
       standard: this.#output.standard,
@@ -348,7 +354,9 @@ export class Crew {
   }
 
   #retire(thread: WorkerThread): void {
-    thread.end(false)
+    const { drainTimeout, timeouts } = this.#start
+    const usualMs = timeouts.keepAliveTimeout || Number.POSITIVE_INFINITY
+    thread.end(false, { to: 'process', idleMs: Math.min(usualMs, drainTimeout * 0.8) })
     this.#limitDrain(thread)
   }
 

@@ -99,6 +99,9 @@ process.on('message', (message: ParentMessage) => {
     case 'resize':
       child?.resize(message)
       return
+    case 'receive':
+      child?.receive()
+      return
     case 'channel':
     case 'lost':
     case 'lead':
@@ -120,12 +123,13 @@ process.on('message', (message: ParentMessage) => {
 // Node would start its inspector, which nobody has asked for.
 process.on('SIGUSR1', () => accessLog?.reopen())
 // The parent is gone, and so will be all its children: finish and leave.
-process.on('disconnect', () => void leave({ emptyMailbox: true }))
+process.on('disconnect', () => void leave({ emptyMailbox: true, moves: false }))
 // Sent to this child alone, it means the same; the parent replaces the child if the pool goes on. But systemd, tini -g and `kill 0`
 // send it to the whole group. Only the parent knows whether the pool ends, and then what waits in the backlogs is this child's to
 // serve. So it asks, and serves on until the parent says what leaving means; once more is the same wish.
 process.on('SIGTERM', () => {
-  if (child === undefined || !process.connected) return void leave({ emptyMailbox: true })
+  if (child === undefined || !process.connected)
+    return void leave({ emptyMailbox: true, moves: false })
   void send({ type: 'leaving' })
-  setTimeout(() => void leave({ emptyMailbox: true }), WORD_MS)
+  setTimeout(() => void leave({ emptyMailbox: true, moves: false }), WORD_MS)
 })

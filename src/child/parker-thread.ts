@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { entryFile } from '../shared/entries.js'
 import { fail, type SerializedError, serializeError } from '../shared/errors.js'
@@ -6,9 +7,13 @@ import { RestartDelay } from '../shared/restart-delay.js'
 import { LockOwner } from '../sync/child-memory.js'
 import { resumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
-import type { Parking } from '../sync/parking.js'
+import { type Parking, WayOut } from '../sync/parking.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { peekConnection } from '../sys/socket.js'
+
+/** How often to look whether all have gone, and for how long without one that goes. */
+const LEAVE_LOOK_MS = 10
+const LEAVE_PATIENCE_MS = 1000
 
 /**
  * The parker of this child, seen from its main thread. It is started when the first connection could be parked.
@@ -69,13 +74,38 @@ export class ParkerThread {
   }
 
   /**
+   * The child leaves, and what is parked goes before it: to other processes, or, when the pool ends, each when it has been idle for
+   * `shutdownIdleTimeout`. Meanwhile the threads serve requests as ever. Resolves when all are gone, or nobody takes them.
+   */
+  async sendOut(way: 'move' | 'close'): Promise<void> {
+    // What threads hand back from here on goes the same way.
+    this.#parking.sendOut(WayOut[way])
+    if (this.parkedCount > 0) this.start()
+    const { shutdownIdleTimeout } = this.#start
+    const patienceMs = way === 'move' ? LEAVE_PATIENCE_MS : shutdownIdleTimeout + LEAVE_PATIENCE_MS
+    let least = this.parkedCount
+    let giveUpAt = performance.now() + patienceMs
+    for (let left = least; left > 0 && performance.now() < giveUpAt; left = this.parkedCount) {
+      if (left < least) {
+        least = left
+        giveUpAt = performance.now() + patienceMs
+      }
+      await sleep(LEAVE_LOOK_MS)
+    }
+  }
+
+  get parkedCount(): number {
+    return this.#parking.each(() => undefined)
+  }
+
+  /**
    * Ends it, for a child that stops already: nobody parks any more. Closes what is idle; what has a request is
    * queued for this child's own threads.
    */
   async stop(): Promise<void> {
     this.#isStopping = true
     this.#delay.stop()
-    this.#parking.rouse()
+    this.#parking.stop()
     await this.#exited
     await this.#empty()
   }

@@ -9,10 +9,12 @@ import type { LoadedFile } from '../shared/loaded-file.js'
 import type {
   AskedListener,
   EndLease,
+  EndsSoon,
   HandlerKind,
   Lease,
   RenewTls,
   TlsTerms,
+  WayOfLeaving,
   WorkerMessage,
 } from '../shared/messages.js'
 import { threadPending } from '../shared/standard-output.js'
@@ -35,6 +37,8 @@ export interface ThreadEvents {
   readonly loaded: (files: readonly LoadedFile[]) => void
   /** It would park connections, if there were a parker. */
   readonly wantsParker: () => void
+  /** It has moved a connection to another process. */
+  readonly moves: () => void
   readonly notice: (text: string) => void
   /** It runs a program, which would listen there. */
   readonly asks: (asked: readonly AskedListener[]) => void
@@ -122,6 +126,7 @@ export class WorkerThread {
         if (message.type === 'report') return events.report(message.error, this.id)
         if (message.type === 'loaded') return events.loaded(message.files)
         if (message.type === 'parker') return events.wantsParker()
+        if (message.type === 'moves') return events.moves()
         if (message.type === 'notice') return events.notice(message.text)
         if (message.type === 'asks') return events.asks(message.asked)
         if (message.type === 'dies') {
@@ -169,9 +174,14 @@ export class WorkerThread {
   }
 
   /** Asks for the lease back: the thread finishes what it has. With `takeRest` also what is still queued. */
-  end(takeRest: boolean): void {
+  end(takeRest: boolean, way: WayOfLeaving): void {
     this.#state = 'ending'
-    this.#port.postMessage({ type: 'end', takeRest } satisfies EndLease)
+    this.#port.postMessage({ type: 'end', takeRest, way } satisfies EndLease)
+  }
+
+  /** The end will be asked for soon, and nobody stays who could go on with its connections. */
+  endsSoon(): void {
+    this.#port.postMessage({ type: 'ends soon' } satisfies EndsSoon)
   }
 
   renewTls(tls: TlsTerms): void {

@@ -130,6 +130,13 @@ export interface DocumentedOptions {
    */
   drainTimeout?: OptionInput['drainTimeout']
   /**
+   * Ms that a connection must have been idle for the end of the pool to close it; before that, its next response says so.
+   *
+   * Allowed: a whole number of milliseconds from 0 (never) to 2147483647, or a text with a unit: 500ms, 10s, 5m, 1h, 1d.
+   * @default 2000, at most keepAliveTimeout counts
+   */
+  shutdownIdleTimeout?: OptionInput['shutdownIdleTimeout']
+  /**
    * Ms over which threads that leave tell their apps (signal, SIGTERM), so that WebSocket clients do not all come back at once; at most half of drainTimeout counts.
    *
    * Allowed: a whole number of milliseconds from 0 (never) to 2147483647, or a text with a unit: 500ms, 10s, 5m, 1h, 1d.

@@ -204,6 +204,12 @@ export const schema = z.strictObject({
     meaning: 'ms a leaving process may take to finish its requests (default: 30000)',
     placeholder: 'MS',
   }),
+  shutdownIdleTimeout: option(milliseconds.default(2000), {
+    allowed: MS,
+    meaning:
+      'ms that a connection must have been idle for the end of the pool to close it; before that, its next response says so (default: 2000, at most keepAliveTimeout counts)',
+    placeholder: 'MS',
+  }),
   signalSpread: option(milliseconds.default(0), {
     allowed: MS,
     meaning:

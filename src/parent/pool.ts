@@ -117,6 +117,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
           ticketKeys: resources.ticketKeys,
           passOn,
           mailbox: resources.mailbox,
+          transfer: resources.transfer,
           lockFiles: resources.lockFiles.descriptors,
         },
         scoreboard,
@@ -297,8 +298,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const pool = new Pool(options, settings, resources, predecessor === undefined)
     await pool.#log(options)
     predecessor?.onLeave(() => pool.#claimListeners())
-    // Its threads lead until they are gone.
-    void predecessor?.untilGone().then(() => pool.#leadership.begin())
+    if (predecessor !== undefined) {
+      const isGone = predecessor.untilGone()
+      pool.#children.takeover.followOthers(isGone)
+      // Its threads lead until they are gone.
+      void isGone.then(() => pool.#leadership.begin())
+    }
     // During an upgrade the old parent answers: that the new one is not ready yet is no matter of load balancers.
     if (predecessor === undefined) pool.#answerAdmin(openAdmin)
     const abort = (): void => void pool.close()
@@ -544,7 +549,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const ending = listeners.flatMap((listener, index) =>
       this.#handover.includes(listener) ? [] : [index],
     )
-    await this.#children.leave(ending)
+    await this.#children.leave(ending, this.#handover.receives)
     this.#release()
   }
 
@@ -562,6 +567,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#tls.stop()
     this.#systemd.close()
     this.#recent.stop()
+    this.#children.takeover.stop()
     if (this.#metrics === undefined) this.#resources.metrics?.close()
     else {
       this.#metrics.close()

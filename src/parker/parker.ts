@@ -2,19 +2,25 @@ import { LockOwner, PARKER_THREAD } from '../sync/child-memory.js'
 import { resumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Mailbox } from '../sync/mailbox.js'
-import type { Parking } from '../sync/parking.js'
+import { type Parking, WayOut } from '../sync/parking.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
+import type { Transfer } from '../sync/transfer.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import type { Epoll } from '../sys/epoll.js'
 import { clearEvent } from '../sys/event-descriptor.js'
 import { peekConnection } from '../sys/socket.js'
+import type { Arrivals } from './arrivals.js'
 import { handOnTo } from './decide-hand-on.js'
 
 /** How often the parker looks for connections that have been idle for too long, and counts them. */
 const TICK_MS = 1000
 
-/** How long to leave a full mailbox to those who take from it. */
+/** How long to leave a full mailbox, or transfer, to those who take from it. */
 const FULL_MS = 5
+
+/** Of a child that leaves: what is idle for too long is looked for more often, and so many move at a turn. */
+const LAST_TICK_MS = 20
+const BATCH = 32
 
 /** What is queued for longer than this has been missed by the thread that was woken for it (as in the listener thread). */
 const LATE_WAKE_MS = 10
@@ -25,6 +31,11 @@ export interface ParkerOptions {
   readonly wake: number
   /** 0: never. */
   readonly keepAliveTimeout: number
+  /** The same when the whole pool ends, and at once if it is 0. */
+  readonly shutdownIdleTimeout: number
+  /** Where idle connections can move to other processes. */
+  readonly transfer: Transfer | undefined
+  readonly arrivals: Arrivals | undefined
   readonly epoll: Epoll
   readonly parking: Parking
   readonly handOff: HandOff
@@ -35,12 +46,17 @@ export interface ParkerOptions {
 /**
  * The parker of a child: sleeps until a parked connection has something to read, and hands it on like a new one; closes
  * those that are over, or idle for too long. While nothing is parked it sleeps without a time-out.
+ *
+ * When the child leaves and the pool stays, it goes on with that, and moves what is idle, a batch at a turn: so no request waits for
+ * more than a batch. When the pool ends, idle for too long comes sooner.
  */
 export class Parker {
   readonly #options: ParkerOptions
   /** Readable, but the mailbox was full: still parked and no longer watched. The oldest first. Or parked and impossible to watch. */
   #waiting: number[] = []
   #nextTickMs = 0
+  /** The transfer had no room a moment ago. */
+  #isFull = false
 
   constructor(options: ParkerOptions) {
     this.#options = options
@@ -48,35 +64,56 @@ export class Parker {
 
   /** Returns when the child stops. What is parked then is left to the child's main thread. */
   run(): void {
-    const { parking, epoll, handOff, wake } = this.#options
+    const { parking, epoll, handOff, wake, arrivals } = this.#options
     // A predecessor may have died with connections that were reported to it.
     this.#watchAll()
     this.#nextTickMs = performance.now() + TICK_MS
     parking.open()
     while (!parking.isStopping) {
-      const timeoutMs = this.#timeoutMs()
-      const ready = epoll.wait(timeoutMs)
+      const ready = epoll.wait(this.#timeoutMs())
       if (parking.isStopping) return
+      const { wayOut } = parking
+      if (wayOut !== WayOut.stay) arrivals?.close()
+      if (wayOut === WayOut.close) this.#hurry()
+      arrivals?.look()
       if (ready.length === 0 && handOff.queue.length > 0) handOff.wakeOne()
       if (this.#waiting.length > 0) this.#retry()
       for (const [index, fd] of ready.entries()) {
-        if (fd !== wake) this.#handOn(fd, epoll.hasEnded(index))
+        if (arrivals?.isAt(fd) === true) this.#arrive(arrivals.take())
+        else if (fd !== wake) this.#handOn(fd, epoll.hasEnded(index))
         else {
           clearEvent(wake)
           // Somebody has started the clock, or wants a search.
           if (parking.takeSearch()) this.#watchAll()
         }
       }
+      if (wayOut === WayOut.move) this.#moveSome()
       if (!parking.isClockStopped && performance.now() >= this.#nextTickMs) this.#tick()
     }
+  }
+
+  /** The pool ends: the next tick is not a second away. */
+  #hurry(): void {
+    this.#nextTickMs = Math.min(this.#nextTickMs, performance.now() + LAST_TICK_MS)
+  }
+
+  /** What a process that leaves had parked; the clock runs for it. */
+  #arrive(unwatched: readonly number[]): void {
+    const { parking } = this.#options
+    this.#waiting.push(...unwatched)
+    if (!parking.isClockStopped) return
+    parking.restartClock()
+    this.#nextTickMs = performance.now() + TICK_MS
   }
 
   #timeoutMs(): number {
     const { parking, handOff } = this.#options
     if (this.#waiting.length > 0) return FULL_MS
+    if (parking.wayOut === WayOut.move && !parking.isClockStopped) return this.#isFull ? FULL_MS : 0
     if (handOff.queue.length > 0) return LATE_WAKE_MS
-    if (parking.isClockStopped) return -1
-    return Math.max(0, Math.ceil(this.#nextTickMs - performance.now()))
+    const restMs = this.#options.arrivals?.timeoutMs ?? Number.POSITIVE_INFINITY
+    if (parking.isClockStopped) return restMs === Number.POSITIVE_INFINITY ? -1 : restMs
+    return Math.min(restMs, Math.max(0, Math.ceil(this.#nextTickMs - performance.now())))
   }
 
   /** With a mailbox that was full a moment ago everything readable waits in line. */
@@ -118,9 +155,7 @@ export class Parker {
     const { parking, handOff, mailbox } = this.#options
     const entry = resumed(fd)
     parking.unwatch(fd)
-    // The queue first, as in the listener thread: no thread is counted on twice.
-    const queued = handOff.queue.length
-    if (handOnTo({ idle: handOff.idleCount, queued }) === 'queue') {
+    if (this.#isForQueue()) {
       // This replaces the note, and erases it.
       if (handOff.queue.push(LockOwner.parker, entry)) {
         handOff.wakeOne()
@@ -136,6 +171,49 @@ export class Parker {
     return true
   }
 
+  /** Whether a thread of this child is to have what is readable. */
+  #isForQueue(): boolean {
+    const { handOff, parking } = this.#options
+    // The child leaves. Others stay, or it has to serve this itself.
+    if (parking.wayOut === WayOut.move) return false
+    if (parking.wayOut === WayOut.close) return true
+    // The queue first, as in the listener thread: no thread is counted on twice.
+    const queued = handOff.queue.length
+    return handOnTo({ idle: handOff.idleCount, queued }) === 'queue'
+  }
+
+  /** Gives some of what is parked to processes that stay. */
+  #moveSome(): void {
+    const { parking } = this.#options
+    this.#isFull = false
+    let left = BATCH
+    // The table is short enough to be looked through for each batch.
+    parking.each((fd) => {
+      if (left <= 0 || this.#isFull) return
+      left--
+      this.#move(fd)
+    })
+    if (left === BATCH) parking.stopClock()
+  }
+
+  #move(fd: number): void {
+    const { parking, handOff, transfer } = this.#options
+    const since = this.#claim(fd)
+    if (since === 0) return
+    parking.unwatch(fd)
+    handOff.queue.holdMailed(PARKER_THREAD, resumed(fd))
+    if (transfer?.put(fd) === true) {
+      this.#end(fd)
+      return
+    }
+    this.#isFull = true
+    handOff.queue.hold(PARKER_THREAD, resumed(fd))
+    parking.unclaim(fd, since)
+    handOff.queue.unhand(PARKER_THREAD)
+    // What can't be watched goes to a thread, as ever.
+    if (!parking.watch(fd)) this.#waiting.push(fd)
+  }
+
   #close(fd: number): void {
     this.#options.parking.unwatch(fd)
     this.#end(fd)
@@ -149,15 +227,23 @@ export class Parker {
     closeDescriptor(fd)
   }
 
-  /** Once a second: closes what has been idle for too long, and counts. */
+  /** Once a second, or more often at the end: closes what has been idle for too long, and counts. */
   #tick(): void {
-    const { parking, scoreboard, slot, keepAliveTimeout } = this.#options
-    this.#nextTickMs = performance.now() + TICK_MS
+    const { parking, scoreboard, slot } = this.#options
+    const isEnd = parking.wayOut === WayOut.close
+    this.#nextTickMs = performance.now() + (isEnd ? LAST_TICK_MS : TICK_MS)
+    const mostMs = this.#mostIdleMs(isEnd)
     const parked = parking.each((fd, parkedMs) => {
-      if (keepAliveTimeout > 0 && parkedMs >= keepAliveTimeout) this.#expire(fd)
+      if (parkedMs >= mostMs) this.#expire(fd)
     })
     scoreboard.setField(slot, 'parked', parked)
     if (parked === 0) parking.stopClock()
+  }
+
+  #mostIdleMs(isEnd: boolean): number {
+    const { keepAliveTimeout, shutdownIdleTimeout } = this.#options
+    const usualMs = keepAliveTimeout > 0 ? keepAliveTimeout : Number.POSITIVE_INFINITY
+    return isEnd ? Math.min(usualMs, shutdownIdleTimeout) : usualMs
   }
 
   /** Looks once more: a request may have come in the very moment, or waits for room in the mailbox. */

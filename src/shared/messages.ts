@@ -3,6 +3,7 @@ import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { ListenerAddress } from '../sync/listener-addresses.js'
 import type { MailboxTerms } from '../sync/mailbox.js'
 import type { ParkingTerms } from '../sync/parking.js'
+import type { TransferTerms } from '../sync/transfer.js'
 import type { AccessLogSettings, AccessLogTerms } from './access-log.js'
 import type { ChannelPost } from './channel.js'
 import type { SerializedError } from './errors.js'
@@ -138,6 +139,7 @@ export interface StartChild {
   readonly timeouts: ClientTimeouts
   readonly overload: OverloadTerms
   readonly drainTimeout: number
+  readonly shutdownIdleTimeout: number
   /** Threads that leave are told so over this time, ms. */
   readonly signalSpread: number
   /** Tell which files the handler loads. */
@@ -157,6 +159,8 @@ export interface StartChild {
   /** Without a mailbox it is `pin`. */
   readonly keepAlive: KeepAlive
   readonly mailbox?: MailboxTerms
+  /** Where idle connections may move. */
+  readonly transfer?: TransferTerms
   /** With `none`, the pass-on descriptor is inherited, too; else the lock files are to be opened. */
   readonly acceptMutex: 'flock' | 'fcntl' | 'none'
   readonly passOn: number
@@ -180,6 +184,13 @@ export interface DrainChild {
   readonly backlogs: readonly number[]
   /** All children of this parent leave: nobody else serves what waits in their mailbox. */
   readonly emptyMailbox: boolean
+  /** Others stay, and take idle connections over by the transfer. */
+  readonly moves: boolean
+}
+
+/** Another child leaves: have a parker for its connections. */
+export interface ReceiveConnections {
+  readonly type: 'receive'
 }
 
 /** New limits. */
@@ -230,6 +241,7 @@ export type ParentMessage =
   | ChannelLost
   | LeadPool
   | ReopenLogs
+  | ReceiveConnections
   | StartChild
   | DrainChild
   | ResizeChild
@@ -271,6 +283,11 @@ export interface ChildLeaving {
 /** Everything is finished; the child leaves with status 0. */
 export interface ChildDrained {
   readonly type: 'drained'
+}
+
+/** Idle connections are on their way to the children that stay. */
+export interface ChildMoves {
+  readonly type: 'moves'
 }
 
 /** The last idle thread has become busy, and this child may start no more. */
@@ -339,6 +356,7 @@ export type ChildMessage =
   | Notice
   | ChildFailed
   | ChildLeaving
+  | ChildMoves
   | ChildDrained
   | ChildPressure
   | ChildDecision
@@ -372,6 +390,7 @@ export interface Lease {
   readonly keepAlive: KeepAlive
   readonly mailbox: MailboxTerms | undefined
   readonly parking: ParkingTerms | undefined
+  readonly transfer: TransferTerms | undefined
   readonly scoreboard: number
   readonly standard: StandardTerms
   readonly pending: StandardPending
@@ -401,6 +420,11 @@ export interface ThreadFailed {
 /** The thread would park connections, and there is no parker yet. */
 export interface ThreadWantsParker {
   readonly type: 'parker'
+}
+
+/** An idle connection of the thread is on its way to another process. */
+export interface ThreadMoves {
+  readonly type: 'moves'
 }
 
 /** The thread has begun to leave by itself. */
@@ -437,6 +461,7 @@ export interface ThreadProgram {
 export type WorkerMessage =
   | ThreadProgram
   | ThreadWantsParker
+  | ThreadMoves
   | ThreadReady
   | ThreadFailed
   | ThreadLeaves
@@ -449,13 +474,27 @@ export type WorkerMessage =
   | Report
 
 /** What a worker thread is told. */
-export type LeaseMessage = EndLease | RenewTls
+export type LeaseMessage = EndLease | EndsSoon | RenewTls
+
+/** The whole pool ends: responses from now on are the last of their connections. */
+export interface EndsSoon {
+  readonly type: 'ends soon'
+}
+
+/** Who goes on with the idle connections of a thread that leaves. */
+export interface WayOfLeaving {
+  /** The other threads of its process, other processes, or nobody. */
+  readonly to: 'process' | 'pool' | 'nobody'
+  /** What can't go there is closed once it has been idle for so long, ms. */
+  readonly idleMs: number
+}
 
 /** The thread shall finish what it has and return its lease. */
 export interface EndLease {
   readonly type: 'end'
   /** Serve what is still queued, too: no other thread will. */
   readonly takeRest: boolean
+  readonly way: WayOfLeaving
 }
 
 // ── what the whole pool shares: a worker thread's second port ──────────────────────────────────────
@@ -498,7 +537,9 @@ export interface ParkerStart {
   readonly mechanism: MechanismTerms
   readonly mailbox: MailboxTerms
   readonly parking: ParkingTerms
+  readonly transfer: TransferTerms | undefined
   readonly keepAliveTimeout: number
+  readonly shutdownIdleTimeout: number
   readonly memory: SharedArrayBuffer
   readonly scoreboard: number
 }

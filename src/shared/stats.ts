@@ -23,6 +23,10 @@ export interface Stats {
     readonly proxyErrors: number
     /** Requests and connections that were turned away before a handler ran: `queueTimeout`, `maxConnections`. */
     readonly refused: number
+    /** Idle connections that went on in another process when theirs left. */
+    readonly moved: number
+    /** Those that should have, and found no room there. */
+    readonly unmoved: number
   }
   /** From the arrival in the kernel to the handler, of the requests of the last seconds. */
   readonly queueTime: { readonly p50Ms: number; readonly p99Ms: number }

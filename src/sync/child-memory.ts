@@ -8,6 +8,7 @@ import { MAX_THREADS } from './limits.js'
  *     word   0  queue mutex           who holds the fd queue
  *            1  queue head            next place to take from   (under the mutex)
  *            2  queue tail            next place to put to      (under the mutex)
+ *            3  parking over        1: nothing is parked any more, and the parker shall leave
  *           16  capacity              event count: grows when a thread may be able to take more
  *           17  listener asleep       1 while the listener thread watches no listener, for want of capacity
  *           18  open bits             one per thread: busy, but its loop turns (waits for I/O)
@@ -23,6 +24,7 @@ import { MAX_THREADS } from './limits.js'
  *           28  search again          1: the parker shall watch everything that is noted as parked
  *           29  clear HTTP            one bit for each of the first 32 listeners, see ClearHttp
  *           30                        … and of the others
+ *           31  way out               what becomes of parked connections now, see WayOut
  *           32  ring[256]             the queued entries, see FdQueue
  *          288  thread 0              16 words each: one cache line
  *          304  thread 1 …            the one behind the last is the parker's
@@ -41,6 +43,7 @@ export const Word = {
   queueMutex: 0,
   queueHead: 1,
   queueTail: 2,
+  parkingOver: 3,
   capacity: 16,
   listenerAsleep: 17,
   openBits: 18,
@@ -56,6 +59,7 @@ export const Word = {
   searchAgain: 28,
   clearHttpLow: 29,
   clearHttpHigh: 30,
+  wayOut: 31,
   ring: 32,
 } as const
 

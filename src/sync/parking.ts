@@ -4,6 +4,10 @@ import { signalEvent } from '../sys/event-descriptor.js'
 import { PARKED_PLACES, parkedWord, ThreadWord, threadWord, Word } from './child-memory.js'
 import { elapsedMs, shortClock } from './short-clock.js'
 
+/** What becomes of what is parked: it stays; it moves to a process that stays; it is closed, sooner than usual. */
+export const WayOut = { stay: 0, move: 1, close: 2 } as const
+export type WayOut = (typeof WayOut)[keyof typeof WayOut]
+
 /** The descriptors of this process that parking needs. */
 export interface ParkingTerms {
   readonly epoll: number
@@ -52,6 +56,9 @@ const reservedBy = (thread: number): number => TAKEN_BACK - 1 - thread
  * stays, and the parker, told to search, watches it. The parker notes what it has in hand like a
  * worker thread (see FdQueue), before it claims: if it dies in between, the note of the connection tells which (see
  * `CLAIMED`). What was reported to it and not claimed is watched anew by its successor.
+ *
+ * **From elsewhere.** What comes out of the transfer (see `Transfer`) is the parker's from the beginning: in hand, then noted, then watched. Its note
+ * says `CLAIMED` before it is in hand, so a death in between tells the same as one after a claim.
  *
  * **End of parking.** A thread parks, then looks whether parking is over (the child stops, or has no parker); the main thread says that it is
  * over, then empties the table. One of them sees the other; both may, and then the compare-and-exchange decides.
@@ -105,7 +112,7 @@ export class Parking {
   // ── parker ───────────────────────────────────────────────────────────────────────────────────────
 
   get isStopping(): boolean {
-    return Atomics.load(this.#words, Word.stopping) === 1
+    return Atomics.load(this.#words, Word.parkingOver) === 1
   }
 
   /** From now on threads may park. */
@@ -135,6 +142,27 @@ export class Parking {
 
   watch(fd: number): boolean {
     return this.#epoll.addOnce(fd)
+  }
+
+  /** A descriptor that has come from another process: to be called before it is noted as in hand. */
+  receive(fd: number): void {
+    Atomics.store(this.#words, parkedWord(fd), CLAIMED)
+  }
+
+  /** Parks what was received and is in hand. It is not watched until `watch`. */
+  noteReceived(fd: number): void {
+    if (Atomics.load(this.#words, Word.parkedEnd) <= fd) this.#raiseEnd(fd + 1)
+    Atomics.store(this.#words, parkedWord(fd), shortClock())
+  }
+
+  /** The parker itself has parked something. */
+  restartClock(): void {
+    Atomics.store(this.#words, Word.clockStopped, 0)
+  }
+
+  /** Read at each turn: nothing waits for it, since the main thread wakes the parker after it has written. */
+  get wayOut(): WayOut {
+    return Atomics.load(this.#words, Word.wayOut) as WayOut
   }
 
   /** Before a descriptor is handed on: the kernel remembers it as long as the connection lives, not the descriptor. */
@@ -189,6 +217,18 @@ export class Parking {
   /** There is no parker, and will not be one soon. What is parked then is the caller's to claim. */
   close(): void {
     Atomics.store(this.#words, Word.parkerRuns, 0)
+  }
+
+  /** The end of parking: the parker leaves, and what is parked then is the caller's to claim. */
+  stop(): void {
+    Atomics.store(this.#words, Word.parkingOver, 1)
+    this.rouse()
+  }
+
+  /** The child leaves; the parker sees to what is parked. */
+  sendOut(way: WayOut): void {
+    Atomics.store(this.#words, Word.wayOut, way)
+    this.rouse()
   }
 
   /** A thread has died: the parker looks for what it noted and did not watch. */

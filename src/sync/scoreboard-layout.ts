@@ -23,6 +23,8 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *                   +32 parked        connections parked at the last look, a second ago   (parker)
  *                   +36 proxy errors  PROXY headers that were wrong or did not come         (worker threads)
  *                   +40 refused       requests and connections turned away before a handler ran  (listener and worker threads)
+ *                   +44 moved         idle connections that came from processes that left    (parker)
+ *                   +48 unmoved       those that found no room elsewhere                   (child and worker threads)
  *                   +64 retired       accepted, requests, errors of threads that ended (child, 64-bit floats)
  *     thread slot   +0 sequence       odd while the thread writes its row              (the thread)
  *                   +4 state          a ThreadState                                    (the thread, child)
@@ -80,6 +82,8 @@ export const ProcessField = {
   parked: 8,
   proxyErrors: 9,
   refused: 10,
+  moved: 11,
+  unmoved: 12,
 } as const
 
 /** Place of the first 64-bit float in a process slot. */

@@ -1,3 +1,4 @@
+import type { WayOfLeaving } from '../shared/messages.js'
 import { listenerOf } from '../sync/entry.js'
 import type { Service } from './service.js'
 
@@ -19,8 +20,13 @@ export class ByListener implements Service {
     service.serve(entry)
   }
 
-  async leave(): Promise<void> {
-    await Promise.all([this.#clear.leave(), this.#secure.leave()])
+  async leave(way: WayOfLeaving): Promise<void> {
+    await Promise.all([this.#clear.leave(way), this.#secure.leave(way)])
+  }
+
+  endsSoon(): void {
+    this.#clear.endsSoon()
+    this.#secure.endsSoon()
   }
 
   requests(): readonly string[] {

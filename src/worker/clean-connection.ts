@@ -60,14 +60,25 @@ export class CleanConnections {
    * the next message's first byte no callback runs.
    */
   descriptor(socket: Socket): number {
-    const { _httpMessage, _paused, _handle, parser } = socket as Socket & ServedSocket
-    if (_httpMessage !== null || _paused !== false || parser?._consumed !== true) return -1
-    if (socket.destroyed || socket.readableEnded || !socket.readable || !socket.writable) return -1
-    if (socket.readableLength !== 0 || socket.writableLength !== 0) return -1
-    if (this.#active === undefined || this.#active().includes(parser)) return -1
-    const fd = _handle?.fd
-    return typeof fd === 'number' ? fd : -1
+    const { _httpMessage } = socket as Socket & ServedSocket
+    if (_httpMessage !== null || this.#active === undefined) return -1
+    const { parser } = socket as Socket & ServedSocket
+    return this.#active().includes(parser) ? -1 : openDescriptor(socket)
   }
+
+  /** The same of one that has not brought a byte yet: its parser is as good as a new one. */
+  unusedDescriptor(socket: Socket): number {
+    return socket.bytesRead === 0 ? openDescriptor(socket) : -1
+  }
+}
+
+function openDescriptor(socket: Socket): number {
+  const { _paused, _handle, parser } = socket as Socket & ServedSocket
+  if (_paused !== false || parser?._consumed !== true) return -1
+  if (socket.destroyed || socket.readableEnded || !socket.readable || !socket.writable) return -1
+  if (socket.readableLength !== 0 || socket.writableLength !== 0) return -1
+  const fd = _handle?.fd
+  return typeof fd === 'number' ? fd : -1
 }
 
 /** How many listeners a socket has. More than Node's own would miss the rest of the connection if it were parked. */

@@ -1,6 +1,7 @@
 import { Socket, type SocketConstructorOpts } from 'node:net'
 import { descriptorOf, isResumed, listenerOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
@@ -36,6 +37,7 @@ export interface ThreadTerms {
   readonly thread: number
   readonly handOff: HandOff
   readonly activity: Activity
+  readonly scoreboard: Scoreboard
   readonly frontDoor: FrontDoor
   readonly root: RootContext
   /** Reads the header that connections from this listener begin with. */

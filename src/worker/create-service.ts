@@ -5,6 +5,7 @@ import { Server as TlsServer } from 'node:tls'
 import type { ConnectionHandler, FetchHandler, RequestHandler } from '../handler.js'
 import type { Lease, WorkerMessage } from '../shared/messages.js'
 import { Parking } from '../sync/parking.js'
+import { Transfer } from '../sync/transfer.js'
 import { Epoll } from '../sys/epoll.js'
 import { adoptedService, applyTimeouts } from './adopted-server.js'
 import { ByListener } from './by-listener.js'
@@ -95,13 +96,23 @@ function clearHttp2Server(served: (server: Server) => void): Server {
 }
 
 function keepAliveOptions(
-  { keepAlive, parking: terms, memory, port }: Lease,
-  { thread, activity, root }: ThreadTerms,
+  { slot, keepAlive, parking: terms, transfer, memory, port }: Lease,
+  { thread, activity, root, scoreboard }: ThreadTerms,
 ): HttpServiceOptions['keepAlive'] {
   if (keepAlive === 'pin' || terms === undefined) return undefined
   const parking = new Parking(memory, new Epoll(terms.epoll), terms.wake)
   const askForParker = (): void => port.postMessage({ type: 'parker' } satisfies WorkerMessage)
-  return { thread, keepAlive, parking, activity, root, askForParker }
+  let hasTold = false
+  const moved = (hasMoved: boolean): void => {
+    if (!hasMoved) scoreboard.addToField(slot, 'unmoved', 1)
+    if (hasTold || !hasMoved) return
+    hasTold = true
+    port.postMessage({ type: 'moves' } satisfies WorkerMessage)
+  }
+  return {
+    ...{ thread, keepAlive, parking, activity, root, askForParker, moved },
+    transfer: transfer && new Transfer(transfer, scoreboard),
+  }
 }
 
 /** The adapter is a sixth of what a thread takes to start, so only those who need it load it. */

@@ -15,6 +15,8 @@ export const diagnostics = {
   connectionOpen: named('connection.open'),
   /** { socket }: an idle connection was handed back, for any thread to go on with. */
   connectionPark: named('connection.park'),
+  /** { socket }: this thread leaves, and another process goes on with the idle connection. */
+  connectionMove: named('connection.move'),
   /** { state: 'ready' | 'leaving' | 'over' } */
   threadState: named('thread.state'),
 } as const

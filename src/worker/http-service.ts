@@ -3,6 +3,7 @@ import type { ServerHttp2Session } from 'node:http2'
 import type { Server as NetServer, Socket } from 'node:net'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
+import type { WayOfLeaving } from '../shared/messages.js'
 import { resumed } from '../sync/entry.js'
 import { duplicate } from '../sys/descriptor.js'
 import { peekConnection } from '../sys/socket.js'
@@ -11,14 +12,19 @@ import { Connections, type ThreadTerms } from './connections.js'
 import { announceClose, describe } from './http-message.js'
 import { http2Bytes } from './http2-preface.js'
 import { IdleConnections, type IdleConnectionsOptions } from './idle-connections.js'
+import { IdleTime, timerClock } from './idle-time.js'
 import { passPeerOn } from './peer-address.js'
 import { PipelinedResponses } from './pipelined-responses.js'
 import { type RequestEvents, RequestWatch } from './request-watch.js'
 import type { Service } from './service.js'
 import { StreamWatch } from './stream-watch.js'
 
-/** While draining: how long an accepted connection may take to send its first byte, and one over TLS to send its next request. */
+/** While draining: how long an accepted connection may take to send its first byte. */
 const FIRST_BYTE_MS = 1000
+
+/** How often a thread that leaves looks for connections that have been idle for too long, at least and at most. */
+const SHORTEST_LOOK_MS = 20
+const LONGEST_LOOK_MS = 250
 
 /** How often to look whether what waited in the kernel was a request. */
 const MOST_LOOKS = 4
@@ -30,6 +36,8 @@ interface ServedSocket {
   /** Of a socket of TLS: the one below. */
   readonly _parent?: Socket | null
   readonly _handle?: { readonly fd?: unknown } | null
+  /** Gone when another protocol was agreed upon. */
+  readonly parser?: unknown
 }
 
 export interface HttpServiceOptions extends Pick<RequestEvents, 'onFailure' | 'upgrade'> {
@@ -59,10 +67,14 @@ export class HttpService implements Service {
   /** What the next connection has sent already, to a parser of HTTP/1.1. */
   #prefaced: { readonly bytes: Buffer; readonly before: Socket } | undefined
   readonly #hasSpoken = new WeakSet<Socket>()
+  /** What can't go on elsewhere is asked to go by its next response. */
+  #announces = false
   #isLeaving = false
-  /** The thread leaves, and what is idle is closed, not waited for. */
-  #closesIdle = false
+  #idleTime: IdleTime | undefined
+  /** The thread leaves, and what has been idle for so long, in ms, is closed. */
+  #mostIdleMs = Number.POSITIVE_INFINITY
   #silent: NodeJS.Timeout | undefined
+  #looks: NodeJS.Timeout | undefined
 
   constructor(server: NetServer, terms: ThreadTerms, options: HttpServiceOptions) {
     this.#server = server
@@ -83,16 +95,16 @@ export class HttpService implements Service {
       connectionOf: this.#connectionOf,
       frontDoor: terms.frontDoor,
       begun: (request, response) => {
-        if (this.#isLeaving) announceClose(response)
+        if (this.#announces && !this.#goesOn(request.socket)) announceClose(response)
         if (response.socket === null) this.#pipelined.add(request.socket, response)
       },
       closing: (response) => {
         // Before this thread becomes idle and perhaps takes the next connection, whose handler would block this one.
-        if (!this.#isLeaving) this.#idle?.responseClosed(response.req)
+        this.#idle?.responseClosed(response.req)
       },
       closed: ({ req }) => {
         // A response whose headers were out before the drain began has left its connection open.
-        if (this.#closesIdle && !req.socket.writableEnded) this.#closeIdle()
+        if (this.#mostIdleMs === 0 && !req.socket.writableEnded) this.#closeIdle()
       },
       onFailure: options.onFailure,
       upgrade: options.upgrade,
@@ -108,30 +120,40 @@ export class HttpService implements Service {
     this.#connections.open(entry)
   }
 
-  async leave(): Promise<void> {
-    this.#isLeaving = true
+  endsSoon(): void {
+    this.#announces = true
     for (const socket of this.#sockets()) {
+      if (this.#goesOn(socket)) continue
       const last = this.#pipelined.last(socket) ?? responseOf(socket)
       if (last !== undefined) announceClose(last)
     }
-    // Requests that have arrived by now are read first, and served. One that arrives between the look and the close, some microseconds,
-    // is never read: the kernel answers it with a reset, and the client knows that it may repeat it.
+  }
+
+  /**
+   * What is idle goes on elsewhere, if it can. A client that sends a request in the moment in which its idle connection is closed can't know
+   * whether it was served, and many fail then. So those that can't go are asked to, by their next response, and closed only when they
+   * have been idle for long.
+   */
+  async leave(way: WayOfLeaving): Promise<void> {
+    this.#idle?.leaves(way)
+    this.endsSoon()
+    // What has arrived by now is read first.
     await pollOnce()
-    // With a child that stays they are better off with its other threads.
-    await this.#idle?.parkAll()
+    await this.#idle?.giveAway()
     this.#streams.close()
-    // Over TLS nothing can be parked. Who sends a request in the moment of the close can't know whether it was served, and many clients
-    // fail then. So those that are in use are asked to go with the next response; only what is idle for longer is closed.
-    if (this.#secured === undefined) this.#closeWhatIsIdle()
+    this.#isLeaving = true
+    this.#mostIdleMs = way.idleMs
+    this.#idleTime = new IdleTime()
+    this.#closeIdle()
+    const everyMs = Math.min(Math.max(way.idleMs / 10, SHORTEST_LOOK_MS), LONGEST_LOOK_MS)
+    this.#looks = setInterval(() => this.#closeIdle(1), everyMs)
     this.#silent = setTimeout(() => {
       for (const socket of this.#connections) if (this.#isSilent(socket)) socket.destroy()
-      this.#closeWhatIsIdle()
     }, FIRST_BYTE_MS)
   }
 
-  #closeWhatIsIdle(): void {
-    this.#closesIdle = true
-    this.#closeIdle()
+  #goesOn(socket: Socket): boolean {
+    return this.#idle?.goesOn(socket) === true
   }
 
   requests(): readonly string[] {
@@ -141,7 +163,9 @@ export class HttpService implements Service {
 
   async drained(): Promise<void> {
     await this.#connections.closed()
+    this.#idle?.close()
     clearTimeout(this.#silent)
+    clearInterval(this.#looks)
   }
 
   #opened(socket: Socket): void {
@@ -218,6 +242,12 @@ export class HttpService implements Service {
     } as NetServer['emit']
   }
 
+  /** The app closes idle ones itself, whenever it likes; but a thread that leaves waits for their next request. */
+  #isInUse(socket: Socket, now: number | undefined): boolean {
+    if (!this.#isLeaving) return false
+    return this.#idleTime !== undefined && this.#idleTime.of(socket, now) < this.#mostIdleMs
+  }
+
   readonly #connectionOf = (socket: Socket): Socket => (socket as ServedSocket)._parent ?? socket
 
   #sockets(): Iterable<Socket> {
@@ -239,7 +269,13 @@ export class HttpService implements Service {
   #closeIdle(looks = MOST_LOOKS): void {
     const kept: { destroy?: Socket['destroy'] }[] = []
     let isAnyUnread = false
+    const now = this.#mostIdleMs > 0 ? timerClock() : undefined
     for (const socket of this.#sockets()) {
+      if ((socket as ServedSocket).parser == null) continue
+      if (this.#isInUse(socket, now)) {
+        kept.push(socket)
+        continue
+      }
       const isUnread = hasUnread(this.#connectionOf(socket))
       isAnyUnread ||= isUnread
       if (isUnread || socket.bytesRead === 0 || responseOf(socket)?.writableEnded) kept.push(socket)

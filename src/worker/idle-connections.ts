@@ -1,8 +1,9 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KeepAlive } from '../shared/messages.js'
+import type { KeepAlive, WayOfLeaving } from '../shared/messages.js'
 import type { Parking } from '../sync/parking.js'
+import type { Transfer } from '../sync/transfer.js'
 import type { Activity } from './activity.js'
 import { CleanConnections, countListeners } from './clean-connection.js'
 import { diagnostics } from './diagnostics.js'
@@ -13,10 +14,17 @@ import type { RootContext } from './root-context.js'
 const PARKER_START_MS = 500
 const LOOK_AGAIN_MS = 5
 
+/** How long a thread that leaves tries to move connections without one that goes: then nobody has room for them. */
+const MOVE_PATIENCE_MS = 1000
+
 export interface IdleConnectionsOptions {
   readonly thread: number
   readonly keepAlive: KeepAlive
   readonly parking: Parking
+  /** To the processes that stay when this one leaves. */
+  readonly transfer: Transfer | undefined
+  /** Called for each connection that has moved, and for each that should have and had to stay. */
+  readonly moved: (hasMoved: boolean) => void
   readonly activity: Activity
   readonly root: RootContext
   /** The connections of this thread. */
@@ -25,7 +33,10 @@ export interface IdleConnectionsOptions {
   readonly askForParker: () => void
 }
 
-/** What becomes of the idle keep-alive connections of this thread: they stay, or they are parked for any thread to resume. */
+/**
+ * What becomes of the idle keep-alive connections of this thread: they stay, or they are parked for any thread to resume. When the thread
+ * leaves, they are parked with its process, or move to another one when that leaves, too.
+ */
 export class IdleConnections {
   readonly #options: IdleConnectionsOptions
   readonly #clean: CleanConnections
@@ -34,6 +45,13 @@ export class IdleConnections {
   #hasAsked = false
   /** Those that were idle when the thread went over to parking have been parked. */
   #isSwept = false
+  /** Where they go now, since the thread leaves. */
+  #to: 'process' | 'pool' | undefined
+  /** Those that could not. */
+  readonly #stays = new WeakSet<Socket>()
+  #retries: NodeJS.Timeout | undefined
+  /** Since when the transfer has taken none. */
+  #fullSince: number | undefined
 
   constructor(server: Server, options: IdleConnectionsOptions) {
     this.#clean = new CleanConnections(server)
@@ -50,6 +68,10 @@ export class IdleConnections {
   /** The response of a request was closed. Parks the connection if it is to be parked and can be. */
   responseClosed(request: IncomingMessage): void {
     const { keepAlive, parking, activity, root } = this.#options
+    if (this.#to !== undefined) {
+      if (request.complete && !this.#go(request.socket)) this.#retry()
+      return
+    }
     if (keepAlive !== 'park' && !activity.blocks) {
       this.#isSwept = false
       return
@@ -66,31 +88,110 @@ export class IdleConnections {
     if (request.complete) this.#park(request.socket)
   }
 
-  /**
-   * The thread leaves, its child stays: parks what is idle, for the other threads to resume. Without a parker until now it waits
-   * for one a moment; what is not parked then, or can't be, is the caller's to close. Not to be called from within a parser.
-   *
-   * A parker costs a thread, but the one that leaves cost more.
-   */
-  async parkAll(): Promise<void> {
-    const { connections, parking } = this.#options
-    const [first] = connections
-    if (first === undefined || parking.isStopping) return
-    this.#ask()
-    const endsAt = performance.now() + PARKER_START_MS
-    while (!parking.isOpen && !parking.isStopping && performance.now() < endsAt)
-      await sleep(LOOK_AGAIN_MS)
-    this.#sweep()
+  /** The thread leaves: from here on `goesOn` tells which connections others will go on with. */
+  leaves({ to }: WayOfLeaving): void {
+    const { transfer } = this.#options
+    this.#to = to === 'process' || (to === 'pool' && transfer !== undefined) ? to : undefined
   }
 
-  #park(socket: Socket): void {
+  /** Whether this connection is given to somebody else when it is idle, as far as can be told before. */
+  goesOn(socket: Socket): boolean {
+    if (this.#to === undefined || this.#stays.has(socket)) return false
+    return this.#to === 'pool' || this.#options.parking.isOpen
+  }
+
+  /**
+   * After `leaves`: gives away what is idle now. What becomes idle later goes then. Not to be called from within a parser.
+   *
+   * If only the thread leaves, the other threads of its process are to go on, by the parker: without one until now it waits
+   * for one a moment. A parker costs a thread, but the one that leaves cost more.
+   */
+  async giveAway(): Promise<void> {
+    const { connections, parking } = this.#options
+    const [first] = connections
+    if (first === undefined || this.#to === undefined) return
+    if (this.#to === 'process') {
+      if (parking.isStopping) return
+      this.#ask()
+      const endsAt = performance.now() + PARKER_START_MS
+      while (!parking.isOpen && !parking.isStopping && performance.now() < endsAt)
+        await sleep(LOOK_AGAIN_MS)
+    }
+    this.#sweepOut()
+  }
+
+  /** The thread has no connections any more, or closes those that it has. */
+  close(): void {
+    clearTimeout(this.#retries)
+  }
+
+  /** Only Node and this program have touched it, and the kernel's idea of its peer is the right one. */
+  #isUsual(socket: Socket): boolean {
+    return countListeners(socket) === this.#usualListeners && !hasGivenPeer(socket)
+  }
+
+  #park(socket: Socket): boolean {
     const fd = this.#clean.descriptor(socket)
-    if (fd < 0) return
-    if (countListeners(socket) !== this.#usualListeners || hasGivenPeer(socket)) return
+    if (fd < 0 || !this.#isUsual(socket)) return false
     // Closes this thread's descriptor. The connection lives on in the other one, so nothing is sent.
-    if (!this.#options.parking.park(this.#options.thread, fd)) return
+    if (!this.#options.parking.park(this.#options.thread, fd)) return false
     if (diagnostics.connectionPark.hasSubscribers) diagnostics.connectionPark.publish({ socket })
     socket.destroy()
+    return true
+  }
+
+  /** False if it is idle, and the transfer is full. One that is not idle goes later. */
+  #go(socket: Socket): boolean {
+    if (this.#to === 'process') {
+      if (!this.#park(socket) && this.#clean.descriptor(socket) >= 0) this.#stays.add(socket)
+      return true
+    }
+    const { transfer, moved } = this.#options
+    const fd = this.#movable(socket)
+    if (fd < 0) return true
+    // See `Transfer`: from the look to the end of the socket no event loop runs, so nothing more is read here.
+    if (transfer?.put(fd) !== true) return false
+    this.#fullSince = undefined
+    moved(true)
+    if (diagnostics.connectionMove.hasSubscribers) diagnostics.connectionMove.publish({ socket })
+    socket.destroy()
+    return true
+  }
+
+  /** The descriptor of one that can move now, -1 if it can't. */
+  #movable(socket: Socket): number {
+    if (this.#stays.has(socket)) return -1
+    const used = this.#clean.descriptor(socket)
+    const fd = used >= 0 ? used : this.#clean.unusedDescriptor(socket)
+    if (fd < 0 || this.#isUsual(socket)) return fd
+    // Idle, and yet the app still holds it.
+    this.#stays.add(socket)
+    return -1
+  }
+
+  readonly #sweepOut = (): void => {
+    for (const socket of [...this.#options.connections])
+      if (!this.#go(socket)) {
+        this.#retry()
+        return
+      }
+  }
+
+  /** The transfer is full, as a rule for a moment. */
+  #retry(): void {
+    const { root, connections, moved } = this.#options
+    clearTimeout(this.#retries)
+    this.#fullSince ??= performance.now()
+    if (performance.now() - this.#fullSince < MOVE_PATIENCE_MS) {
+      this.#retries = root.run(setTimeout, this.#sweepOut, LOOK_AGAIN_MS)
+      return
+    }
+    // They are asked to go by their next response.
+    for (const socket of connections) {
+      if (this.#movable(socket) < 0) continue
+      this.#stays.add(socket)
+      moved(false)
+    }
   }
 
   /** No parser runs in an immediate or a timer, so whatever looks clean is. */

@@ -79,13 +79,18 @@ export default async function lease(terms: Lease): Promise<void> {
   const handOff = new HandOff(terms.memory, scoreboard, slot, mechanism, mailbox)
   const activity = new Activity(slot, thread, handOff, scoreboard, (entry) => serving.serve(entry))
   const leaving = new AbortController()
+  // The rest of its process goes on.
+  const usualWay = {
+    to: 'process',
+    idleMs: terms.timeouts.keepAliveTimeout || Number.POSITIVE_INFINITY,
+  } as const
   let end: EndLease | undefined
 
   const { addresses } = terms
   const proxyHeaders = proxyHeadersFor(terms, scoreboard)
   const tls = new SharedTls(terms)
   const frontDoor = new FrontDoor(slot, thread, terms.overload, scoreboard)
-  const shared = { thread, handOff, activity, frontDoor, proxyHeaders, accessLog }
+  const shared = { thread, handOff, activity, scoreboard, frontDoor, proxyHeaders, accessLog }
   const adoption = new Adoption({
     listeners: addresses.flatMap((address) => address ?? []),
     learns,
@@ -115,6 +120,7 @@ export default async function lease(terms: Lease): Promise<void> {
 
   port.on('message', (message: LeaseMessage) => {
     if (message.type === 'tls') return tls.renew(message.tls)
+    if (message.type === 'ends soon') return serving.endsSoon()
     end = message
     // The loop below waits for a wake-up.
     handOff.wake(thread)
@@ -133,7 +139,7 @@ export default async function lease(terms: Lease): Promise<void> {
   // Clients with long connections are told when the app hears of it, and come back all at once if no time lies between.
   const laterMs = Math.random() * terms.signalSpread
   if (laterMs === 0) root.run(() => leaving.abort())
-  await serving.leave()
+  await serving.leave(end?.way ?? usualWay)
   if (laterMs > 0) {
     await Promise.race([sleep(laterMs, undefined, { ref: false }), serving.drained()])
     root.run(() => leaving.abort())
@@ -162,7 +168,7 @@ export default async function lease(terms: Lease): Promise<void> {
   /** The app has closed a server: this thread finishes what it has, and another one takes its place. */
   function leaveUnasked(): void {
     if (end !== undefined) return
-    end = { type: 'end', takeRest: false }
+    end = { type: 'end', takeRest: false, way: usualWay }
     tell({ type: 'leaves', why: 'the program has closed its server' })
     activity.withdraw()
     handOff.wake(thread)

@@ -33,6 +33,8 @@ export class RawService implements Service {
   /** Only the handler knows when a raw connection may end: it has until `drainTimeout`. */
   async leave(): Promise<void> {}
 
+  endsSoon(): void {}
+
   requests(): readonly string[] {
     return Array.from(this.#connections, () => 'a raw connection')
   }

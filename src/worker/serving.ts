@@ -1,4 +1,6 @@
+import type { WayOfLeaving } from '../shared/messages.js'
 import { descriptorOf, listenerOf } from '../sync/entry.js'
+import { closeDescriptor } from '../sys/descriptor.js'
 import { boundAddress } from '../sys/socket.js'
 import type { Adoption } from './adoption.js'
 import type { Service } from './service.js'
@@ -19,12 +21,17 @@ export class Serving implements Service {
       boundAddress(descriptorOf(entry)),
     )
     const service = adopted ?? this.#handler
-    if (service === undefined) throw new Error('unreachable: a ready thread serves something')
-    service.serve(entry)
+    // It has moved here from an old parent, and the program does not listen there any more.
+    if (service === undefined) closeDescriptor(descriptorOf(entry))
+    else service.serve(entry)
   }
 
-  async leave(): Promise<void> {
-    await Promise.all(this.#all.map((service) => service.leave()))
+  async leave(way: WayOfLeaving): Promise<void> {
+    await Promise.all(this.#all.map((service) => service.leave(way)))
+  }
+
+  endsSoon(): void {
+    for (const service of this.#all) service.endsSoon()
   }
 
   requests(): readonly string[] {

@@ -37,6 +37,8 @@ export class SocketService implements Service {
     for (const socket of this.#unfinished) socket.destroy()
   }
 
+  endsSoon(): void {}
+
   requests(): readonly string[] {
     return Array.from(this.#connections, () => 'a raw connection')
   }

@@ -34,7 +34,9 @@ test('one that dies at its start is started ever less often, and what is parked 
     mechanism: { kind: 'exclusive', listeners: [], epoll: epoll.fd, passOn: wake },
     mailbox: { sendEnd: -1, receiveEnd: -1 },
     parking: { epoll: epoll.fd, wake },
+    transfer: undefined,
     keepAliveTimeout: 0,
+    shutdownIdleTimeout: 0,
     memory,
     // It fails with this one.
     scoreboard: -1,

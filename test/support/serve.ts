@@ -26,6 +26,8 @@ export async function serve(
     processes: 1,
     threads: 1,
     drainTimeout: 5_000,
+    // No test waits for clients that have nothing more to say, unless it is about them.
+    shutdownIdleTimeout: 0,
     ...options,
   })
   const errors: ForkthreadError[] = []

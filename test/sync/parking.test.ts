@@ -25,7 +25,7 @@ function open(isStopping: boolean) {
   const wake = openEventDescriptor()
   const parking = new Parking(memory, epoll, wake)
   parking.open()
-  words[Word.stopping] = Number(isStopping)
+  words[Word.parkingOver] = Number(isStopping)
   const { sendEnd: client, receiveEnd: socket } = openDescriptorSockets()
   const close = (): void => [epoll.fd, wake, client].forEach(closeDescriptor)
   return { parking, epoll, client, socket, close }

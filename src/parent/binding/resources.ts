@@ -9,6 +9,7 @@ import type { MailboxTerms } from '../../sync/mailbox.js'
 import { Scoreboard } from '../../sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '../../sync/scoreboard-layout.js'
 import { TicketKeys } from '../../sync/ticket-keys.js'
+import type { TransferTerms } from '../../sync/transfer.js'
 import { openDescriptorSockets } from '../../sys/descriptor-socket.js'
 import { openEventDescriptor } from '../../sys/event-descriptor.js'
 import { createSharedMemory } from '../../sys/memory.js'
@@ -18,9 +19,15 @@ import { childIdentity } from './identity.js'
 import type { Listener } from './listener.js'
 import { createLockFiles, type LockFiles, type Mechanism } from './lock-files.js'
 import { accessLogOf, prepareLogFile } from './log-file.js'
-import { mayMail } from './may-park.js'
+import { mayMail, mayPark } from './may-park.js'
 import { openListener, openListeners } from './open-listeners.js'
 import { PidFile } from './pid-file.js'
+
+/** The kernel caps it (`wmem_max`); by default there is room for some hundred connections. */
+const MAILBOX_BYTES = 2 ** 22
+
+/** Some dozens: nobody watches those that are in there. */
+const TRANSFER_BYTES = 2 ** 15
 
 /** Everything that a pool holds beside its children, and must give back at the end. */
 export interface Resources {
@@ -48,6 +55,8 @@ export interface Resources {
   readonly passOn: number | undefined
   /** Where connections may be parked. */
   readonly mailbox: MailboxTerms | undefined
+  /** The way of idle connections to those who stay; after an upgrade it is the old parent's. */
+  readonly transfer: TransferTerms | undefined
   /** Memory with the key of the session tickets. */
   readonly ticketKeys: number
 }
@@ -95,12 +104,16 @@ export async function acquireResources(
     const ticketKeys = predecessor?.takeTicketKeys() ?? TicketKeys.create()
     undo.push(() => closeSync(ticketKeys))
     TicketKeys.map(ticketKeys).rotate(monotonicMs())
-    const mailbox = canMail ? openDescriptorSockets() : undefined
-    if (mailbox !== undefined) undo.push(() => closeMailbox(mailbox))
+    const transfer = mayPark(settings)
+      ? (predecessor?.takeTransfer() ?? openDescriptorSockets(TRANSFER_BYTES))
+      : undefined
+    if (transfer !== undefined) undo.push(() => closeEnds(transfer))
+    const mailbox = canMail ? openDescriptorSockets(MAILBOX_BYTES) : undefined
+    if (mailbox !== undefined) undo.push(() => closeEnds(mailbox))
     predecessor?.closeRest()
     return {
       ...{ learns, listeners, addresses, admin, agent, metrics, identity, pidFile },
-      ...{ mechanism, lockFiles, scoreboardFd, scoreboard, passOn, mailbox, ticketKeys },
+      ...{ mechanism, lockFiles, scoreboardFd, scoreboard, passOn, mailbox, transfer, ticketKeys },
     }
   } catch (error) {
     for (const step of undo.reverse()) step()
@@ -176,16 +189,17 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 
 /** Gives everything back but the listeners, which are closed at the beginning of the end. */
 export function releaseResources(resources: Resources): void {
-  const { lockFiles, pidFile, scoreboardFd, passOn, mailbox, ticketKeys } = resources
+  const { lockFiles, pidFile, scoreboardFd, passOn, mailbox, transfer, ticketKeys } = resources
   closeSync(scoreboardFd)
   closeSync(ticketKeys)
   if (passOn !== undefined) closeSync(passOn)
-  if (mailbox !== undefined) closeMailbox(mailbox)
+  if (mailbox !== undefined) closeEnds(mailbox)
+  if (transfer !== undefined) closeEnds(transfer)
   lockFiles.remove()
   pidFile?.release()
 }
 
-function closeMailbox({ sendEnd, receiveEnd }: MailboxTerms): void {
+function closeEnds({ sendEnd, receiveEnd }: MailboxTerms): void {
   closeSync(sendEnd)
   closeSync(receiveEnd)
 }

@@ -8,6 +8,7 @@ import { RestartDelay } from '../../shared/restart-delay.js'
 import type { SlowEpisode } from '../../shared/slow.js'
 import type { ThreadInfo } from '../../shared/thread-info.js'
 import type { Scoreboard } from '../../sync/scoreboard.js'
+import { Transfer } from '../../sync/transfer.js'
 import { describeDeath } from './describe-death.js'
 import { type Exit, ForkedChild, type Inheritance } from './forked-child.js'
 import type { Generation } from './generation.js'
@@ -20,6 +21,7 @@ import type { Sizes } from './sizes.js'
 import { Slots } from './slots.js'
 import { StartLimit } from './start-limit.js'
 import { StuckWatch } from './stuck-watch.js'
+import { Takeover } from './takeover.js'
 
 /** A child tells itself that it has not become ready in time, and where its threads are: that takes a moment. */
 const CHILD_FIRST_MS = 2500
@@ -82,6 +84,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   readonly #startLimit = new StartLimit()
   readonly #stuckWatch: StuckWatch
   readonly #loadWatch: LoadWatch
+  readonly takeover: Takeover
   #generation: Generation
   #sizes: Sizes
   #looks: NodeJS.Timeout | undefined
@@ -105,6 +108,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
     this.#sizes = sizes
     this.#slots = new Slots(scoreboard)
     this.#loadWatch = new LoadWatch(scoreboard)
+    const { transfer } = inheritance
+    this.takeover = new Takeover(() => this.all, transfer && new Transfer(transfer, scoreboard))
     this.#stuckWatch = new StuckWatch(scoreboard, () => this.emit('stuck'))
   }
 
@@ -212,9 +217,9 @@ export class Children extends EventEmitter<ChildrenEvents> {
 
   /**
    * Has all leave: they finish what they have and what waits in `backlogs` (numbers of listeners), and are killed after
-   * `drainTimeout`. Resolves when all are gone.
+   * `drainTimeout`. With `moves` another parent's children go on with idle connections. Resolves when all are gone.
    */
-  async leave(backlogs: readonly number[]): Promise<void> {
+  async leave(backlogs: readonly number[], moves: boolean): Promise<void> {
     this.#isLeaving = true
     clearInterval(this.#looks)
     this.#delay.stop()
@@ -222,7 +227,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     for (const child of this.all) {
       // One that has not served yet has nothing to finish.
       if (child.state === 'starting') child.kill()
-      else child.drain(backlogs, true)
+      else child.drain({ backlogs, emptyMailbox: true, moves })
     }
     const late = setTimeout(() => this.kill(), this.#generation.drainTimeout)
     await Promise.all(gone)
@@ -301,6 +306,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     child.on('slow', (episode) => this.emit('slow', episode))
     child.on('pressure', () => this.look())
     child.on('leaving', () => this.#letLeave(child))
+    child.on('moves', () => this.takeover.begin())
     return { child, ready: this.#untilReady(child, terms.handler, startTimeout) }
   }
 
@@ -337,6 +343,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
         clearTimeout(late)
         isReady = true
         this.#delay.startSucceeded()
+        this.takeover.ready(child)
         this.emit('ready', child)
         resolve(kinds)
       })
@@ -345,6 +352,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
         const death = describeDeath(child, exit, this.#scoreboard)
         const { cutOff } = child
         this.#slots.free(child, !hasLeft(child, exit) && cutOff === undefined)
+        this.takeover.gone()
         this.emit('exit', child, exit, child.isLeaving)
         const reason = child.killedFor ?? failure
         if (!isReady) return reject(reason ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))

@@ -8,6 +8,7 @@ import type { LoadedFile } from '../../shared/loaded-file.js'
 import type {
   AskedListener,
   ChildMessage,
+  DrainChild,
   HandlerKind,
   ParentMessage,
   Range,
@@ -20,6 +21,7 @@ import { folderForChildren } from '../../shared/start-folder.js'
 import type { CaptureKind, ChildState } from '../../shared/stats.js'
 import { monotonicMs } from '../../sync/clock.js'
 import type { MailboxTerms } from '../../sync/mailbox.js'
+import type { TransferTerms } from '../../sync/transfer.js'
 import { closeAllOnExec } from '../../sys/descriptor.js'
 import { withoutSystemd } from '../systemd/systemd-environment.js'
 
@@ -50,6 +52,8 @@ export interface ForkedChildEvents {
   loaded: [files: readonly LoadedFile[]]
   /** Somebody else than the parent has told it to leave. It serves on until the parent says how. */
   leaving: []
+  /** Its idle connections are on their way to others. */
+  moves: []
   /** A thread has posted it. */
   channel: [name: string, data: string, thread: number]
   /** The thread leads no more. */
@@ -66,6 +70,8 @@ export interface Inheritance {
   readonly passOn: number | undefined
   /** Only where connections may be parked. */
   readonly mailbox: MailboxTerms | undefined
+  /** The way of idle connections from processes that leave to those that stay. */
+  readonly transfer: TransferTerms | undefined
   /** Files of the accept mutex, for each child to open anew. */
   readonly lockFiles: readonly number[]
 }
@@ -73,7 +79,14 @@ export interface Inheritance {
 /** What it needs to be told; the numbers of inherited descriptors are filled in here. */
 export type StartTerms = Omit<
   StartChild,
-  'type' | 'listeners' | 'scoreboard' | 'ticketKeys' | 'passOn' | 'mailbox' | 'lockDescriptors'
+  | 'type'
+  | 'listeners'
+  | 'scoreboard'
+  | 'ticketKeys'
+  | 'passOn'
+  | 'mailbox'
+  | 'transfer'
+  | 'lockDescriptors'
 >
 
 /**
@@ -102,20 +115,17 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     super()
     this.slot = terms.slot
     this.generation = terms.generation
-    const { listeners, scoreboard, ticketKeys, passOn, mailbox, lockFiles } = inheritance
+    const { listeners, scoreboard, ticketKeys, passOn, mailbox, transfer, lockFiles } = inheritance
     const inherited = [...listeners, scoreboard, ticketKeys]
     // The number that a descriptor of the parent will have in the child.
     const inherit = (fd: number): number => FIRST_INHERITED + inherited.push(fd) - 1
     const passOnThere = passOn === undefined ? -1 : inherit(passOn)
-    const mailboxThere =
-      mailbox === undefined
-        ? {}
-        : {
-            mailbox: {
-              sendEnd: inherit(mailbox.sendEnd),
-              receiveEnd: inherit(mailbox.receiveEnd),
-            },
-          }
+    const inheritEnds = ({ sendEnd, receiveEnd }: MailboxTerms): MailboxTerms => ({
+      sendEnd: inherit(sendEnd),
+      receiveEnd: inherit(receiveEnd),
+    })
+    const mailboxThere = mailbox === undefined ? {} : { mailbox: inheritEnds(mailbox) }
+    const transferThere = transfer === undefined ? {} : { transfer: inheritEnds(transfer) }
     const lockDescriptors = lockFiles.map(inherit)
     closeAllOnExec()
     this.#process = fork(entryFile('child/main'), [], {
@@ -149,6 +159,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       passOn: passOnThere,
       lockDescriptors,
       ...mailboxThere,
+      ...transferThere,
     })
   }
 
@@ -222,17 +233,22 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     this.#send({ type: 'reopen' })
   }
 
-  /** Asks the child to finish and leave. It serves what waits by now in the `backlogs` of these listeners, too, with `emptyMailbox` what waits in the mailbox. */
-  drain(backlogs: readonly number[], emptyMailbox: boolean): void {
+  /** Asks the child to finish and leave. */
+  drain(terms: Omit<DrainChild, 'type'>): void {
     if (this.#state === 'gone') return
     this.#state = 'draining'
     this.#isLeaving = true
-    this.#send({ type: 'drain', backlogs, emptyMailbox })
+    this.#send({ type: 'drain', ...terms })
+  }
+
+  /** Another process leaves, and this one is to take over its idle connections. */
+  receive(): void {
+    this.#send({ type: 'receive' })
   }
 
   /** Has it finish what it has in hand, and ends it if that takes longer than `drainTimeout` (ms). */
   retire(drainTimeout: number): void {
-    this.drain([], false)
+    this.drain({ backlogs: [], emptyMailbox: false, moves: true })
     const late = setTimeout(() => {
       this.#cutOff = fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${this.pid}`, drainTimeout])
       this.kill(this.#cutOff)
@@ -336,6 +352,9 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
         return
       case 'leaving':
         if (!this.#isLeaving) this.emit('leaving')
+        return
+      case 'moves':
+        this.emit('moves')
         return
       case 'drained':
         this.#isLeaving = true

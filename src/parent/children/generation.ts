@@ -52,6 +52,7 @@ export function createGeneration(
       blockedTimeout: settings.blockedTimeout,
       slowThreshold: settings.slowThreshold,
       drainTimeout,
+      shutdownIdleTimeout: settings.shutdownIdleTimeout,
       // Whoever is told last needs some time, too.
       signalSpread: Math.min(settings.signalSpread, drainTimeout / 2),
       startTimeout,

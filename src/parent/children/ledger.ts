@@ -1,13 +1,17 @@
 import type { Scoreboard, Totals } from '../../sync/scoreboard.js'
 
+/** What children count beside their totals, see the layout of the scoreboard. */
+const counted = ['threadDeaths', 'proxyErrors', 'refused', 'moved', 'unmoved'] as const
+type Counted = (typeof counted)[number]
+
 /** What all children did, those included that are gone and whose places in the scoreboard others have. */
 export class Ledger {
   readonly #scoreboard: Scoreboard
   readonly #past: Totals = { accepted: 0, requests: 0, errors: 0 }
   #deaths = 0
-  #threadDeaths = 0
-  #proxyErrors = 0
-  #refused = 0
+  readonly #pastCounts: Record<Counted, number> = {
+    ...{ threadDeaths: 0, proxyErrors: 0, refused: 0, moved: 0, unmoved: 0 },
+  }
 
   constructor(scoreboard: Scoreboard) {
     this.#scoreboard = scoreboard
@@ -16,9 +20,7 @@ export class Ledger {
   /** The child in this slot is gone; to be called before the slot is cleared. */
   close(slot: number, hasDied: boolean): void {
     add(this.#past, this.#scoreboard.totals(slot))
-    this.#threadDeaths += this.#scoreboard.field(slot, 'threadDeaths')
-    this.#proxyErrors += this.#scoreboard.field(slot, 'proxyErrors')
-    this.#refused += this.#scoreboard.field(slot, 'refused')
+    for (const what of counted) this.#pastCounts[what] += this.#scoreboard.field(slot, what)
     if (hasDied) this.#deaths++
   }
 
@@ -27,24 +29,10 @@ export class Ledger {
   }
 
   /** With those of the children in `slots`. */
-  threadDeaths(slots: Iterable<number>): number {
-    let deaths = this.#threadDeaths
-    for (const slot of slots) deaths += this.#scoreboard.field(slot, 'threadDeaths')
-    return deaths
-  }
-
-  /** PROXY headers that were wrong or did not come; with those of the children in `slots`. */
-  proxyErrors(slots: Iterable<number>): number {
-    let errors = this.#proxyErrors
-    for (const slot of slots) errors += this.#scoreboard.field(slot, 'proxyErrors')
-    return errors
-  }
-
-  /** Turned away with 503 before a handler ran; with those of the children in `slots`. */
-  refused(slots: Iterable<number>): number {
-    let refused = this.#refused
-    for (const slot of slots) refused += this.#scoreboard.field(slot, 'refused')
-    return refused
+  count(what: Counted, slots: Iterable<number>): number {
+    let count = this.#pastCounts[what]
+    for (const slot of slots) count += this.#scoreboard.field(slot, what)
+    return count
   }
 
   /** With what the children in `slots` did so far. */

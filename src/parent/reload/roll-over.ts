@@ -96,8 +96,10 @@ class RollOver {
     while (!this.#hasGivenUp) {
       const old = await this.#nextOld()
       if (old === undefined) return
-      if (this.#isTooMany()) await this.#children.dismiss(old, 'the new generation has fewer')
-      else await this.#replaceInTheEnd(old)
+      if (this.#isTooMany()) {
+        await this.#children.dismiss(old, 'the new generation has fewer')
+        this.#tell(`process ${old.pid} has left, and needs no successor`)
+      } else await this.#replaceInTheEnd(old)
     }
   }
 

@@ -23,6 +23,7 @@ export class Handover {
   #running: Promise<number> | undefined
   /** `undefined` as long as there is no successor. */
   #taken: ReadonlySet<Listener> | undefined
+  #receives = false
 
   constructor(terms: HandoverTerms) {
     this.#terms = terms
@@ -31,6 +32,11 @@ export class Handover {
   /** Whether another parent serves at the addresses of this one. */
   get isDone(): boolean {
     return this.#taken !== undefined
+  }
+
+  /** Whether the successor goes on with the idle connections of this pool. */
+  get receives(): boolean {
+    return this.#receives
   }
 
   /** Whether this listener is the successor's, whose configuration may lack some. */
@@ -56,16 +62,17 @@ export class Handover {
 
   async #run(options: UpgradeOptions): Promise<number> {
     const { resources, settings, hurry } = this.#terms
-    const { listeners, admin, agent, metrics, passOn, ticketKeys, pidFile } = resources
+    const { listeners, admin, agent, metrics, passOn, ticketKeys, transfer, pidFile } = resources
     const { startTimeout, canaryTime: trialMs } = settings()
 
     const all = [...listeners, ...[admin, agent, metrics].filter((one) => one !== undefined)]
-    const inheritance = { listeners: all, passOn, ticketKeys, pidFile: pidFile?.path }
+    const inheritance = { listeners: all, passOn, ticketKeys, transfer, pidFile: pidFile?.path }
     const terms = { startTimeout, trialMs, stop: this.#stop.signal, hurry }
-    return await startSuccessor(inheritance, options, terms, (pid, taken) => {
+    return await startSuccessor(inheritance, options, terms, (pid, taken, receives) => {
       for (const listener of taken) listener.leave()
       pidFile?.leave()
       this.#taken = new Set(taken)
+      this.#receives = receives
       this.#terms.done(pid)
     })
   }

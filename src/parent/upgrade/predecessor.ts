@@ -21,6 +21,8 @@ const handedOver = z.object({
   passOn: descriptor.optional(),
   /** The key of the session tickets; older parents have none. */
   ticketKeys: descriptor.optional(),
+  /** The way of its children's idle connections to those of the new one. */
+  transfer: z.object({ sendEnd: descriptor, receiveEnd: descriptor }).optional(),
 })
 
 export type HandedOver = z.infer<typeof handedOver>
@@ -31,6 +33,8 @@ export const startReport = z.union([
     type: z.literal('ready'),
     /** Which of the old parent's listeners it serves now, by their descriptors in the new one. */
     taken: z.array(descriptor),
+    /** It takes over idle connections. */
+    receives: z.boolean().default(false),
   }),
   z.object({
     type: z.literal('failed'),
@@ -47,17 +51,29 @@ export class Predecessor {
   readonly #taken: number[] = []
   #passOn: number | undefined
   #ticketKeys: number | undefined
+  #transfer: HandedOver['transfer']
+  #receives = false
 
-  private constructor({ channel, listeners, passOn, ticketKeys, pid, pidFile }: HandedOver) {
+  private constructor({
+    channel,
+    listeners,
+    passOn,
+    ticketKeys,
+    transfer,
+    pid,
+    pidFile,
+  }: HandedOver) {
     this.pid = pid
     this.pidFile = pidFile
     this.#listeners = [...listeners]
     this.#passOn = passOn
     this.#ticketKeys = ticketKeys
+    this.#transfer = transfer
     // They came without this flag, and the children have theirs by other numbers.
     for (const { fd } of listeners) setCloseOnExec(fd)
     if (passOn !== undefined) setCloseOnExec(passOn)
     if (ticketKeys !== undefined) setCloseOnExec(ticketKeys)
+    for (const end of Object.values(transfer ?? {})) setCloseOnExec(end)
     setCloseOnExec(channel)
     this.#channel = new Socket({ fd: channel })
     // The old parent may have died. Then there is nobody to tell, and all the more reason to go on.
@@ -105,6 +121,13 @@ export class Predecessor {
     return fd
   }
 
+  takeTransfer(): HandedOver['transfer'] {
+    const ends = this.#transfer
+    this.#transfer = undefined
+    this.#receives = ends !== undefined
+    return ends
+  }
+
   /** Closes what was not taken: addresses at which this parent does not listen. */
   closeRest(): void {
     for (const { fd } of this.#listeners.splice(0)) closeDescriptor(fd)
@@ -112,11 +135,13 @@ export class Predecessor {
     if (passOn !== undefined) closeDescriptor(passOn)
     const ticketKeys = this.takeTicketKeys()
     if (ticketKeys !== undefined) closeDescriptor(ticketKeys)
+    for (const end of Object.values(this.#transfer ?? {})) closeDescriptor(end)
+    this.#transfer = undefined
   }
 
   /** The start has succeeded: the old parent watches for a moment, and begins to leave. */
   tellReady(): void {
-    this.#tell({ type: 'ready', taken: this.#taken })
+    this.#tell({ type: 'ready', taken: this.#taken, receives: this.#receives })
   }
 
   /** Calls `act` when the old parent begins to leave (or has died). If it decides to go on instead, it ends this process. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { deserializeError, fail, type SerializedError } from '../../shared/errors.js'
 import { folderForChildren } from '../../shared/start-folder.js'
+import type { TransferTerms } from '../../sync/transfer.js'
 import type { Listener } from '../binding/listener.js'
 import { forSuccessor } from '../systemd/systemd-environment.js'
 import { type HandedOver, startReport, UPGRADE_VARIABLE } from './predecessor.js'
@@ -27,6 +28,7 @@ export interface Inheritance {
   readonly listeners: readonly Listener[]
   readonly passOn: number | undefined
   readonly ticketKeys: number
+  readonly transfer: TransferTerms | undefined
   /** The path of this parent's pid file. */
   readonly pidFile: string | undefined
 }
@@ -44,7 +46,8 @@ export interface SuccessionTerms {
 
 /**
  * Starts a new parent, which inherits the listeners, and waits until it serves and has stayed up for `trialMs`. Then calls `handOver`
- * with its pid and the listeners that it serves (its configuration may lack some), in the same turn: `stop` comes before or after.
+ * with its pid, the listeners that it serves (its configuration may lack some) and whether it goes on with idle connections, in the same turn:
+ * `stop` comes before or after.
  * Resolves with the pid.
  * @throws FT_ERR_UPGRADE, with what the new parent failed of as its cause: it is gone then; the reason of `stop`
  */
@@ -52,7 +55,7 @@ export async function startSuccessor(
   inheritance: Inheritance,
   options: UpgradeOptions,
   { startTimeout, trialMs, stop, hurry }: SuccessionTerms,
-  handOver: (pid: number, taken: readonly Listener[]) => void,
+  handOver: (pid: number, taken: readonly Listener[], receives: boolean) => void,
 ): Promise<number> {
   stop.throwIfAborted()
   // The first process of a container ends it.
@@ -63,12 +66,12 @@ export async function startSuccessor(
     const options = { once: true, signal: settled.signal }
     stop.addEventListener('abort', () => reject(stop.reason), options)
   })
-  const proven = untilReady(started, startTimeout + PATIENCE_MS).then(async (taken) => {
+  const proven = untilReady(started, startTimeout + PATIENCE_MS).then(async (report) => {
     await staysUp(started, trialMs)
-    return taken
+    return report
   })
   try {
-    const taken = await Promise.race([proven, aborted])
+    const { taken, receives } = await Promise.race([proven, aborted])
     // It may have come in the last moment.
     stop.throwIfAborted()
     started.unref()
@@ -77,6 +80,7 @@ export async function startSuccessor(
     handOver(
       pid,
       inheritance.listeners.filter((_, index) => isTaken(index)),
+      receives,
     )
     return pid
   } catch (error) {
@@ -99,7 +103,7 @@ function askToStop(started: ChildProcess, hurry: AbortSignal): void {
 }
 
 function spawnParent(
-  { listeners, passOn, ticketKeys, pidFile }: Inheritance,
+  { listeners, passOn, ticketKeys, transfer, pidFile }: Inheritance,
   options: UpgradeOptions,
 ): ChildProcess {
   const {
@@ -107,16 +111,20 @@ function spawnParent(
     execArgv = process.execArgv,
     argv = process.argv.slice(1),
   } = options
+  const descriptors = listeners.map(({ fd }) => fd)
+  // The number that a descriptor of this process will have there.
+  const hand = (fd: number): number => FIRST_LISTENER + descriptors.push(fd) - 1
   const handedOver: HandedOver = {
     channel: CHANNEL,
     listeners: listeners.map(({ origin }, index) => ({ fd: FIRST_LISTENER + index, origin })),
     pid: process.pid,
-    ticketKeys: FIRST_LISTENER + listeners.length,
+    ticketKeys: hand(ticketKeys),
     ...(pidFile === undefined ? {} : { pidFile }),
-    ...(passOn === undefined ? {} : { passOn: FIRST_LISTENER + listeners.length + 1 }),
+    ...(passOn === undefined ? {} : { passOn: hand(passOn) }),
+    ...(transfer === undefined
+      ? {}
+      : { transfer: { sendEnd: hand(transfer.sendEnd), receiveEnd: hand(transfer.receiveEnd) } }),
   }
-  const optional = passOn === undefined ? [] : [passOn]
-  const descriptors = [...listeners.map(({ fd }) => fd), ticketKeys, ...optional]
   return spawn(execPath, [...execArgv, ...argv], {
     cwd: folderForChildren(),
     env: { ...forSuccessor(process.env), [UPGRADE_VARIABLE]: JSON.stringify(handedOver) },
@@ -129,8 +137,8 @@ function nodePath(): string {
   return existsSync(process.execPath) ? process.execPath : process.argv0
 }
 
-/** Resolves with the descriptors of the listeners that it has taken over. */
-async function untilReady(started: ChildProcess, patienceMs: number): Promise<readonly number[]> {
+/** Resolves with what it has taken over. */
+async function untilReady(started: ChildProcess, patienceMs: number): Promise<ReadyReport> {
   let text = ''
   const channel = started.stdio[CHANNEL] as Readable
   return await new Promise((resolve, reject) => {
@@ -156,7 +164,7 @@ async function untilReady(started: ChildProcess, patienceMs: number): Promise<re
       const report = readReport(text)
       if (report === undefined) return
       settled()
-      if (report.type === 'ready') return resolve(report.taken)
+      if (report.type === 'ready') return resolve(report)
       const error = deserializeError(report.error as SerializedError)
       reject(fail('FT_ERR_UPGRADE', [`the new parent says: ${error.message}`], error))
     })
@@ -164,7 +172,10 @@ async function untilReady(started: ChildProcess, patienceMs: number): Promise<re
   })
 }
 
-function readReport(text: string): ReturnType<typeof startReport.parse> | undefined {
+type StartReport = ReturnType<typeof startReport.parse>
+type ReadyReport = Extract<StartReport, { readonly type: 'ready' }>
+
+function readReport(text: string): StartReport | undefined {
   try {
     return startReport.parse(JSON.parse(text))
   } catch {

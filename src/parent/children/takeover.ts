@@ -1,0 +1,100 @@
+import type { Transfer } from '../../sync/transfer.js'
+import { closeDescriptor } from '../../sys/descriptor.js'
+import { countWaiting } from '../../sys/descriptor-socket.js'
+import type { ForkedChild } from './forked-child.js'
+
+/** How often to look while connections move, and whether an old parent's children have begun to. */
+const LOOK_EVERY_MS = 25
+
+/** What nobody has taken for so long finds no room anywhere. */
+const STUCK_MS = 1000
+
+/**
+ * Sees to it that somebody takes over the idle connections of processes that leave: those that stay get a parker for them, which is a thread,
+ * when the first connection is on its way, and not before. Until it runs connections wait in the transfer, which this process holds open;
+ * whoever becomes ready while any wait there is told, too. So in no order of these events one is left behind.
+ *
+ * If no process has room, somebody must see the end of those that are on their way: nobody watches them there.
+ */
+export class Takeover {
+  readonly #children: () => readonly ForkedChild[]
+  readonly #transfer: Transfer | undefined
+  #looks: NodeJS.Timeout | undefined
+  #isBegun = false
+  /** When the transfer was last seen empty, or other than the time before. */
+  #movedAt = 0
+  #waiting = 0
+  /** Those that found no room, and were closed here. */
+  closed = 0
+
+  constructor(children: () => readonly ForkedChild[], transfer: Transfer | undefined) {
+    this.#children = children
+    this.#transfer = transfer
+  }
+
+  /** A child that leaves has connections to move. */
+  begin(): void {
+    this.#callReceivers()
+    this.#follow(() => false)
+  }
+
+  /** A child has begun to serve. */
+  ready(child: ForkedChild): void {
+    if (this.#isBegun || this.#count() > 0) child.receive()
+  }
+
+  /** A child is gone. */
+  gone(): void {
+    if (!this.#children().some(({ state }) => state === 'draining')) this.#isBegun = false
+  }
+
+  /** The children of an old parent leave, until `isOver`: nobody tells this one when the first connection moves. */
+  followOthers(isOver: Promise<void>): void {
+    if (this.#transfer === undefined) return
+    let othersLeave = true
+    void isOver.then(() => {
+      othersLeave = false
+    })
+    this.#follow(() => othersLeave)
+  }
+
+  /** Before the transfer is closed. */
+  stop(): void {
+    clearInterval(this.#looks)
+  }
+
+  /** Those of the newest generation that serves: the others leave next, and their connections would move once more. */
+  #callReceivers(): void {
+    this.#isBegun = true
+    const ready = this.#children().filter(({ state }) => state === 'ready')
+    const newest = Math.max(...ready.map(({ generation }) => generation))
+    for (const child of ready) if (child.generation === newest) child.receive()
+  }
+
+  #count(): number {
+    return this.#transfer === undefined ? 0 : countWaiting(this.#transfer.receiveEnd)
+  }
+
+  #follow(doOthersLeave: () => boolean): void {
+    clearInterval(this.#looks)
+    this.#looks = setInterval(() => {
+      const waiting = this.#count()
+      if (waiting === 0 && !this.#isBegun && !doOthersLeave()) this.stop()
+      if (waiting > 0 && !this.#isBegun) this.#callReceivers()
+      this.#lookWhetherStuck(waiting)
+    }, LOOK_EVERY_MS)
+  }
+
+  #lookWhetherStuck(waiting: number): void {
+    const now = performance.now()
+    if (waiting === 0 || waiting !== this.#waiting) this.#movedAt = now
+    this.#waiting = waiting
+    if (now - this.#movedAt < STUCK_MS) return
+    for (let left = waiting; left > 0; left--) {
+      const { fd } = this.#transfer?.take() ?? { fd: -1 }
+      if (fd < 0) return
+      closeDescriptor(fd)
+      this.closed++
+    }
+  }
+}

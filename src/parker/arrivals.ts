@@ -1,0 +1,107 @@
+import { constants as osConstants } from 'node:os'
+import { LockOwner, PARKED_PLACES, PARKER_THREAD } from '../sync/child-memory.js'
+import { resumed } from '../sync/entry.js'
+import type { HandOff } from '../sync/hand-off.js'
+import type { Parking } from '../sync/parking.js'
+import type { Transfer } from '../sync/transfer.js'
+import { closeDescriptor } from '../sys/descriptor.js'
+import type { Epoll } from '../sys/epoll.js'
+
+/** So many at a turn: a request on what is parked already waits for no more than these. */
+const BATCH = 32
+
+/** Numbers that are left to new connections, and to what handlers open. */
+const HEADROOM = 64
+
+/** How long to leave the transfer to others, without room. */
+const PAUSE_MS = 1000
+
+const { EMFILE } = osConstants.errno
+
+export interface ArrivalsOptions {
+  readonly transfer: Transfer
+  readonly epoll: Epoll
+  readonly parking: Parking
+  readonly handOff: HandOff
+  /** One more is parked here. */
+  readonly arrived: () => void
+  /** How many descriptors this process may have. */
+  readonly mostDescriptors: number
+}
+
+/** The parker takes over the idle connections of processes that leave, as far as this one has room. */
+export class Arrivals {
+  readonly #options: ArrivalsOptions
+  #resumeAt = Number.POSITIVE_INFINITY
+  #isClosed = false
+
+  constructor(options: ArrivalsOptions) {
+    this.#options = options
+    options.epoll.add(options.transfer.receiveEnd, false)
+  }
+
+  /** How long the parker may sleep at most. */
+  get timeoutMs(): number {
+    return Math.max(0, Math.ceil(this.#resumeAt - performance.now()))
+  }
+
+  /** Whether this descriptor is where they come from. */
+  isAt(fd: number): boolean {
+    return fd === this.#options.transfer.receiveEnd
+  }
+
+  /** Parks what has come. Returns those that can't be watched, which a thread shall have. */
+  take(): number[] {
+    const { transfer, handOff, parking, mostDescriptors } = this.#options
+    const unwatched: number[] = []
+    for (let taken = 0; taken < BATCH && !this.#isClosed; taken++) {
+      const { fd, reason } = transfer.take()
+      if (fd < 0) {
+        if (reason === EMFILE) this.#pause()
+        break
+      }
+      if (fd >= PARKED_PLACES) {
+        this.#giveToThread(fd)
+        continue
+      }
+      parking.receive(fd)
+      handOff.queue.hold(PARKER_THREAD, resumed(fd))
+      parking.noteReceived(fd)
+      handOff.queue.unhand(PARKER_THREAD)
+      this.#options.arrived()
+      if (!parking.watch(fd)) unwatched.push(fd)
+      if (fd >= mostDescriptors - HEADROOM) this.#pause()
+    }
+    return unwatched
+  }
+
+  /** To be called at each turn. */
+  look(): void {
+    if (this.#isClosed || performance.now() < this.#resumeAt) return
+    this.#resumeAt = Number.POSITIVE_INFINITY
+    this.#options.epoll.add(this.#options.transfer.receiveEnd, false)
+  }
+
+  /** This process leaves itself. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#resumeAt = Number.POSITIVE_INFINITY
+    this.#options.epoll.remove(this.#options.transfer.receiveEnd)
+  }
+
+  #pause(): void {
+    if (this.#isClosed) return
+    this.#resumeAt = performance.now() + PAUSE_MS
+    this.#options.epoll.remove(this.#options.transfer.receiveEnd)
+  }
+
+  #giveToThread(fd: number): void {
+    const { handOff } = this.#options
+    if (handOff.queue.push(LockOwner.parker, resumed(fd))) handOff.wakeOne()
+    else {
+      handOff.queue.unhand(PARKER_THREAD)
+      closeDescriptor(fd)
+    }
+  }
+}
