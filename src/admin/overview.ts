@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { stripVTControlCharacters } from 'node:util'
 import type { AdminSource } from '../shared/stats.js'
 import { PAGE, PAGE_HEADERS } from './page.js'
+import { pageData } from './page-data.js'
 import { serverStatus } from './server-status.js'
 import { statusText } from './status-text.js'
 import { VERSION } from './version.js'
@@ -23,6 +24,10 @@ export function overview(
   const [path, query = ''] = url.split('?', 2)
   if (path === '/server-status' && /(^|&)auto\b/.test(query))
     return { body: serverStatus(source.stats(), VERSION) }
+  if (path === '/page.json') {
+    const since = Number(new URLSearchParams(query).get('since') ?? 0)
+    return { body: JSON.stringify(pageData(source, since)), type: 'application/json' }
+  }
   if (path !== '/' && path !== '/server-status') return undefined
   if (/\btext\/html\b/.test(headers.accept ?? ''))
     return { body: PAGE, type: 'text/html; charset=utf-8', headers: PAGE_HEADERS }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer, type Socket } from 'node:net'
 import type { AdminSource, OrderName } from '../shared/stats.js'
 import { answerCapture, type CaptureRequest, captureOf } from './captures.js'
-import { METRICS_TYPES, metrics, metricsForm } from './metrics-text.js'
+import { METRICS_TYPES, type MetricsForm, metrics, metricsForm } from './exposition.js'
 import { streamOrder } from './order-stream.js'
 import { overview } from './overview.js'
 
@@ -15,7 +15,8 @@ const FIRST_QUESTION_MS = 1000
  *     GET  /              a page for browsers, a text for others: see `overview.ts`
  *     GET  /server-status?auto   the lines of Apache's mod_status
  *     GET  /status.json   the object of `pool.stats()`
- *     GET  /metrics       the same in Prometheus' text format
+ *     GET  /metrics       for Prometheus
+ *     GET  /page.json     what the page shows
  *     GET  /live          200 as long as the parent runs
  *     GET  /ready         200 when the pool serves, else 503 and why not
  *     GET  /slow.json     what has blocked threads: `SlowReport`
@@ -101,7 +102,14 @@ export class AdminServer {
       void answerCapture(response, answer.capture, this.#source)
       return
     }
-    const { status, body, type, headers } = answer
+    if ('later' in answer) {
+      void answer.later.then((ready) => this.#send(response, ready))
+      return
+    }
+    this.#send(response, answer)
+  }
+
+  #send(response: ServerResponse, { status, body, type, headers }: Answer): void {
     response.writeHead(status, {
       ...headers,
       'Content-Type': type ?? 'text/plain; charset=utf-8',
@@ -112,9 +120,22 @@ export class AdminServer {
     response.end(body)
   }
 
+  async #metrics(form: MetricsForm): Promise<Answer> {
+    try {
+      const body = await metrics(this.#source.stats(), this.#source.measures(), form)
+      return { status: 200, body, type: METRICS_TYPES[form], headers: { Vary: 'Accept' } }
+    } catch (error) {
+      return { status: 500, body: `${(error as Error).message}\n` }
+    }
+  }
+
   #answerTo(
     request: IncomingMessage,
-  ): Answer | { readonly order: OrderName } | { readonly capture: CaptureRequest } {
+  ):
+    | Answer
+    | { readonly order: OrderName }
+    | { readonly capture: CaptureRequest }
+    | { readonly later: Promise<Answer> } {
     const { method, url = '' } = request
     // A web page must not read this by a name that its owner lets point to this machine.
     // Where nobody gives orders, whoever may connect may read.
@@ -147,11 +168,8 @@ export class AdminServer {
         return { status: 200, body, type: 'application/json' }
       }
       case '/metrics': {
-        const { stats, queueTimes } = this.#source
         if (this.#isClosed) return { status: 503, body: 'another process serves here by now\n' }
-        const form = metricsForm(request.headers.accept)
-        const body = metrics(stats(), queueTimes(), form)
-        return { status: 200, body, type: METRICS_TYPES[form], headers: { Vary: 'Accept' } }
+        return { later: this.#metrics(metricsForm(request.headers.accept)) }
       }
       case '/slow.json':
         return {

@@ -1,7 +1,9 @@
 import type { Acceptor } from '../sync/acceptor.js'
 import { LockOwner } from '../sync/child-memory.js'
+import { monotonicMs } from '../sync/clock.js'
 import { descriptorOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
+import type { HistogramCells } from '../sync/histogram-cells.js'
 import { ListenerState, type Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { PollSet } from '../sys/poll.js'
@@ -41,11 +43,17 @@ export class Intake {
   readonly #accepted: number[] = []
   /** Of those, how many are new and not from the mailbox. */
   #fresh = 0
+  readonly #mutexWaits: HistogramCells
+  readonly #mutexHolds: HistogramCells
+  /** When the holder of the accept mutex found a connection; 0: not yet. */
+  #foundMs = 0
   #stepBackMs = SHORTEST_STEP_BACK_MS
   #backoffMs = SHORTEST_BACKOFF_MS
 
   constructor(options: IntakeOptions) {
     this.#options = options
+    this.#mutexWaits = options.scoreboard.histogram('mutexWait')
+    this.#mutexHolds = options.scoreboard.histogram('mutexHold')
     this.#wake = new PollSet([options.wakeDescriptor])
   }
 
@@ -144,8 +152,21 @@ export class Intake {
     if (this.hasQueued) this.#options.handOff.wakeOne()
   }
 
-  noteMutexWait(): void {
-    this.#count('mutexWaits', 1)
+  /** The accept mutex is this child's, after so many ms. */
+  noteMutex(hasWaited: boolean, waitedMs: number): void {
+    if (hasWaited) this.#count('mutexWaits', 1)
+    this.#mutexWaits.record(waitedMs / 1000)
+  }
+
+  /** A connection is there: from now on others wait for the mutex in vain, and before nobody had missed anything. */
+  noteFound(): void {
+    this.#foundMs = monotonicMs()
+  }
+
+  noteRelease(): void {
+    if (this.#foundMs === 0) return
+    this.#mutexHolds.record((monotonicMs() - this.#foundMs) / 1000)
+    this.#foundMs = 0
   }
 
   #count(field: 'accepted' | 'acceptErrors' | 'mutexWaits', more: number): void {

@@ -1,4 +1,5 @@
 import { LockOwner } from '../sync/child-memory.js'
+import { monotonicMs } from '../sync/clock.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { MutexMechanism } from '../sync/mutex-mechanism.js'
 import { ListenerState } from '../sync/scoreboard.js'
@@ -27,13 +28,16 @@ export function runMutexLoop(
   while (!intake.isStopping) {
     if (!waitForCapacity()) continue
     intake.enter(ListenerState.waitingForMutex)
-    if (mechanism.acquire(LockOwner.listener)) intake.noteMutexWait()
+    const wantedMs = monotonicMs()
+    const hasWaited = mechanism.acquire(LockOwner.listener)
+    intake.noteMutex(hasWaited, monotonicMs() - wantedMs)
     let shortage = 0
     try {
       // The mutex may have come after a long sleep, in which the threads found other work.
       if (!intake.isStopping && intake.room > 0) shortage = pollAndAccept()
     } finally {
       mechanism.release(LockOwner.listener)
+      intake.noteRelease()
     }
     intake.handOver()
     if (shortage !== 0) intake.backOff(shortage)
@@ -68,6 +72,8 @@ export function runMutexLoop(
       if (intake.isStopping) return 0
       intake.wakeAgain()
     }
-    return intake.isStopping ? 0 : intake.accept()
+    if (intake.isStopping) return 0
+    intake.noteFound()
+    return intake.accept()
   }
 }

@@ -25,15 +25,17 @@ import { accessLogOf, prepareLogFile } from './binding/log-file.js'
 import { type Resources, releaseResources } from './binding/resources.js'
 import { isAbleToServe } from './children/able-to-serve.js'
 import { ChannelHub } from './children/channel-hub.js'
-import { Children } from './children/children.js'
+import { Children, hasDied } from './children/children.js'
 import { createGeneration } from './children/generation.js'
 import { Leadership } from './children/leadership.js'
 import { ListensElsewhere } from './children/listens-elsewhere.js'
 import { reapOrphans } from './children/orphans.js'
 import type { Sizes } from './children/sizes.js'
+import { Chronicle, causeOfDeath } from './chronicle.js'
 import { createLog } from './create-log.js'
 import { exportsNothing } from './exports-nothing.js'
 import { logPool } from './log-pool.js'
+import { collectMeasures, collectPast, type MeasuresSource } from './measures.js'
 import { ordersFor } from './orders.js'
 import type { PoolEvents } from './pool-events.js'
 import { RecentLoad } from './recent-load.js'
@@ -74,6 +76,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #startedMs = monotonicMs()
   readonly #recent: RecentLoad
   readonly #slow = new SlowRoutes()
+  readonly #chronicle = new Chronicle()
   readonly #reloads: Reloads
   readonly #reloadQueue: ReloadQueue<Partial<PoolOptions>>
   readonly #handover: Handover
@@ -142,7 +145,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     )
     this.#reloads = new Reloads(this.#children, resources, given, settings, {
       begin: () => this.#beginReload(),
-      progress: (progress) => this.emit('reload', progress),
+      progress: (progress) => {
+        const { phase, generation, step } = progress
+        if (phase === 'done' || phase === 'failed')
+          this.#chronicle.reloaded(phase, generation, step)
+        this.emit('reload', progress)
+      },
       done: (kinds) => {
         this.#kinds = kinds
         this.#deferAccept()
@@ -179,7 +187,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const source: AdminSource = {
       stats: () => this.stats(),
       notReady: () => this.#notReady(),
-      queueTimes: () => this.#resources.scoreboard.queueTimes.read(),
+      measures: () => collectMeasures(this.#seen),
+      past: () => collectPast(this.#seen, this.#recent),
       remark: () => this.#children.mixedCode,
       slow: () => this.#slow.report(this.#settings.slowThreshold),
       capture: async ({ process: slot, thread, kind, seconds }) => {
@@ -204,7 +213,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return files
   }
 
+  /** What metrics and the page are about. */
+  get #seen(): MeasuresSource {
+    const { scoreboard } = this.#resources
+    return { children: this.#children, scoreboard, chronicle: this.#chronicle }
+  }
+
   #decide(action: string, reason: string, origin: Origin = {}): void {
+    this.#chronicle.decided(action, reason)
     this.#lastDecision = { at: Date.now(), action, reason }
     this.emit('decision', this.#lastDecision, origin)
   }
@@ -227,8 +243,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     // It may have had a wake-up for a connection that still waits.
     this.#children.on('exit', wakeNext)
     this.#children.on('decision', (action, reason, origin) => this.#decide(action, reason, origin))
-    this.#children.on('thread', (thread) => this.emit('thread', thread))
+    this.#children.on('thread', (thread) => {
+      if (thread.phase === 'ready') this.#chronicle.started('thread')
+      this.emit('thread', thread)
+    })
     this.#children.on('ready', ({ slot: process, pid, generation }) => {
+      this.#chronicle.started('process')
       // Nobody can listen before `createPool` has resolved; the first children are told of then.
       if (this.#state !== 'starting') this.emit('child', { process, pid, generation })
     })
@@ -237,6 +257,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#children.on('notice', (text) => this.#note(text))
     this.#children.on('exit', (child, exit, expected) => {
       const { slot: process, pid, generation, livedMs } = child
+      if (hasDied(child, exit)) this.#chronicle.processDied(causeOfDeath(child.killedFor, exit))
       this.emit('exit', { process, pid, generation, ...exit, expected, livedMs })
     })
   }
@@ -616,6 +637,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     if (this.#justReported.has(error)) return
     this.#justReported.add(error)
     setImmediate(() => this.#justReported.delete(error))
+    this.#chronicle.reported(error)
     if (this.listenerCount('error') > 0) this.emit('error', error, origin)
     else writeStderr(`${inspect(error)}\n`)
   }

@@ -58,6 +58,8 @@ export function collectStats(source: StatsSource): Stats {
     totals: {
       connections: totals.accepted,
       requests: totals.requests,
+      bytes: totals.bytes,
+      durationMs: Math.round(source.recent.durationMs),
       errors: totals.errors,
       childDeaths: children.ledger.deaths,
       threadDeaths: children.ledger.count('threadDeaths', slots),
@@ -68,6 +70,8 @@ export function collectStats(source: StatsSource): Stats {
       unmoved: children.ledger.count('unmoved', slots) + children.takeover.closed,
     },
     queueTime: source.recent.queueTime,
+    duration: source.recent.duration,
+    requestsPerSecond: source.recent.points.at(-1)?.requestsPerSecond ?? 0,
     busyShare: source.recent.busyShare,
     threads,
     processes,
@@ -84,6 +88,7 @@ function processStats(
 ): ProcessStats {
   return {
     pid: child.pid,
+    slot: child.slot,
     generation: child.generation,
     state: child.state === 'gone' ? 'draining' : child.state,
     startedAt: child.startedAt,

@@ -1,5 +1,5 @@
-import type { QueueTimeHistogram } from '../sync/queue-times.js'
 import type { ThreadState } from '../sync/thread-rows.js'
+import type { Measures } from './measures.js'
 import type { SlowReport } from './slow.js'
 
 export type ChildState = 'starting' | 'ready' | 'draining'
@@ -14,6 +14,10 @@ export interface Stats {
   readonly totals: {
     readonly connections: number
     readonly requests: number
+    /** Written to clients, with headers and what TLS adds. */
+    readonly bytes: number
+    /** What all requests together have taken. */
+    readonly durationMs: number
     /** Requests and connections whose handler threw or rejected. */
     readonly errors: number
     readonly childDeaths: number
@@ -30,6 +34,10 @@ export interface Stats {
   }
   /** From the arrival in the kernel to the handler, of the requests of the last seconds. */
   readonly queueTime: { readonly p50Ms: number; readonly p99Ms: number }
+  /** From the request's headers to the close of its response, of those that ended in the last seconds. */
+  readonly duration: { readonly p50Ms: number; readonly p99Ms: number }
+  /** Requests that ended in the last second. */
+  readonly requestsPerSecond: number
   /** Busy threads in `threads.max`, from 0 to 1, on average over the last seconds. */
   readonly busyShare: number
   readonly threads: {
@@ -46,6 +54,46 @@ export interface Stats {
   readonly mixedCode?: string
 }
 
+/** How the pool was doing in a second. */
+export interface LoadPoint {
+  /** Epoch ms. */
+  readonly at: number
+  readonly requestsPerSecond: number
+  /** Of what ended in the ten seconds before. */
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly queueP50Ms: number
+  readonly queueP99Ms: number
+  readonly busyShare: number
+}
+
+/** Something that has happened to the pool. */
+export interface PoolEvent {
+  /** Epoch ms. */
+  readonly at: number
+  readonly kind: 'decision' | 'death' | 'reload' | 'error'
+  readonly text: string
+}
+
+/** A thread that has had something in flight for a while. */
+export interface RunningRequest {
+  readonly process: number
+  readonly thread: number
+  readonly pid: number
+  /** What it has begun last: method and path, without what stands behind it, which may be secret. */
+  readonly request: string
+  readonly inFlight: number
+  readonly busyMs: number
+}
+
+/** What the page shows beyond `Stats`. */
+export interface RecentPast {
+  readonly points: readonly LoadPoint[]
+  readonly events: readonly PoolEvent[]
+  /** Those that run longest first. */
+  readonly running: readonly RunningRequest[]
+}
+
 export interface ListenerStats {
   readonly address: string
   /** Connections that the kernel holds ready to be accepted, and how many it may hold. */
@@ -54,6 +102,8 @@ export interface ListenerStats {
 
 export interface ProcessStats {
   readonly pid: number
+  /** Its number in the pool, which log lines and metrics call `process`. */
+  readonly slot: number
   readonly generation: number
   readonly state: ChildState
   /** Epoch ms. */
@@ -109,7 +159,8 @@ export interface AdminSource {
   /** What is to be known of a pool that is ready. */
   readonly remark: () => string | undefined
   readonly slow: () => SlowReport
-  readonly queueTimes: () => QueueTimeHistogram
+  readonly measures: () => Measures
+  readonly past: () => RecentPast
   /** Profiles a thread, or takes a snapshot of its heap: the path of a file, whose folder is the caller's to remove. */
   readonly capture: (wanted: {
     readonly kind: CaptureKind

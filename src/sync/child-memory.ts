@@ -26,9 +26,10 @@ import { MAX_THREADS } from './limits.js'
  *           30                        … and of the others
  *           31  way out               what becomes of parked connections now, see WayOut
  *           32  ring[256]             the queued entries, see FdQueue
- *          288  thread 0              16 words each: one cache line
- *          304  thread 1 …            the one behind the last is the parker's
- *          816  parked[262144]        per descriptor: since when it is parked, ms (31 bits); 0 or less: it is not, see Parking
+ *          288  queued at[256]        for each place of the ring, when its entry was put there, in µs (32 bits)
+ *          544  thread 0              16 words each: one cache line
+ *          560  thread 1 …            the one behind the last is the parker's
+ *         1072  parked[262144]        per descriptor: since when it is parked, ms (31 bits); 0 or less: it is not, see Parking
  *
  *     thread  +0  wake                event count: grows when the thread shall look at the queue
  *             +1  in hand             entry + 1 taken from the queue and not yet wrapped, or taken out of the parked ones
@@ -61,9 +62,10 @@ export const Word = {
   clearHttpHigh: 30,
   wayOut: 31,
   ring: 32,
+  queuedAt: 32 + RING_SIZE,
 } as const
 
-const THREADS = Word.ring + RING_SIZE
+const THREADS = Word.queuedAt + RING_SIZE
 const THREAD_WORDS = 16
 const PARKED = THREADS + (MAX_THREADS + 1) * THREAD_WORDS
 

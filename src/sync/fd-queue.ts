@@ -6,6 +6,7 @@ import {
   threadWord,
   Word,
 } from './child-memory.js'
+import { monotonicMs } from './clock.js'
 import { Mutex } from './mutex.js'
 
 /**
@@ -33,6 +34,8 @@ import { Mutex } from './mutex.js'
 export class FdQueue {
   readonly #words: Int32Array
   readonly #mutex: Mutex
+  /** How long what was taken last had been queued, in seconds. */
+  lastWaitSeconds = 0
   /** Settles when the last `pushAsync` of this thread has ended. */
   #pushed: Promise<unknown> = Promise.resolve()
 
@@ -84,6 +87,7 @@ export class FdQueue {
     if (this.length > 0) {
       const head = Atomics.load(this.#words, Word.queueHead)
       fd = Atomics.load(this.#words, place(head))
+      this.lastWaitSeconds = secondsSince(this.#words[queuedAt(head)] ?? 0)
       Atomics.store(this.#words, threadWord(thread, ThreadWord.inHand), fd + 1)
       Atomics.store(this.#words, Word.queueHead, head + 1)
     }
@@ -150,6 +154,7 @@ export class FdQueue {
     const isFull = ((tail - Atomics.load(this.#words, Word.queueHead)) | 0) >= RING_SIZE
     if (!isFull) {
       Atomics.store(this.#words, place(tail), fd)
+      this.#words[queuedAt(tail)] = microseconds()
       Atomics.store(this.#words, Word.queueTail, tail + 1)
     }
     // Before the unlock: afterwards another thread may take, serve and close it, and the number be given anew. What the ring
@@ -177,4 +182,20 @@ export class FdQueue {
 
 function place(position: number): number {
   return Word.ring + (position & (RING_SIZE - 1))
+}
+
+/** Beside the entry, and like it under the mutex. */
+function queuedAt(position: number): number {
+  return Word.queuedAt + (position & (RING_SIZE - 1))
+}
+
+/** In 32 bits, so it goes round after an hour. */
+function microseconds(): number {
+  return Math.round(monotonicMs() * 1000) | 0
+}
+
+function secondsSince(then: number): number {
+  const elapsed = (microseconds() - then) | 0
+  // Threads read the same clock some ns apart.
+  return elapsed > 0 ? elapsed / 1e6 : 0
 }

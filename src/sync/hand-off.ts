@@ -5,6 +5,7 @@ import { LockOwner, PARKER_THREAD, ThreadWord, threadWord, Word } from './child-
 import { descriptorOf } from './entry.js'
 import { EventCount } from './event-count.js'
 import { FdQueue } from './fd-queue.js'
+import type { HistogramCells } from './histogram-cells.js'
 import { MAX_THREADS } from './limits.js'
 import { LoopTurns } from './loop-turns.js'
 import type { Mailbox } from './mailbox.js'
@@ -53,6 +54,7 @@ export class HandOff {
   readonly #capacity: EventCount
   /** One per thread. */
   readonly #wakes: readonly EventCount[]
+  readonly #handOffTimes: HistogramCells
   /** The bit of the thread that `wakeAhead` has woken; of the listener thread only. */
   #ahead = 0
 
@@ -69,6 +71,7 @@ export class HandOff {
     this.#scoreboard = scoreboard
     this.#shared = scoreboard.words
     this.#idleIndex = scoreboard.idleIndex(slot)
+    this.#handOffTimes = scoreboard.histogram('handOff')
     this.#mechanism = mechanism
     this.#mailbox = mailbox
     this.queue = new FdQueue(this.#words)
@@ -131,7 +134,7 @@ export class HandOff {
       return -1
     }
     if ((Atomics.load(this.#words, Word.openBits) & bit(thread)) === 0) return -1
-    const fd = this.queue.take(thread)
+    const fd = this.#take(thread)
     if (fd >= 0) {
       Atomics.and(this.#words, Word.openBits, ~bit(thread))
       this.#afterTake()
@@ -145,7 +148,7 @@ export class HandOff {
    */
   takeAnother(thread: number): number {
     if (this.queue.length === 0 || this.idleBits !== 0) return -1
-    const fd = this.queue.take(thread)
+    const fd = this.#take(thread)
     if (fd >= 0) this.#announceCapacity()
     return fd
   }
@@ -379,10 +382,17 @@ export class HandOff {
     if (before === bit(thread)) this.#pressure.rise()
   }
 
+  /** What a thread takes to serve it; how long it was queued counts. */
+  #take(thread: number): number {
+    const fd = this.queue.take(thread)
+    if (fd >= 0) this.#handOffTimes.record(this.queue.lastWaitSeconds)
+    return fd
+  }
+
   /** Busy first, then the queue: between the two the listener does not count on this thread. */
   #takeAsBusy(thread: number): number {
     this.#clearIdle(thread)
-    const fd = this.queue.take(thread)
+    const fd = this.#take(thread)
     if (fd < 0) {
       // Somebody else was faster. A descriptor that came since found this bit clear: look again.
       return this.becomeIdle(thread, 1)
@@ -416,7 +426,7 @@ export class HandOff {
     })
     if (accepted === 0) return -1
     if (fresh > 0) this.#scoreboard.addToField(this.#slot, 'accepted', fresh)
-    const fd = this.queue.take(thread)
+    const fd = this.#take(thread)
     // As after any take: a thread that became idle before the push has seen an empty queue, and the listener thread may have
     // gone to sleep while this descriptor was queued.
     if (fd >= 0) this.#afterTake()

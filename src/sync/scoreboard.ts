@@ -1,11 +1,18 @@
 import { mapSharedMemory } from '../sys/memory.js'
 import { count } from './bits.js'
+import { SHORT_BOUNDS } from './histogram.js'
+import { HistogramCells } from './histogram-cells.js'
 import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
+import { LoopGauges } from './loop-gauges.js'
 import { QueueTimes } from './queue-times.js'
+import { RequestSeriesTable } from './request-series.js'
 import {
   Header,
+  HISTOGRAM_CELLS,
+  HISTOGRAMS_OFFSET,
   LAYOUT_VERSION,
   MAGIC,
+  PoolHistogram,
   PROCESS_BYTES,
   ProcessField,
   processWord,
@@ -30,6 +37,7 @@ export interface Totals {
   accepted: number
   requests: number
   errors: number
+  bytes: number
 }
 
 /** The scoreboard as a whole and its upper level, the process slots; what is where says `scoreboard-layout.ts`. */
@@ -37,6 +45,10 @@ export class Scoreboard {
   readonly words: Int32Array
   readonly rows: ThreadRows
   readonly queueTimes: QueueTimes
+  readonly loops: LoopGauges
+  /** How long requests have taken. */
+  readonly requests: RequestSeriesTable
+  readonly #cells: BigInt64Array
   readonly #floats: Float64Array
 
   /** The scoreboard behind a descriptor. */
@@ -48,7 +60,19 @@ export class Scoreboard {
     this.words = new Int32Array(memory)
     this.rows = new ThreadRows(memory)
     this.queueTimes = new QueueTimes(memory)
+    this.loops = new LoopGauges(memory)
+    this.#cells = new BigInt64Array(memory)
+    this.requests = new RequestSeriesTable(memory, this.#cells)
     this.#floats = new Float64Array(memory)
+  }
+
+  /** A histogram that the whole pool adds to. */
+  histogram(
+    name: keyof typeof PoolHistogram,
+    bounds: readonly number[] = SHORT_BOUNDS,
+  ): HistogramCells {
+    const first = HISTOGRAMS_OFFSET / 8 + PoolHistogram[name] * HISTOGRAM_CELLS
+    return new HistogramCells(this.#cells, first, bounds)
   }
 
   /** For the parent, before any child starts. */
@@ -126,12 +150,14 @@ export class Scoreboard {
       accepted: this.#floats[float] ?? 0,
       requests: this.#floats[float + 1] ?? 0,
       errors: this.#floats[float + 2] ?? 0,
+      bytes: this.#floats[float + 3] ?? 0,
     }
     for (let thread = 0; thread < MAX_THREADS; thread++) {
       const row = this.rows.read(slot, thread)
       sum.accepted += row.accepted
       sum.requests += row.requests
       sum.errors += row.errors
+      sum.bytes += row.bytes
     }
     return sum
   }
@@ -152,6 +178,7 @@ export class Scoreboard {
     this.#floats[float] = (this.#floats[float] ?? 0) + row.accepted
     this.#floats[float + 1] = (this.#floats[float + 1] ?? 0) + row.requests
     this.#floats[float + 2] = (this.#floats[float + 2] ?? 0) + row.errors
+    this.#floats[float + 3] = (this.#floats[float + 3] ?? 0) + row.bytes
     this.rows.write(slot, thread, emptyRow('.'))
   }
 }

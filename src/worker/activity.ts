@@ -6,6 +6,7 @@ import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { emptyRow, type ThreadRow } from '../sync/thread-rows.js'
 import { BlockingMeter } from './blocking-meter.js'
+import { LoopMeter } from './loop-meter.js'
 
 /** A fresh connection that sends nothing for this long does not make its thread busy any longer. */
 const FRESH_MS = 5
@@ -17,6 +18,13 @@ const READ_HEAP_EVERY_MS = 1000
 /** A thread takes several connections at once only if all of them together keep it busy for less than this. */
 const MOST_BATCH_US = 500
 const MOST_BATCH = 8
+
+const COUNTED = Symbol('counted')
+
+/** How many bytes of it are counted. */
+interface CountedConnection {
+  [COUNTED]?: number
+}
 
 /**
  * Where the thread stands in the hand-off. `withdrawn` is the end: the thread takes nothing more.
@@ -53,6 +61,7 @@ export class Activity {
   #heapReadAt = 0
   #requestsSinceMeasure = 0
   readonly #blocking = new BlockingMeter()
+  readonly #loop: LoopMeter
   /** How many connections to take at once when nobody else is idle. */
   #batch = 1
 
@@ -68,6 +77,7 @@ export class Activity {
     this.#handOff = handOff
     this.#scoreboard = scoreboard
     this.#serve = serve
+    this.#loop = new LoopMeter(slot, thread, scoreboard, () => this.#row.inFlight > 0)
     this.#publish()
   }
 
@@ -85,6 +95,7 @@ export class Activity {
   start(): void {
     this.#utilization = performance.eventLoopUtilization()
     this.#blocking.start()
+    this.#row.heapBytes = getHeapStatistics().used_heap_size
     this.#settle()
   }
 
@@ -111,9 +122,16 @@ export class Activity {
 
   connectionClosed(token: object, bytesWritten: number): void {
     this.#row.connections--
-    this.#row.bytes += bytesWritten
+    this.wrote(token, bytesWritten)
     this.#forgetFresh(token)
     this.#settle()
+  }
+
+  /** What a connection has written in all by now. Published with what comes next. */
+  wrote(token: object, bytesWritten: number): void {
+    const connection: CountedConnection = token
+    this.#row.bytes += Math.max(bytesWritten - (connection[COUNTED] ?? 0), 0)
+    connection[COUNTED] = bytesWritten
   }
 
   /** A connection has changed to another protocol, and stays with this thread until it ends. */
@@ -128,13 +146,14 @@ export class Activity {
     this.#settle()
   }
 
-  /** A request has arrived; its handler is about to run. */
-  requestStarted(token: object, what: string): void {
+  /** A request has arrived; its handler is about to run. Returns when that was, by the monotonic clock in ms. */
+  requestStarted(token: object, what: string): number {
     this.#forgetFresh(token)
     this.#scoreboard.rows.writeRequest(this.#slot, this.#thread, what)
     const row = this.#row
     const now = monotonicMs()
     this.#blocking.called(now)
+    this.#loop.begin()
     if (row.inFlight++ === 0) row.busySince = now
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
     else if (this.#standing === 'open') this.#handOff.leaveOpen(this.#thread)
@@ -143,6 +162,7 @@ export class Activity {
     this.#publish()
     // Its turn comes when the handler that is about to run lets the event loop turn.
     if (kept >= 0) this.#serve(kept)
+    return now
   }
 
   /** The handler has returned, and its response is still to come: it waits for something. */
@@ -186,6 +206,7 @@ export class Activity {
   close(): void {
     clearTimeout(this.#freshTimer)
     this.#freshTimer = undefined
+    this.#loop.close()
   }
 
   #settle(): void {

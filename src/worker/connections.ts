@@ -8,6 +8,7 @@ import type { Activity } from './activity.js'
 import { diagnostics } from './diagnostics.js'
 import type { Answer, FrontDoor } from './front-door.js'
 import type { ProxyHeaders } from './proxy-headers.js'
+import type { RequestMeter } from './request-meter.js'
 import type { RootContext } from './root-context.js'
 
 /** What `net.Server` sets on the sockets that it accepts; servers carry these settings themselves. */
@@ -43,6 +44,7 @@ export interface ThreadTerms {
   /** Reads the header that connections from this listener begin with. */
   readonly proxyHeaders: (listener: number) => ProxyHeaders | undefined
   readonly accessLog: AccessLog | undefined
+  readonly meter: RequestMeter
 }
 
 /**

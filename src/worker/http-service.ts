@@ -92,6 +92,7 @@ export class HttpService implements Service {
     }
     this.#requests = new RequestWatch(terms.activity, {
       accessLog: terms.accessLog,
+      meter: terms.meter,
       connectionOf: this.#connectionOf,
       frontDoor: terms.frontDoor,
       begun: (request, response) => {

@@ -29,6 +29,7 @@ import { isToldOfLeaving, noteExits, sayGoodbye } from './own-signals.js'
 import { contextFor, PoolLink } from './pool-link.js'
 import { proxyHeadersFor } from './proxy-headers.js'
 import { createReporter } from './report.js'
+import { RequestMeter } from './request-meter.js'
 import { RootContext } from './root-context.js'
 import { Serving } from './serving.js'
 import { SharedTls } from './shared-tls.js'
@@ -90,7 +91,17 @@ export default async function lease(terms: Lease): Promise<void> {
   const proxyHeaders = proxyHeadersFor(terms, scoreboard)
   const tls = new SharedTls(terms)
   const frontDoor = new FrontDoor(slot, thread, terms.overload, scoreboard)
-  const shared = { thread, handOff, activity, scoreboard, frontDoor, proxyHeaders, accessLog }
+  const meter = new RequestMeter(scoreboard.requests)
+  const shared = {
+    thread,
+    handOff,
+    activity,
+    scoreboard,
+    frontDoor,
+    proxyHeaders,
+    accessLog,
+    meter,
+  }
   const adoption = new Adoption({
     listeners: addresses.flatMap((address) => address ?? []),
     learns,

@@ -6,6 +6,7 @@ import type { Activity } from './activity.js'
 import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
 import { describe } from './http-message.js'
+import type { RequestMeter } from './request-meter.js'
 
 type Emit = Server['emit']
 
@@ -29,6 +30,7 @@ export interface RequestEvents {
   /** Gets what breaks a response. Without it that is for the app to hear of, or the end of the thread. */
   readonly onFailure: ((response: ServerResponse, error: unknown) => void) | undefined
   readonly accessLog: AccessLog | undefined
+  readonly meter: RequestMeter
   /** Instead of the server's listeners. */
   readonly upgrade: WatchedUpgrade | undefined
 }
@@ -55,9 +57,9 @@ export class RequestWatch {
     // A listener for 'checkContinue' may emit 'request' for what it was given: that is one request.
     if (response.emit === this.#emitOfResponse) return Reflect.apply(emit, server, args)
     const activity = this.#activity
-    const { connectionOf, frontDoor } = this.#events
+    const { connectionOf, frontDoor, meter } = this.#events
     const below = connectionOf(request.socket)
-    activity.requestStarted(below, describe(request))
+    meter.begun(response, activity.requestStarted(below, describe(request)))
     response.emit = this.#emitOfResponse
     this.#events.begun(request, response)
     this.#events.accessLog?.begun(request, response)
@@ -76,10 +78,10 @@ export class RequestWatch {
   switchProtocol(server: Server, emit: Emit, args: ArrayLike<unknown>): boolean {
     const request = args[1] as IncomingMessage
     const activity = this.#activity
-    const { accessLog, upgrade, connectionOf, frontDoor } = this.#events
+    const { accessLog, meter, upgrade, connectionOf, frontDoor } = this.#events
     const at = performance.now()
     const below = connectionOf(request.socket)
-    activity.requestStarted(below, describe(request))
+    const begunMs = activity.requestStarted(below, describe(request))
     let result: PromiseLike<void> | undefined
     try {
       if (!frontDoor.admitUpgrade(request, args[2] as Duplex, below)) return true
@@ -92,6 +94,7 @@ export class RequestWatch {
       if (!connection.destroyed) activity.connectionUpgraded(connection)
       const ended = (): void => {
         accessLog?.switched(request, at)
+        meter.switched(request, begunMs)
         activity.requestEnded()
       }
       if (result === undefined) ended()
@@ -121,9 +124,13 @@ export class RequestWatch {
     } as ServerResponse['emit'])(this)
 
   #closed(response: ServerResponse): void {
-    const { accessLog, closing, closed, onFailure } = this.#events
+    const { accessLog, meter, connectionOf, closing, closed, onFailure } = this.#events
     // Before the response's socket may serve another request.
     accessLog?.ended(response)
+    meter.ended(response)
+    const below = connectionOf(response.req.socket)
+    const written = writtenBy(below)
+    if (written !== undefined) this.#activity.wrote(below, written)
     closing(response)
     this.#activity.requestEnded()
     // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.
@@ -132,4 +139,10 @@ export class RequestWatch {
     if (diagnostics.requestEnd.hasSubscribers)
       diagnostics.requestEnd.publish({ request: response.req, response })
   }
+}
+
+/** What the kernel has got; what is still to go counts at the connection's end. Node's `socket.bytesWritten` looks through what is queued for that. */
+function writtenBy(socket: Socket): number | undefined {
+  return (socket as { readonly _handle?: { readonly bytesWritten?: number } | null })._handle
+    ?.bytesWritten
 }

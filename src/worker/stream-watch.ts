@@ -10,6 +10,7 @@ import type { Activity } from './activity.js'
 import type { ThreadTerms } from './connections.js'
 import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
+import type { RequestMeter } from './request-meter.js'
 import { SessionFarewell } from './session-farewell.js'
 
 /** Counts the requests of HTTP/2: each stream is one, from the server's 'stream' to its own 'close'. */
@@ -17,6 +18,7 @@ export class StreamWatch {
   readonly #activity: Activity
   readonly #frontDoor: FrontDoor
   readonly #accessLog: AccessLog | undefined
+  readonly #meter: RequestMeter
   readonly #connectionOf: (socket: Socket) => Socket
   readonly #idleMs: number
   /** With their open streams. */
@@ -26,13 +28,14 @@ export class StreamWatch {
 
   /** A connection without a stream is closed after `idleMs`; 0 for never. */
   constructor(
-    { activity, accessLog, frontDoor }: Pick<ThreadTerms, 'activity' | 'accessLog' | 'frontDoor'>,
+    terms: Pick<ThreadTerms, 'activity' | 'accessLog' | 'frontDoor' | 'meter'>,
     connectionOf: (socket: Socket) => Socket,
     idleMs: number,
   ) {
-    this.#activity = activity
-    this.#frontDoor = frontDoor
-    this.#accessLog = accessLog
+    this.#activity = terms.activity
+    this.#frontDoor = terms.frontDoor
+    this.#accessLog = terms.accessLog
+    this.#meter = terms.meter
     this.#idleMs = idleMs
     this.#connectionOf = connectionOf
   }
@@ -60,12 +63,16 @@ export class StreamWatch {
     const socket = session?.socket
     const connection = socket && this.#connectionOf(underlying(socket))
     const token = connection ?? stream
-    activity.requestStarted(token, `${headers[':method']} ${headers[':path']}`)
+    const method = String(headers[':method'])
+    const begunMs = activity.requestStarted(token, `${method} ${headers[':path']}`)
+    // It is gone when the stream is.
+    const isSecure = session?.encrypted === true
     this.#count(session, 1)
     const at = this.#accessLog === undefined ? 0 : performance.now()
     stream.once('close', () => {
       this.#count(session, -1)
       this.#accessLog?.streamEnded(stream, headers, at)
+      this.#meter.streamEnded(stream, method, isSecure, begunMs)
       activity.requestEnded()
       if (diagnostics.requestEnd.hasSubscribers) diagnostics.requestEnd.publish({ stream })
     })

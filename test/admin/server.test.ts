@@ -7,12 +7,14 @@ import { get } from '../support/http.js'
 import { RawClient } from '../support/raw-client.js'
 
 const order = () => Promise.resolve()
+const nobodyAsks = (): never => {
+  throw new Error('nobody asks')
+}
 const source = {
-  stats: () => {
-    throw new Error('nobody asks')
-  },
+  stats: nobodyAsks,
+  measures: nobodyAsks,
+  past: nobodyAsks,
   notReady: () => undefined,
-  queueTimes: () => ({ counts: [], count: 0, sumSeconds: 0 }),
   remark: () => undefined,
   slow: () => ({ slowThreshold: 0, routes: [] }),
   capture: () => Promise.reject(new Error('no')),

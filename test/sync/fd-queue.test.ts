@@ -79,7 +79,7 @@ test('a worker thread has a descriptor in hand while it may be its own, other th
   const changed = [...words.keys()].filter((index) => words[index] !== before[index])
   const ringWords = [Word.queueHead, Word.queueTail]
   for (const index of changed) {
-    const isOfRing = index >= Word.ring && index < Word.ring + RING_SIZE
+    const isOfRing = index >= Word.ring && index < Word.queuedAt + RING_SIZE
     assert.ok(isOfRing || ringWords.includes(index as 1), `word ${index}`)
   }
 })

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { QUEUE_TIME_BOUNDS, quantileMs, since } from '#dist/sync/queue-times.js'
+import { quantileMs, REQUEST_BOUNDS, since } from '#dist/sync/histogram.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
 
@@ -19,7 +19,7 @@ test('times of all places add up, by bucket', () => {
   queueTimes.record(1, 0, 5.1)
   queueTimes.record(1, 0, 60_000)
   const { counts, count, sumSeconds } = queueTimes.read()
-  assert.is(counts.length, QUEUE_TIME_BOUNDS.length + 1)
+  assert.is(counts.length, REQUEST_BOUNDS.length + 1)
   assert.equal([counts[0], counts[1], counts.at(-1), count], [2, 1, 1, 4])
   assert.ok(Math.abs(sumSeconds - 60.0101) < 1e-9)
 })

@@ -60,7 +60,7 @@ test('a new slot is all zero, whoever had it before', () => {
   board.openProcess(3)
   assert.is(board.field(3, 'serving'), 0)
   assert.equal(board.rows.read(3, 0), emptyRow('.'))
-  assert.equal(board.totals(3), { accepted: 0, requests: 0, errors: 0 })
+  assert.equal(board.totals(3), { accepted: 0, requests: 0, errors: 0, bytes: 0 })
 })
 
 test('no two fields of the whole scoreboard share a place', () => {
@@ -95,11 +95,11 @@ test('a write of some fields leaves the others', () => {
 test('the sums of a thread that has ended stay in the totals', () => {
   const board = scoreboard()
   board.openProcess(0)
-  board.rows.write(0, 1, { ...emptyRow('W'), accepted: 10, requests: 20, errors: 1 })
+  board.rows.write(0, 1, { ...emptyRow('W'), accepted: 10, requests: 20, errors: 1, bytes: 7 })
   board.rows.write(0, 2, { ...emptyRow('_'), accepted: 1, requests: 2 })
-  assert.equal(board.totals(0), { accepted: 11, requests: 22, errors: 1 })
+  assert.equal(board.totals(0), { accepted: 11, requests: 22, errors: 1, bytes: 7 })
   board.retireThread(0, 1)
-  assert.equal(board.totals(0), { accepted: 11, requests: 22, errors: 1 })
+  assert.equal(board.totals(0), { accepted: 11, requests: 22, errors: 1, bytes: 7 })
   assert.equal(board.rows.read(0, 1), emptyRow('.'))
 })
 

@@ -351,7 +351,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
         clearTimeout(late)
         const death = describeDeath(child, exit, this.#scoreboard)
         const { cutOff } = child
-        this.#slots.free(child, !hasLeft(child, exit) && cutOff === undefined)
+        this.#slots.free(child, hasDied(child, exit))
         this.takeover.gone()
         this.emit('exit', child, exit, child.isLeaving)
         const reason = child.killedFor ?? failure
@@ -424,6 +424,11 @@ export class Children extends EventEmitter<ChildrenEvents> {
 
 function originOf({ slot, pid, generation }: ForkedChild, thread?: number): Origin {
   return { process: slot, pid, generation, ...(thread === undefined ? {} : { thread }) }
+}
+
+/** Unplanned, by whatever: neither asked to leave, nor cut off at the end of its patience. */
+export function hasDied(child: ForkedChild, exit: Exit): boolean {
+  return !hasLeft(child, exit) && child.cutOff === undefined
 }
 
 /** Whether it ended as one does that was asked to leave; one on its leave may die of something else. */

@@ -7,7 +7,7 @@ type Counted = (typeof counted)[number]
 /** What all children did, those included that are gone and whose places in the scoreboard others have. */
 export class Ledger {
   readonly #scoreboard: Scoreboard
-  readonly #past: Totals = { accepted: 0, requests: 0, errors: 0 }
+  readonly #past: Totals = { accepted: 0, requests: 0, errors: 0, bytes: 0 }
   #deaths = 0
   readonly #pastCounts: Record<Counted, number> = {
     ...{ threadDeaths: 0, proxyErrors: 0, refused: 0, moved: 0, unmoved: 0 },
@@ -47,6 +47,7 @@ function add(sum: Totals, more: Readonly<Totals>): void {
   sum.accepted += plausible(more.accepted)
   sum.requests += plausible(more.requests)
   sum.errors += plausible(more.errors)
+  sum.bytes += plausible(more.bytes)
 }
 
 /** A child may have written anything; NaN would stay in the sums for ever. */

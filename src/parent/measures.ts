@@ -1,0 +1,104 @@
+import type { LoopMeasure, Measures, ProcessMeasure } from '../shared/measures.js'
+import type { RecentPast, RunningRequest } from '../shared/stats.js'
+import { monotonicMs } from '../sync/clock.js'
+import { GC_BOUNDS } from '../sync/histogram.js'
+import { MAX_THREADS } from '../sync/limits.js'
+import type { LoopGauge } from '../sync/loop-gauges.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
+import type { Children } from './children/children.js'
+import { cgroupMemory, cpuTimes, descriptorsOf, processUsage } from './children/process-usage.js'
+import type { Chronicle } from './chronicle.js'
+import type { RecentLoad } from './recent-load.js'
+import { requestPath } from './slow/route-name.js'
+
+/** A loop publishes each second; one with work that has not done so for as long is blocked. */
+const BLOCKED_MS = 2500
+const MOST_RUNNING = 20
+const STARTED_AT = Date.now() - process.uptime() * 1000
+
+export interface MeasuresSource {
+  readonly children: Children
+  readonly scoreboard: Scoreboard
+  readonly chronicle: Chronicle
+}
+
+/** What metrics say beyond `stats()`: read from shared memory and /proc, so also while every thread hangs. */
+export function collectMeasures({ children, scoreboard, chronicle }: MeasuresSource): Measures {
+  const collections = (name: 'gcMinor' | 'gcMajor' | 'gcIncremental' | 'gcWeak') =>
+    scoreboard.histogram(name, GC_BOUNDS).read()
+  const loops: LoopMeasure[] = []
+  for (const { slot, pid } of children.all)
+    for (let thread = 0; thread < MAX_THREADS; thread++) {
+      const { state, inFlight } = scoreboard.rows.read(slot, thread)
+      if (state === '.' || state === 'S') continue
+      const gauge = asOfNow(scoreboard.loops.read(slot, thread), inFlight > 0)
+      loops.push({ process: slot, thread, pid, ...gauge })
+    }
+  const members = children.all.map(({ slot, pid, startedAt }) => ({
+    process: String(slot),
+    pid,
+    startedAt,
+  }))
+  const parent = { process: 'parent', pid: process.pid, startedAt: Math.round(STARTED_AT) }
+  return {
+    requests: scoreboard.requests.read(),
+    queueTimes: scoreboard.queueTimes.read(),
+    handOff: scoreboard.histogram('handOff').read(),
+    mutexWaits: scoreboard.histogram('mutexWait').read(),
+    mutexHolds: scoreboard.histogram('mutexHold').read(),
+    collections: {
+      minor: collections('gcMinor'),
+      major: collections('gcMajor'),
+      incremental: collections('gcIncremental'),
+      weakcb: collections('gcWeak'),
+    },
+    loops,
+    processes: [parent, ...members].flatMap(processMeasure),
+    memory: cgroupMemory(),
+    spares: children.sizes.spares,
+    deaths: chronicle.deaths,
+    recyclings: chronicle.recyclings,
+    starts: chronicle.starts,
+    reloads: chronicle.reloads,
+  }
+}
+
+/** What the page shows beyond `stats()`. */
+export function collectPast(
+  { children, scoreboard, chronicle }: MeasuresSource,
+  { points }: RecentLoad,
+): RecentPast {
+  const running: RunningRequest[] = []
+  const now = monotonicMs()
+  for (const { slot, pid } of children.all)
+    for (let thread = 0; thread < MAX_THREADS; thread++) {
+      const { inFlight, busySince } = scoreboard.rows.read(slot, thread)
+      if (inFlight <= 0 || busySince === 0) continue
+      const request = requestPath(scoreboard.rows.readRequest(slot, thread))
+      const busyMs = Math.max(0, Math.round(now - busySince))
+      running.push({ process: slot, thread, pid, request, inFlight, busyMs })
+    }
+  running.sort((one, other) => other.busyMs - one.busyMs)
+  return { points, events: chronicle.events, running: running.slice(0, MOST_RUNNING) }
+}
+
+/** A loop that is blocked can't say so: it shows by its silence. */
+function asOfNow(gauge: LoopGauge, hasWork: boolean): LoopGauge {
+  const silentMs = gauge.at === 0 ? 0 : monotonicMs() - gauge.at
+  if (!hasWork || silentMs < BLOCKED_MS) return gauge
+  return { ...gauge, utilization: 1, max: Math.max(gauge.max, silentMs / 1000) }
+}
+
+/** Nothing of one that has just gone. */
+function processMeasure(
+  who: Pick<ProcessMeasure, 'process' | 'pid' | 'startedAt'>,
+): readonly ProcessMeasure[] {
+  try {
+    const { userMs, systemMs } = cpuTimes(who.pid)
+    const { rssBytes } = processUsage(who.pid)
+    const { open: openDescriptors, max: maxDescriptors } = descriptorsOf(who.pid)
+    return [{ ...who, userMs, systemMs, rssBytes, openDescriptors, maxDescriptors }]
+  } catch {
+    return []
+  }
+}

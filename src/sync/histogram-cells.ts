@@ -1,0 +1,49 @@
+import type { Histogram } from './histogram.js'
+import { HISTOGRAM_CELLS } from './scoreboard-layout.js'
+
+const NS_PER_SECOND = 1e9
+const SUM = HISTOGRAM_CELLS - 1
+
+/** What a child may have written is no figure if it is below 0. */
+function plausible(cell: bigint | undefined): number {
+  return cell !== undefined && cell > 0n ? Number(cell) : 0
+}
+
+/**
+ * A histogram in shared memory: a cell of 64 bits for each bucket, and one for the sum in ns. Any thread of any process adds to it by two atomic
+ * additions, so there is no lock and nothing to lose: what was added stays when its thread or process dies, and no cell is ever
+ * emptied, so nothing that a reader sees goes back. A reader between the two additions, or a death, finds one more observation than is
+ * in the sum. In 32 bits a busy pool's count would go round within days.
+ */
+export class HistogramCells {
+  readonly #cells: BigInt64Array
+  readonly #first: number
+  readonly #bounds: readonly number[]
+
+  /** At most 14 `bounds`; `first` is a place in `cells`. */
+  constructor(cells: BigInt64Array, first: number, bounds: readonly number[]) {
+    this.#cells = cells
+    this.#first = first
+    this.#bounds = bounds
+  }
+
+  record(seconds: number): void {
+    const bounds = this.#bounds
+    let bucket = 0
+    while (bucket < bounds.length && seconds > (bounds[bucket] ?? 0)) bucket++
+    Atomics.add(this.#cells, this.#first + bucket, 1n)
+    Atomics.add(this.#cells, this.#first + SUM, BigInt(Math.round(seconds * NS_PER_SECOND)))
+  }
+
+  read(): Histogram {
+    const counts: number[] = []
+    for (let bucket = 0; bucket <= this.#bounds.length; bucket++)
+      counts.push(plausible(Atomics.load(this.#cells, this.#first + bucket)))
+    return {
+      bounds: this.#bounds,
+      counts,
+      count: counts.reduce((a, b) => a + b, 0),
+      sumSeconds: plausible(Atomics.load(this.#cells, this.#first + SUM)) / NS_PER_SECOND,
+    }
+  }
+}
