@@ -1,10 +1,24 @@
 /** What the admin address shows to people and to Apache's monitors. */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { runCli } from './support/cli.js'
 import { get } from './support/http.js'
 import { serve } from './support/serve.js'
 import { until } from './support/until.js'
+
+const run = promisify(execFile)
+
+/** What its monitors look for. */
+const APACHES = [
+  ...['Total Accesses', 'Total kBytes', 'Total Duration', 'Uptime', 'ServerUptimeSeconds'],
+  ...['ReqPerSec', 'BytesPerSec', 'BytesPerReq', 'DurationPerReq', 'BusyWorkers', 'IdleWorkers'],
+  ...['CPUUser', 'CPUSystem', 'CPUChildrenUser', 'CPUChildrenSystem', 'CPULoad'],
+  ...['Load1', 'Load5', 'Load15', 'Processes', 'Stopping', 'GracefulWorkers'],
+  ...['ConnsTotal', 'ConnsAsyncWriting', 'ConnsAsyncKeepAlive', 'ConnsAsyncClosing', 'Scoreboard'],
+]
 
 const asBrowser = { headers: { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } }
 
@@ -37,12 +51,48 @@ test("/server-status?auto says it in Apache's lines", async () => {
   const values = new Map(lines.map((line) => line.split(': ') as [string, string]))
   assert.match(values.get('ServerVersion') ?? '', /^forkthread\/\d+\.\d+\.\d+ \(\w+\)$/)
   for (const [key, value] of values)
-    if (!['ServerVersion', 'ServerMPM', 'Scoreboard'].includes(key))
+    if (!/^(ServerVersion|ServerMPM|Scoreboard|\w+Time)$/.test(key))
       assert.ok(Number.isFinite(Number.parseFloat(value)), key)
   assert.is(values.get('Total Accesses'), '3')
+  assert.ok(Number(values.get('BytesPerReq')) > 100)
+  assert.ok(Number(values.get('CPUUser')) > 0)
+  for (const key of APACHES) assert.ok(values.has(key), key)
   assert.match(values.get('Scoreboard') ?? '', /^[_SRWKDCLGI.]+$/)
   const workers = Number(values.get('BusyWorkers')) + Number(values.get('IdleWorkers'))
   assert.ok(workers >= 1 && workers <= 2, body)
+})
+
+const MUNIN = '/usr/share/munin/plugins'
+
+if (!existsSync(`${MUNIN}/apache_volume`))
+  console.log("skipped: Munin's plug-ins are missing (apt install munin-plugins-core libwww-perl)")
+
+const withMunin = existsSync(`${MUNIN}/apache_volume`) ? test : test.skip
+
+withMunin("Munin's plug-ins for Apache read it", async () => {
+  await using serving = await serve('routes', { metrics: '127.0.0.1:0', threads: 2 })
+  for (let asked = 0; asked < 3; asked++) await get(`${serving.url}/bytes/5000`)
+  await until(() => serving.pool.stats().totals.requests === 3, 5000, 'all requests counted')
+  const { port } = new URL(serving.pool.metricsAddress ?? '')
+  const plugin = async (name: string, ...args: string[]): Promise<string> => {
+    const { stdout } = await run(`${MUNIN}/apache_${name}`, args, {
+      env: {
+        PATH: process.env.PATH,
+        MUNIN_LIBDIR: '/usr/share/munin',
+        url: 'http://127.0.0.1:%d/server-status?auto',
+        ports: port,
+      },
+    })
+    return stdout
+  }
+  for (const name of ['accesses', 'volume', 'processes'])
+    assert.is(await plugin(name, 'autoconf'), 'yes\n', name)
+  assert.match(await plugin('accesses'), new RegExp(`^accesses${port}\\.value 3$`, 'm'))
+  const [, volume] = /\.value (\d+)/.exec(await plugin('volume')) ?? []
+  assert.ok(Number(volume) > 14_000, volume)
+  const processes = await plugin('processes')
+  assert.match(processes, new RegExp(`^idle${port}\\.value [12]$`, 'm'))
+  assert.match(processes, new RegExp(`^busy${port}\\.value [01]$`, 'm'))
 })
 
 test('forkthread status --json prints what stats() returns', async () => {

@@ -23,7 +23,7 @@ export function overview(
 ): Overview | undefined {
   const [path, query = ''] = url.split('?', 2)
   if (path === '/server-status' && /(^|&)auto\b/.test(query))
-    return { body: serverStatus(source.stats(), VERSION) }
+    return { body: serverStatus(source.stats(), source.cpu(), VERSION) }
   if (path === '/page.json') {
     const since = Number(new URLSearchParams(query).get('since') ?? 0)
     return { body: JSON.stringify(pageData(source, since)), type: 'application/json' }

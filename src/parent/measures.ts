@@ -1,4 +1,4 @@
-import type { LoopMeasure, Measures, ProcessMeasure } from '../shared/measures.js'
+import type { CpuMeasure, LoopMeasure, Measures, ProcessMeasure } from '../shared/measures.js'
 import type { RecentPast, RunningRequest } from '../shared/stats.js'
 import { monotonicMs } from '../sync/clock.js'
 import { GC_BOUNDS } from '../sync/histogram.js'
@@ -61,6 +61,23 @@ export function collectMeasures({ children, scoreboard, chronicle }: MeasuresSou
     starts: chronicle.starts,
     reloads: chronicle.reloads,
   }
+}
+
+/** Zeros where there is no /proc. */
+export function collectCpu({ children }: MeasuresSource): CpuMeasure {
+  const sum = { userMs: 0, systemMs: 0, endedUserMs: 0, endedSystemMs: 0 }
+  for (const pid of [process.pid, ...children.all.map((child) => child.pid)]) {
+    try {
+      const { userMs, systemMs, childrenUserMs, childrenSystemMs } = cpuTimes(pid)
+      sum.userMs += userMs
+      sum.systemMs += systemMs
+      sum.endedUserMs += childrenUserMs
+      sum.endedSystemMs += childrenSystemMs
+    } catch {
+      // It has just gone.
+    }
+  }
+  return sum
 }
 
 /** What the page shows beyond `stats()`. */

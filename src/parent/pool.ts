@@ -35,7 +35,7 @@ import { Chronicle, causeOfDeath } from './chronicle.js'
 import { createLog } from './create-log.js'
 import { exportsNothing } from './exports-nothing.js'
 import { logPool } from './log-pool.js'
-import { collectMeasures, collectPast, type MeasuresSource } from './measures.js'
+import { collectCpu, collectMeasures, collectPast, type MeasuresSource } from './measures.js'
 import { ordersFor } from './orders.js'
 import type { PoolEvents } from './pool-events.js'
 import { RecentLoad } from './recent-load.js'
@@ -189,6 +189,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       notReady: () => this.#notReady(),
       measures: () => collectMeasures(this.#seen),
       past: () => collectPast(this.#seen, this.#recent),
+      cpu: () => collectCpu(this.#seen),
       remark: () => this.#children.mixedCode,
       slow: () => this.#slow.report(this.#settings.slowThreshold),
       capture: async ({ process: slot, thread, kind, seconds }) => {

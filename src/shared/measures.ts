@@ -26,6 +26,14 @@ export interface Measures {
   readonly reloads: readonly Tally[]
 }
 
+/** Processor time of the parent and its children, and of the children that have ended. */
+export interface CpuMeasure {
+  readonly userMs: number
+  readonly systemMs: number
+  readonly endedUserMs: number
+  readonly endedSystemMs: number
+}
+
 /** How often something has happened, by labels: those come from the pool and never from a user, so they are few. */
 export interface Tally {
   readonly labels: Readonly<Record<string, string>>

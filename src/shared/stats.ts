@@ -1,5 +1,5 @@
 import type { ThreadState } from '../sync/thread-rows.js'
-import type { Measures } from './measures.js'
+import type { CpuMeasure, Measures } from './measures.js'
 import type { SlowReport } from './slow.js'
 
 export type ChildState = 'starting' | 'ready' | 'draining'
@@ -161,6 +161,7 @@ export interface AdminSource {
   readonly slow: () => SlowReport
   readonly measures: () => Measures
   readonly past: () => RecentPast
+  readonly cpu: () => CpuMeasure
   /** Profiles a thread, or takes a snapshot of its heap: the path of a file, whose folder is the caller's to remove. */
   readonly capture: (wanted: {
     readonly kind: CaptureKind

@@ -14,6 +14,7 @@ const source = {
   stats: nobodyAsks,
   measures: nobodyAsks,
   past: nobodyAsks,
+  cpu: nobodyAsks,
   notReady: () => undefined,
   remark: () => undefined,
   slow: () => ({ slowThreshold: 0, routes: [] }),
