@@ -18,6 +18,8 @@ const LIMIT_MS = 30_000
 const SECONDS = Number(process.env.FORKTHREAD_FUZZ ?? 15)
 const SEED = Number(process.env.FORKTHREAD_SEED ?? Date.now() % 1_000_000)
 const AT_A_TIME = 12
+/** Of the part beside reloads. */
+const RELOADING_SECONDS = 8
 
 /** What the plain server has said when it has been silent for so long, and nothing is due any more. */
 const SILENCE_MS = 12
@@ -250,7 +252,8 @@ async function play(
     client.write(Buffer.from(bytes, 'latin1'))
     if (next === 'be answered') {
       const due = lengths[answers++] ?? 0
-      await until(() => undated(client.received).length >= due, LIMIT_MS, `${due} bytes`)
+      const isThere = (): boolean => undated(client.received).length >= due
+      await until(() => isThere() || client.socket.readableEnded, LIMIT_MS, `${due} bytes`)
     }
     // Time to be parked, or not enough of it.
     if (next !== 'go on') await sleep(waitMs)
@@ -329,6 +332,44 @@ test(`what a plain server says, byte for byte (seed ${SEED})`, async () => {
   assert.ok(scripts > 20, `only ${scripts} scripts`)
   // A body that is broken off fails its handler.
   for (const { code } of serving.errors) assert.is(code, 'FT_ERR_HANDLER')
+})
+
+/** Without the words on what becomes of the connection. */
+const withoutFate = (text: string): string =>
+  text.replaceAll(/(?:Connection: (?:keep-alive|close)|Keep-Alive: [^\r]*)\r\n/gi, '')
+
+test(`the same while reloads go on: all of it, or up to a response that says close (seed ${SEED})`, async () => {
+  await using serving = await serve('http', { ...options, canaryTime: 0 })
+  await isParking(serving)
+  const random = new Random(SEED)
+  const endsAt = performance.now() + Math.min(SECONDS, RELOADING_SECONDS) * 1000
+  let scripts = 0
+  let asked = 0
+  const players = Array.from({ length: AT_A_TIME }, async () => {
+    while (performance.now() < endsAt) {
+      const script = scriptOf(random)
+      scripts++
+      const { said, lengths } = await rehearse(script)
+      const pool = await play(script, serving.port, lengths)
+      if (pool === said) continue
+      // A thread that leaves with half a request read asks for the end.
+      asked++
+      const why = `seed ${SEED}: ${show(script)}\nsaid: ${pool.slice(0, 2000)}\nexpected: ${said.slice(0, 2000)}`
+      assert.match(pool, /Connection: close\r\n/i, why)
+      assert.ok(withoutFate(said).startsWith(withoutFate(pool)), why)
+    }
+  })
+  let reloads = 0
+  let isOver = false
+  const reloading = (async () => {
+    for (; !isOver; reloads++) await serving.pool.reload()
+  })()
+  await Promise.all(players).finally(() => {
+    isOver = true
+  })
+  await reloading
+  console.log(`${scripts} scripts over ${reloads} reloads, ${asked} of them asked to go`)
+  assert.ok(asked < scripts / 3, `${asked} of ${scripts}`)
 })
 
 test('clients that vanish at any moment leave nothing behind', async () => {
