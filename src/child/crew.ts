@@ -4,6 +4,7 @@ import type { HandlerKind, Range, StartChild, TlsTerms, WayOfLeaving } from '../
 import { RestartDelay } from '../shared/restart-delay.js'
 import type { StandardTerms } from '../shared/standard-output.js'
 import { SurplusClock } from '../shared/surplus-clock.js'
+import { userStack } from '../shared/user-stack.js'
 import { LockOwner } from '../sync/child-memory.js'
 import { monotonicMs } from '../sync/clock.js'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
@@ -440,5 +441,5 @@ function isCutOff(error: unknown): error is ForkthreadError {
 function why(error: unknown): string {
   // Where it was noticed says nothing.
   if (error instanceof ForkthreadError && error.code === 'FT_ERR_THREAD_EXIT') return error.message
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return userStack(error)
 }

@@ -18,6 +18,7 @@ import type {
   WorkerMessage,
 } from '../shared/messages.js'
 import { threadPending } from '../shared/standard-output.js'
+import { userStack } from '../shared/user-stack.js'
 import { monotonicMs } from '../sync/clock.js'
 import type { LeftPrograms } from './left-programs.js'
 import { PoolLine } from './pool-line.js'
@@ -254,13 +255,13 @@ export class WorkerThread {
       const why = `it called ${call}; a handler returns, and a program listens, or throws what it fails of.`
       return fail('FT_ERR_HANDLER_LOAD', [path, why])
     }
-    const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const why = userStack(error)
     return fail('FT_ERR_HANDLER_LOAD', [path, why], error)
   }
 
   /** Nobody waits for this any more; it is told all the same. */
   #failedLate(error: unknown): void {
-    const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const why = userStack(error)
     const what = `nobody's request, in thread ${this.id} of child ${process.pid}`
     this.#report(serializeError(fail('FT_ERR_HANDLER', [what, why], error)), this.id)
   }

@@ -6,6 +6,7 @@ import { entryFile } from '../shared/entries.js'
 import { fail } from '../shared/errors.js'
 import { fromStartFolder } from '../shared/start-folder.js'
 import { defaultOf, understandTypeScript } from '../shared/typescript.js'
+import { textOf } from '../shared/user-stack.js'
 
 /** Modules that have been imported here: Node would not read them again, nor what they import. */
 const imported = new Set<string>()
@@ -46,7 +47,7 @@ export async function loadConfig(given: string): Promise<Record<string, unknown>
 }
 
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof Error)) return textOf(error)
   const { code } = error as NodeJS.ErrnoException
   if (code !== 'ERR_UNKNOWN_FILE_EXTENSION') return error.message
   return `${error.message}; Node ${process.version} can't load it: use .js or .json, Node 22.18, or install tsx beside it`

@@ -1,4 +1,5 @@
 import { type ErrorCode, ForkthreadError } from '../shared/errors.js'
+import { userStack } from '../shared/user-stack.js'
 
 /** Where the cause is an error of the user's code, its stack is what helps. */
 const USER_CODE: ReadonlySet<ErrorCode> = new Set([
@@ -22,13 +23,13 @@ export function describeError(error: Error): string {
   if (WRAPPERS.has(error.code) && error.cause instanceof ForkthreadError)
     return `${text}\n${describeError(error.cause)}`
   if (!USER_CODE.has(error.code) || !(error.cause instanceof Error)) return text
-  const cause = error.cause.stack ?? error.cause.message
+  const cause = userStack(error.cause)
   return text.includes(cause) ? text : `${text}\n${cause}`
 }
 
 /** The code stands in the first line: behind the sentence, or before the stack that is part of it. */
 function withCode({ message, code, cause }: ForkthreadError): string {
-  const stack = cause instanceof Error ? cause.stack : undefined
+  const stack = cause instanceof Error ? userStack(cause) : undefined
   const at = stack?.includes('\n') ? message.indexOf(stack) : -1
   const before = at < 0 ? '' : message.slice(0, at).replace(/:\s*$/, '')
   if (before !== '' && !before.includes('\n')) return `${before} [${code}]: ${message.slice(at)}`

@@ -9,6 +9,7 @@ import type {
   UpgradeHandler,
 } from '../handler.js'
 import { ForkthreadError, fail } from '../shared/errors.js'
+import { userStack } from '../shared/user-stack.js'
 
 /** A handler module after the look at what it exports. */
 export type LoadedHandler = {
@@ -118,5 +119,5 @@ function describe(exported: object): (name: string) => string {
 function reasonOf(error: unknown): string {
   // Node keeps the place of a syntax error to itself until it prints one that nobody has caught.
   if (error instanceof SyntaxError) return `${error.message} (node --check FILE shows the place)`
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return userStack(error)
 }

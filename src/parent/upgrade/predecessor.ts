@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
-import { serializeError } from '../../shared/errors.js'
+import { fail, serializeError } from '../../shared/errors.js'
 import { closeDescriptor, setCloseOnExec } from '../../sys/descriptor.js'
 
 /** What a parent finds in its environment that was started by another one to take its place. */
@@ -88,7 +88,7 @@ export class Predecessor {
     const text = process.env[UPGRADE_VARIABLE]
     if (text === undefined) return undefined
     delete process.env[UPGRADE_VARIABLE]
-    return new Predecessor(handedOver.parse(JSON.parse(text)))
+    return new Predecessor(parseHandedOver(text))
   }
 
   /** Where the old parent listens, as the option `listen` takes it: for a new one that was not told. */
@@ -162,6 +162,17 @@ export class Predecessor {
 
   #tell(report: object): void {
     this.#channel.write(`${JSON.stringify(report)}\n`)
+  }
+}
+
+/** @throws FT_ERR_USAGE */
+function parseHandedOver(text: string): HandedOver {
+  try {
+    return handedOver.parse(JSON.parse(text))
+  } catch {
+    throw fail('FT_ERR_USAGE', [
+      `${UPGRADE_VARIABLE} is set in the environment, and not by a parent that upgrades: unset it.`,
+    ])
   }
 }
 
