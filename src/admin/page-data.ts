@@ -14,7 +14,7 @@ export interface PageData extends RecentPast {
 
 /** Of the plots only what is later than `since` (epoch ms): the page knows the rest. */
 export function pageData(source: AdminSource, since: number): PageData {
-  const { points, events, running } = source.past()
+  const { points, ...past } = source.past()
   const notReady = source.notReady()
   const remark = source.remark()
   return {
@@ -22,8 +22,7 @@ export function pageData(source: AdminSource, since: number): PageData {
     stats: source.stats(),
     slow: source.slow(),
     points: points.filter(({ at }) => at > since),
-    events,
-    running,
+    ...past,
     ...(notReady === undefined ? {} : { notReady }),
     ...(remark === undefined ? {} : { remark }),
   }

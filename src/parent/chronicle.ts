@@ -4,6 +4,8 @@ import type { PoolEvent } from '../shared/stats.js'
 
 /** Who reads what has happened sees so many of the latest. */
 const MOST_EVENTS = 100
+/** A handler that fails each time must not drive out what else has happened. */
+const MOST_ERRORS = 20
 const MOST_TEXT = 300
 
 export type Level = 'process' | 'thread'
@@ -77,8 +79,16 @@ export class Chronicle {
     this.#note(isDeath ? 'death' : 'error', firstLine(error.message))
   }
 
+  #forgetErrors(): void {
+    const errors = this.#events.filter((event) => event.kind === 'error')
+    const oldest = errors[0]
+    if (errors.length > MOST_ERRORS && oldest !== undefined)
+      this.#events.splice(this.#events.indexOf(oldest), 1)
+  }
+
   #note(kind: PoolEvent['kind'], text: string): void {
     this.#events.push({ at: Date.now(), kind, text: text.slice(0, MOST_TEXT) })
+    if (kind === 'error') this.#forgetErrors()
     if (this.#events.length > MOST_EVENTS) this.#events.shift()
   }
 }

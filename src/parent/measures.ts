@@ -96,7 +96,13 @@ export function collectPast(
       running.push({ process: slot, thread, pid, request, inFlight, busyMs })
     }
   running.sort((one, other) => other.busyMs - one.busyMs)
-  return { points, events: chronicle.events, running: running.slice(0, MOST_RUNNING) }
+  const memory = cgroupMemory()
+  return {
+    points,
+    events: chronicle.events,
+    running: running.slice(0, MOST_RUNNING),
+    ...(memory === undefined ? {} : { memory }),
+  }
 }
 
 /** A loop that is blocked can't say so: it shows by its silence. */

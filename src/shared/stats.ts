@@ -92,6 +92,8 @@ export interface RecentPast {
   readonly events: readonly PoolEvent[]
   /** Those that run longest first. */
   readonly running: readonly RunningRequest[]
+  /** Of the pool's cgroup, if it has a limit. */
+  readonly memory?: { readonly usedBytes: number; readonly limitBytes: number }
 }
 
 export interface ListenerStats {

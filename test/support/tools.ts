@@ -19,6 +19,9 @@ export type Tool =
   | 'openssl'
   | 'systemd-analyze'
   | 'promtool'
+  | 'prometheus'
+  | 'chromium'
+  | 'lwp-request'
   | 'script'
   | 'prlimit'
 
@@ -26,12 +29,13 @@ const packages: Partial<Record<Tool, string>> = {
   ab: 'apache2-utils',
   'systemd-analyze': 'systemd',
   promtool: 'prometheus',
+  'lwp-request': 'libwww-perl munin-plugins-core',
   script: 'bsdutils',
   prlimit: 'util-linux',
   h2load: 'nghttp2-client',
 }
 
-function isInstalled(tool: Tool): boolean {
+export function isInstalled(tool: Tool): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, tool), constants.X_OK)
