@@ -35,7 +35,7 @@ export class BlockedWatch {
   look(): void {
     for (const thread of this.#crew.threads) {
       // One on its leave no longer answers, and has drainTimeout; one that starts has startTimeout.
-      if (thread.state !== 'ready' || this.#condemned.has(thread)) continue
+      if (thread.state !== 'ready' || thread.isResting || this.#condemned.has(thread)) continue
       const silentMs = this.#ask(thread.id)
       if (this.#blockedTimeout === 0 || silentMs < this.#blockedTimeout) continue
       this.#condemned.add(thread)

@@ -37,6 +37,7 @@ import { captureThread } from './capture-thread.js'
 import { Crew } from './crew.js'
 import { ListenerThread } from './listener-thread.js'
 import { ParkerThread } from './parker-thread.js'
+import { RestWatch } from './rest-watch.js'
 import { SlowWatch } from './slow-watch.js'
 
 /** How often a child looks at its size and its threads when nothing makes it look earlier. */
@@ -72,6 +73,7 @@ export class Child {
   readonly #parker: ParkerThread | undefined
   readonly #blocked: BlockedWatch
   readonly #slow: SlowWatch
+  readonly #rest: RestWatch
   readonly #output: StandardOutput
   readonly #send: (message: ChildMessage) => Promise<void>
   readonly #looks: NodeJS.Timeout[] = []
@@ -146,6 +148,7 @@ export class Child {
       scoreboard,
       (episode) => void send({ type: 'slow', episode }),
     )
+    this.#rest = new RestWatch(slot, this.#crew, handOff, scoreboard)
     // It may start before the worker threads: it waits until one of them can take something.
     this.#listener = new ListenerThread(start, mechanism, memory, handOff, scoreboard, report)
     this.#listener.failure().catch((error: unknown) => this.#giveUp(error))
@@ -284,7 +287,10 @@ export class Child {
     const blockedEveryMs =
       blockedTimeout === 0 ? LOOK_EVERY_MS : Math.min(LOOK_EVERY_MS, Math.ceil(blockedTimeout / 2))
     this.#looks.push(
-      setInterval(() => this.#crew.look(), LOOK_EVERY_MS),
+      setInterval(() => {
+        this.#crew.look()
+        this.#rest.look()
+      }, LOOK_EVERY_MS),
       setInterval(() => this.#blocked.look(), blockedEveryMs),
     )
     if (this.#start.slowThreshold > 0) this.#slow.start()

@@ -145,7 +145,7 @@ export class Crew {
     const slot = this.#start.slot
     const starting = this.#count('starting')
     const idleHere = this.#handOff.idleCount
-    const idleInPool = idleHere + starting + this.#scoreboard.spareElsewhere(slot)
+    const idleInPool = idleHere + this.#spare + this.#scoreboard.spareElsewhere(slot)
     const decision = decideThreads({
       limits: this.#limits,
       spares: this.#spares,
@@ -217,6 +217,14 @@ export class Crew {
   /** Places for threads: those that leave keep theirs until they are over. */
   get #room(): number {
     return MAX_THREADS - this.#threads.size
+  }
+
+  /** Threads that will idle in a moment: those that start, and one that gives back memory. */
+  get #spare(): number {
+    let spare = 0
+    for (const thread of this.#threads.values())
+      if (thread.state === 'starting' || thread.isResting) spare++
+    return spare
   }
 
   #count(state: WorkerThread['state']): number {

@@ -88,7 +88,8 @@ export class SlowWatch {
 
   #look(): void {
     for (const thread of this.#crew.threads) {
-      if (thread.state !== 'ready') continue
+      // One that rests has no request, whatever its row says last.
+      if (thread.state !== 'ready' || thread.isResting) continue
       const silentMs = this.#ask(thread.id)
       if (silentMs > 0) this.#blocks(thread, silentMs)
       else this.#turns(thread.id)

@@ -13,6 +13,7 @@ import type {
   HandlerKind,
   Lease,
   RenewTls,
+  RestThread,
   TlsTerms,
   WayOfLeaving,
   WorkerMessage,
@@ -84,6 +85,7 @@ export class WorkerThread {
   /** What the app has given `process.exit`. */
   #exitCode: number | undefined
   #requests: readonly string[] = []
+  #rested: ((isDone: boolean) => void) | undefined
 
   constructor(
     terms: Omit<Lease, 'port' | 'poolPort' | 'pending'>,
@@ -120,6 +122,7 @@ export class WorkerThread {
     this.over = this.#untilOver(run).finally(() => {
       programs.threadOver(this)
       this.pool.close()
+      this.#rested?.(false)
       events.left(lease)
     })
     const loaded = new Promise<readonly HandlerKind[]>((resolve) => {
@@ -128,6 +131,7 @@ export class WorkerThread {
         if (message.type === 'loaded') return events.loaded(message.files)
         if (message.type === 'parker') return events.wantsParker()
         if (message.type === 'moves') return events.moves()
+        if (message.type === 'rested') return this.#rested?.(message.isDone)
         if (message.type === 'notice') return events.notice(message.text)
         if (message.type === 'asks') return events.asks(message.asked)
         if (message.type === 'dies') {
@@ -183,6 +187,22 @@ export class WorkerThread {
   /** The end will be asked for soon, and nobody stays who could go on with its connections. */
   endsSoon(): void {
     this.#port.postMessage({ type: 'ends soon' } satisfies EndsSoon)
+  }
+
+  /** Whether it gives back memory just now, and is not idle for that. */
+  get isResting(): boolean {
+    return this.#rested !== undefined
+  }
+
+  /** Has it give back memory; false if it could not be spared, or is over. */
+  async rest(): Promise<boolean> {
+    const rested = new Promise<boolean>((resolve) => {
+      this.#rested = resolve
+    })
+    this.#port.postMessage({ type: 'rest' } satisfies RestThread)
+    const isDone = await rested
+    this.#rested = undefined
+    return isDone
   }
 
   renewTls(tls: TlsTerms): void {

@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { createPool } from '../create-pool.js'
 import type { PoolOptions } from '../options/options.js'
 import type { Pool } from '../parent/pool.js'
+import { restLater } from '../parent/rest.js'
 import { guardMain, standardTerms } from '../shared/standard-output.js'
 import { news, openLog } from './news.js'
 import { EarlyOrders, type Order, obey } from './obey.js'
@@ -89,6 +90,7 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   // The one thing on standard output: scripts wait for these lines.
   for (const address of pool.addresses) console.log(`listening on ${address}`)
   early.carryOut(pool)
+  void restLater()
   await isClosed
   return status
 }

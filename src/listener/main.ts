@@ -9,6 +9,7 @@ import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
 import { Scoreboard } from '../sync/scoreboard.js'
 import { Epoll } from '../sys/epoll.js'
+import { giveBackMemory } from '../sys/give-back-memory.js'
 import { errnoName } from '../sys/libc.js'
 import { PollSet } from '../sys/poll.js'
 import { runExclusiveLoop } from './exclusive-loop.js'
@@ -37,6 +38,8 @@ const intakeOf = (handOff: HandOff): Intake => {
   const lateRefusal = new LateRefusal({ ...terms, queueTimeout, mailbox, clearHttp })
   return new Intake({ ...terms, wakeDescriptor, lateRefusal, onShortage })
 }
+
+await giveBackMemory()
 
 if (terms.kind === 'mutex') {
   const mechanism = createMutexMechanism(terms, memory, acceptor)

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** PEM as text or bytes, or the path or file URL of a file with it. */
 const material = z.union([z.string().min(1), z.instanceof(Uint8Array), z.instanceof(URL)])

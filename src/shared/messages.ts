@@ -411,6 +411,13 @@ export interface ThreadReady {
   readonly threadId: number
 }
 
+/** The answer to `RestThread`. */
+export interface ThreadRested {
+  readonly type: 'rested'
+  /** False if it could not be spared. */
+  readonly isDone: boolean
+}
+
 /** The thread could not load the handler; piscina's own rejection would lose the error's class and code. */
 export interface ThreadFailed {
   readonly type: 'failed'
@@ -463,6 +470,7 @@ export type WorkerMessage =
   | ThreadWantsParker
   | ThreadMoves
   | ThreadReady
+  | ThreadRested
   | ThreadFailed
   | ThreadLeaves
   | ThreadExits
@@ -474,7 +482,7 @@ export type WorkerMessage =
   | Report
 
 /** What a worker thread is told. */
-export type LeaseMessage = EndLease | EndsSoon | RenewTls
+export type LeaseMessage = EndLease | EndsSoon | RenewTls | RestThread
 
 /** The whole pool ends: responses from now on are the last of their connections. */
 export interface EndsSoon {
@@ -487,6 +495,11 @@ export interface WayOfLeaving {
   readonly to: 'process' | 'pool' | 'nobody'
   /** What can't go there is closed once it has been idle for so long, ms. */
   readonly idleMs: number
+}
+
+/** The thread shall give back memory, if it can be spared meanwhile. */
+export interface RestThread {
+  readonly type: 'rest'
 }
 
 /** The thread shall finish what it has and return its lease. */

@@ -30,9 +30,9 @@ interface CountedConnection {
  * Where the thread stands in the hand-off. `withdrawn` is the end: the thread takes nothing more.
  *
  *     idle ⇄ busy ⇄ open      any → withdrawn
- *     idle ← open
+ *     idle ← open             idle ⇄ resting
  */
-type Standing = 'idle' | 'busy' | 'open' | 'withdrawn'
+type Standing = 'idle' | 'busy' | 'open' | 'resting' | 'withdrawn'
 
 /**
  * What this thread has in flight, and what follows from it: its standing in the hand-off and its row in the
@@ -195,6 +195,29 @@ export class Activity {
     this.#row.errors++
   }
 
+  /**
+   * Does something that blocks this thread for a moment, if it is idle without connections and another thread of the pool is
+   * idle as well; else it does nothing and returns false.
+   *
+   * No connection waits for it while another thread idles: the thread leaves the idle ones as for a request, with the baton passed on, and what
+   * comes goes to the others. Only then it looks whether there are any. So of two that would rest at once and
+   * are the last two, one at least sees that the other is gone, and comes back. What is queued here after all, for want of others,
+   * is found at the end, as after a request.
+   */
+  async rest(work: () => Promise<void>): Promise<boolean> {
+    if (this.#standing !== 'idle' || this.#row.connections > 0) return false
+    this.#handOff.becomeBusy(this.#thread)
+    this.#standing = 'resting'
+    const isSpared = this.#handOff.idleBits !== 0 || this.#scoreboard.idleElsewhere(this.#slot) > 0
+    if (isSpared) {
+      this.#publish()
+      await work()
+    }
+    // It may have been told to leave meanwhile, which settles nothing.
+    if (this.#standing === 'resting') this.#settle()
+    return isSpared
+  }
+
   /** The thread takes nothing from now on; whatever it was woken for goes to another one. */
   withdraw(): void {
     this.#standing = 'withdrawn'
@@ -287,13 +310,15 @@ export class Activity {
     row.state =
       this.#standing === 'withdrawn'
         ? 'G'
-        : row.inFlight > 0
-          ? 'W'
-          : row.fresh > 0
-            ? 'R'
-            : row.connections > 0
-              ? 'K'
-              : '_'
+        : this.#standing === 'resting'
+          ? 'S'
+          : row.inFlight > 0
+            ? 'W'
+            : row.fresh > 0
+              ? 'R'
+              : row.connections > 0
+                ? 'K'
+                : '_'
     this.#scoreboard.rows.write(this.#slot, this.#thread, row)
   }
 }

@@ -30,6 +30,7 @@ import { contextFor, PoolLink } from './pool-link.js'
 import { proxyHeadersFor } from './proxy-headers.js'
 import { createReporter } from './report.js'
 import { RequestMeter } from './request-meter.js'
+import { rest } from './rest.js'
 import { RootContext } from './root-context.js'
 import { Serving } from './serving.js'
 import { SharedTls } from './shared-tls.js'
@@ -132,6 +133,8 @@ export default async function lease(terms: Lease): Promise<void> {
   port.on('message', (message: LeaseMessage) => {
     if (message.type === 'tls') return tls.renew(message.tls)
     if (message.type === 'ends soon') return serving.endsSoon()
+    if (message.type === 'rest')
+      return void activity.rest(rest).then((isDone) => tell({ type: 'rested', isDone }))
     end = message
     // The loop below waits for a wake-up.
     handOff.wake(thread)
