@@ -152,6 +152,10 @@ test('drainTimeout cuts off what does not end', async () => {
   assert.not.match(await endless.end(), '\r\n0\r\n\r\n')
   assert.is(exits.length, 1)
   assert.ok(exits[0]?.expected)
+  // Who was cut off is told.
+  const [cut] = serving.errors
+  assert.is(cut?.code, 'FT_ERR_DRAIN_TIMEOUT')
+  assert.match(String((cut?.cause as Error | undefined)?.message), /GET \/never/)
   await nothingIsLeft(port)
 })
 

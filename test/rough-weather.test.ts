@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startCli } from './support/cli.js'
 import { get } from './support/http.js'
+import { memoryCgroup } from './support/memory-cgroup.js'
 import { openRequest } from './support/open-request.js'
 import { fixture } from './support/paths.js'
 import { children, isStopped } from './support/processes.js'
@@ -16,6 +17,8 @@ import { until } from './support/until.js'
 const LIMIT_MS = 60_000
 /** Longer than any patience with one that is silent. */
 const STOPPED_MS = 12_000
+/** Enough for a pool of two, and not for one of its handlers. */
+const CGROUP_BYTES = 500 * 2 ** 20
 
 test('everything is stopped for a while, and continued: nobody takes another one for dead', async () => {
   const sizes = ['--processes', '2', '--threads', '2', '--blocked-timeout', '2000']
@@ -72,6 +75,36 @@ test('a preload that changes http and listens to TERM: the pool still stops as i
   program.send('SIGTERM')
   await program.output(/SIGTERM: finishing/, 'stderr')
   assert.equal(await slow.finish(), { status: 200, body: 'begun, finished' })
+  assert.equal(await program.exit(), { code: 0, signal: null })
+  await program.gone()
+})
+
+test("a cgroup's memory is used up: the kernel ends a child, it is replaced, and the pool serves on", async () => {
+  await using group = memoryCgroup(CGROUP_BYTES)
+  if (group === undefined) {
+    console.log('skipped: "a cgroup\'s memory": this user can make no cgroup with a limit')
+    return
+  }
+  const sizes = ['--processes', '2', '--threads', '1']
+  const { launcher } = group
+  await using program = startCli([fixture('eats'), '--listen', '127.0.0.1:0', ...sizes], {
+    launcher,
+  })
+  const [url = ''] = await program.ready()
+  const before = children(program.pid)
+  await get(`${url}/eat`).then(
+    () => assert.unreachable(),
+    () => undefined,
+  )
+  await program.output(/FT_ERR_CHILD_DIED[\s\S]*SIGKILL|SIGKILL[\s\S]*FT_ERR_CHILD_DIED/, 'stderr')
+  assert.is((await get(url)).body, 'well')
+  const isWhole = (): boolean => {
+    const now = children(program.pid)
+    return now.length === 2 && now.some((pid) => !before.includes(pid))
+  }
+  await until(isWhole, LIMIT_MS, 'two children again')
+  assert.is((await get(url)).body, 'well')
+  program.send('SIGTERM')
   assert.equal(await program.exit(), { code: 0, signal: null })
   await program.gone()
 })

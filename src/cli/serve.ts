@@ -77,6 +77,11 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
 
   try {
     const options = await readOptions()
+    const flags = process.execArgv.filter((flag) => !isForParent(flag))
+    if (flags.length > 0)
+      news.warning(
+        `Node was given ${flags.join(' ')}: that is for the parent alone, where no handler runs; say --exec-argv=${flags[0]} behind forkthread for its threads`,
+      )
     process.title = `forkthread: parent ${basename(String(options.handler))}`
     const terms = { reloadOptions: readOptions, signal: starting.signal }
     pool = await createPool({ ...options, logger: await openLog(options), ...terms })
@@ -93,6 +98,13 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   void restLater()
   await isClosed
   return status
+}
+
+/** Flags of Node that are taken up for the threads, or that concern whoever prints and starts. */
+function isForParent(flag: string): boolean {
+  return /^--(max[-_]old[-_]space[-_]size|inspect|env-file|title|no-warnings|disable-warning|use-)/.test(
+    flag,
+  )
 }
 
 class StoppedWhileStarting extends Error {

@@ -3,6 +3,7 @@ import { connect as connectSecure } from 'node:tls'
 import { until } from './until.js'
 
 const LIMIT_MS = 20_000
+const AT_ONCE = 300
 
 /** What the fixture `who` says, and whether the connection goes on. */
 export interface Answer {
@@ -41,8 +42,13 @@ export class SteadyClient implements Disposable {
 
   /** Of so many clients, each of which has had an answer. */
   static async openIdle(port: number, count: number): Promise<readonly SteadyClient[]> {
-    const clients = await Promise.all(Array.from({ length: count }, () => SteadyClient.open(port)))
-    await Promise.all(clients.map((client) => client.ask()))
+    const clients: SteadyClient[] = []
+    while (clients.length < count) {
+      const more = Math.min(AT_ONCE, count - clients.length)
+      const opened = Array.from({ length: more }, () => SteadyClient.open(port))
+      clients.push(...(await Promise.all(opened)))
+      await Promise.all(clients.slice(-more).map((client) => client.ask()))
+    }
     return clients
   }
 

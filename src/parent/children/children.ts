@@ -227,11 +227,12 @@ export class Children extends EventEmitter<ChildrenEvents> {
     for (const child of this.all) {
       // One that has not served yet has nothing to finish.
       if (child.state === 'starting') child.kill()
-      else child.drain({ backlogs, emptyMailbox: true, moves })
+      else {
+        child.drain({ backlogs, emptyMailbox: true, moves })
+        child.limitDrain(this.#generation.drainTimeout)
+      }
     }
-    const late = setTimeout(() => this.kill(), this.#generation.drainTimeout)
     await Promise.all(gone)
-    clearTimeout(late)
   }
 
   /** Ends all at once. */
@@ -357,13 +358,13 @@ export class Children extends EventEmitter<ChildrenEvents> {
         const reason = child.killedFor ?? failure
         if (!isReady) return reject(reason ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
         if (hasLeft(child, exit)) return this.look()
-        if (this.#isLeaving) return
         if (cutOff !== undefined) {
           // Planned, if not by its clients: nothing is wrong with the next start.
           cutOff.cause = fail('FT_ERR_CHILD_DIED', [child.pid, death])
           this.emit('report', cutOff, originOf(child))
           return this.look()
         }
+        if (this.#isLeaving) return
         const died = fail('FT_ERR_CHILD_DIED', [child.pid, death], reason)
         this.emit('report', died, originOf(child))
         this.#delay.died(`child ${child.pid}`, child.livedMs)

@@ -249,6 +249,11 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   /** Has it finish what it has in hand, and ends it if that takes longer than `drainTimeout` (ms). */
   retire(drainTimeout: number): void {
     this.drain({ backlogs: [], emptyMailbox: false, moves: true })
+    this.limitDrain(drainTimeout)
+  }
+
+  /** Ends it if it has not left within `drainTimeout` (ms). */
+  limitDrain(drainTimeout: number): void {
     const late = setTimeout(() => {
       this.#cutOff = fail('FT_ERR_DRAIN_TIMEOUT', [`Child ${this.pid}`, drainTimeout])
       this.kill(this.#cutOff)
