@@ -1,13 +1,17 @@
 /** The read-only address: what Prometheus reads, health, and no orders. */
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { WebSocket } from 'ws'
+import { local } from './support/certificates.js'
 import { get, keepAliveAgent } from './support/http.js'
 import { packageRoot } from './support/paths.js'
 import { type Serving, serve } from './support/serve.js'
+import { secureGet } from './support/tls.js'
 import { testWith } from './support/tools.js'
 import { until } from './support/until.js'
 
@@ -83,6 +87,32 @@ test('requests by method, status, protocol and route', async () => {
   assert.ok(sampled(text, 'forkthread_sent_bytes_total') > 300)
   const { totals, duration } = pool.stats()
   assert.ok(totals.durationMs > 150 && duration.p99Ms > 100)
+})
+
+test('over TLS, too, in both protocols', async () => {
+  const listen = 'https://127.0.0.1:0'
+  await using serving = await serve('routes', { listen, tls: local, metrics: '127.0.0.1:0' })
+  await secureGet(`${serving.url}/users/1`)
+  const session = connect(serving.url, { rejectUnauthorized: false })
+  const stream = session.request({ ':path': '/users/2', ':method': 'PURGE' })
+  stream.resume()
+  await new Promise((resolve) => stream.once('close', resolve))
+  session.close()
+  const text = await untilCounted(serving, 2)
+  const route = { http_route: '/users/:id', url_scheme: 'https' }
+  assert.is(sampled(text, COUNT, { ...route, network_protocol_version: '1.1' }), 1)
+  const purge = { http_request_method: '_OTHER', network_protocol_version: '2' }
+  assert.is(sampled(text, COUNT, { ...route, ...purge }), 1)
+})
+
+test('a change of protocol is a request with status 101', async () => {
+  await using serving = await serve('web-socket', { metrics: '127.0.0.1:0' })
+  const socket = new WebSocket(serving.url.replace('http', 'ws'))
+  await once(socket, 'open')
+  socket.close()
+  await once(socket, 'close')
+  const text = await untilCounted(serving, 1)
+  assert.is(sampled(text, COUNT, { http_response_status_code: '101' }), 1)
 })
 
 test('a name for each path makes no metrics without end', async () => {
