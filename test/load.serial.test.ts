@@ -155,7 +155,7 @@ for (const acceptMutex of ['flock', 'none']) {
     const mechanism = ['--accept-mutex', acceptMutex]
     await using program = startCli([
       fixture('http'),
-      ...['--listen', '127.0.0.1:0', ...SIZE, ...mechanism],
+      ...['--listen', '127.0.0.1:0', '--keep-alive', 'pin', ...SIZE, ...mechanism],
     ])
     const [address = ''] = await program.ready()
     const idle = openDescriptors(family(program))

@@ -134,8 +134,8 @@ testAsRoot('a child has no descriptor of the parent but what it serves with', as
   const targets = (pid: number) => descriptors(pid).map(({ target }) => target)
   const ofParent = targets(program.pid).filter((target) => /^(socket|pipe):/.test(target))
   const shared = targets(child).filter((target) => ofParent.includes(target))
-  // Standard output, standard error, two listeners, both ends of the mailbox; not the admin socket, and not the parent's end of the channel.
-  assert.is(shared.length, 6, shared.join(', '))
+  // Standard output, standard error, two listeners, both ends of the mailbox and of the transfer; not the admin socket, and not the parent's end of the channel.
+  assert.is(shared.length, 8, shared.join(', '))
   const rest = targets(child).filter((target) => !shared.includes(target))
   const own = /^(socket|pipe):|^anon_inode:\[(eventpoll|eventfd|io_uring)\]|^\/dev\/null$/
   const files = rest
