@@ -130,8 +130,9 @@ test('a name for each path makes no metrics without end', async () => {
 })
 
 test('what was counted stays when threads and processes die and are replaced', async () => {
-  const sizes = { processes: 2, threads: 2, canaryTime: 0, slowThreshold: 0 }
-  await using serving = await serve('routes', { metrics: '127.0.0.1:0', ...sizes })
+  const sizes = { processes: 2, threads: 2, canaryTime: 0, slowThreshold: 0, blockedTimeout: 0 }
+  const resourceLimits = { maxOldGenerationSizeMb: 24 }
+  await using serving = await serve('routes', { metrics: '127.0.0.1:0', ...sizes, resourceLimits })
   const { url, pool } = serving
   const ask = async (path: string): Promise<void> => {
     for (let asked = 0; asked < 5; asked++) await get(`${url}${path}`)
@@ -142,9 +143,10 @@ test('what was counted stays when threads and processes die and are replaced', a
     await get(`${url}${path}`).catch(() => undefined)
     const isCounted = async (): Promise<boolean> =>
       sampled(await scrape(serving), 'forkthread_deaths_total', labels) === 1
-    await until(isCounted, 15_000, `${path} counted`)
+    await until(isCounted, 30_000, `${path} counted`)
   }
   await died('/exit', { level: 'thread', cause: 'exit' })
+  await died('/memory', { level: 'thread', cause: 'out_of_memory' })
   await died('/kill', { level: 'process', cause: 'SIGKILL' })
   await pool.reload()
   await ask('/users/2')
@@ -158,6 +160,26 @@ test('what was counted stays when threads and processes die and are replaced', a
     assert.ok(now !== undefined, `${name} is gone`)
     assert.ok(Number(now.split(' ').at(-1)) >= Number(line.split(' ').at(-1)), `${line} → ${now}`)
   }
+})
+
+test('deaths and recyclings are told by their causes', async () => {
+  const limits = { blockedTimeout: 500, recycleRequests: 4, slowThreshold: 0 }
+  await using serving = await serve('routes', {
+    ...limits,
+    metrics: '127.0.0.1:0',
+    threads: 2,
+  })
+  const { url } = serving
+  const isOne = (name: string, labels: Readonly<Record<string, string>>): Promise<unknown> =>
+    until(
+      async () => sampled(await scrape(serving), name, labels) >= 1,
+      30_000,
+      `${name} ${labels.cause}`,
+    )
+  await get(`${url}/block`).catch(() => undefined)
+  await isOne('forkthread_deaths_total', { level: 'thread', cause: 'blocked' })
+  for (let asked = 0; asked < 12; asked++) await get(url)
+  await isOne('forkthread_recyclings_total', { level: 'thread', cause: 'requests' })
 })
 
 test('everything answers while every thread is stuck', async () => {
