@@ -1,4 +1,5 @@
 /** Programs that make their own server and tell it to listen run as they are. */
+import { statSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -7,6 +8,7 @@ import { type Program, startCli } from './support/cli.js'
 import { freePort } from './support/free-port.js'
 import { get } from './support/http.js'
 import { packageRoot } from './support/paths.js'
+import { tempFolder } from './support/temp-folder.js'
 
 const program = (name: string) => join(packageRoot, 'build', 'test', 'fixtures', 'programs', name)
 const web = program('web.cjs')
@@ -76,6 +78,39 @@ for (const way of ['late', 'probe', 'alias', 'inner', 'exported', 'both']) {
     await ends(running)
   })
 }
+
+/** As programs do that listen at a path: away with what is left of the last run, before and after. */
+const AT_A_PATH = `import { chmod, rm } from 'node:fs/promises'
+import { existsSync, unlinkSync } from 'node:fs'
+import { createServer } from 'node:http'
+const [path] = process.argv.slice(2)
+await rm(path, { force: true })
+if (existsSync(path)) unlinkSync(path)
+const server = createServer((_, response) => response.end('here'))
+server.listen({ path, readableAll: true }, () => chmod(path, 0o770))
+process.on('SIGTERM', () => {
+  unlinkSync(path)
+  process.exit(0)
+})
+`
+
+test('a program that removes its socket file leaves the pool listening, and may set its rights', async () => {
+  using folder = tempFolder()
+  writeFileSync(folder.file('app.mjs'), AT_A_PATH)
+  const path = folder.file('app.sock')
+  for (const listen of [[], ['--listen', `unix:${path}`], ANY]) {
+    await using running = startCli([folder.file('app.mjs'), ...listen, ...SMALL, '--', path])
+    const [url = ''] = await running.ready()
+    const options = listen === ANY ? {} : { socketPath: path }
+    const ask = async () => (await get(listen === ANY ? url : 'http://localhost/', options)).body
+    assert.is(await ask(), 'here')
+    if (listen !== ANY) assert.is(statSync(path).mode & 0o777, 0o770)
+    running.send('SIGHUP')
+    await running.output(/all processes are of the new generation/, 'stderr')
+    assert.is(await ask(), 'here')
+    await ends(running)
+  }
+})
 
 test('a second server at the same address gets the error that it would get anyway', async () => {
   const port = String(await freePort())

@@ -1,13 +1,16 @@
 import type { Server } from 'node:net'
+import { resolve } from 'node:path'
 import { fail } from '../shared/errors.js'
 import type { AskedListener, HandlerKind } from '../shared/messages.js'
 import { addressText, type SocketAddress } from '../sys/sockaddr.js'
+import { addressInUse } from './address-in-use.js'
 import { kindOf } from './adopted-server.js'
 import { type Asked, askedText, type Claim, decideAdoption } from './decide-adoption.js'
 import { FauxHandle } from './faux-handle.js'
 import { type Bind, type ListeningServer, patchListen } from './listen-patch.js'
 import { RootContext } from './root-context.js'
 import type { Service } from './service.js'
+import { keepSocketFiles } from './socket-files.js'
 
 /** What Node asks the kernel for if the app does not say. */
 const USUAL_BACKLOG = 511
@@ -51,6 +54,7 @@ export class Adoption {
   #isReady = false
   #hasOwn = false
   #isLeaving = false
+  #keepsFiles = false
 
   constructor(terms: AdoptionTerms) {
     // Where the pool listens for the time being says nothing.
@@ -60,6 +64,8 @@ export class Adoption {
       told: (server, first) => this.#told(server, first),
       binds: (server, args) => this.#binds(server, args),
     })
+    // Before the app has its own names for the functions; which path it will ask for is not known while the pool learns.
+    if (terms.learns || terms.listeners.some(({ family }) => family === 'unix')) this.#keepFiles()
   }
 
   /** A server has been told to listen, and is adopted or may still be. */
@@ -170,9 +176,10 @@ export class Adoption {
       port === -1
         ? { kind: 'unix', path: String(host) }
         : { kind: 'tcp', host: host ?? undefined, port }
+    if (asked.kind === 'unix') this.#keepFiles()
     const { learns, notice } = this.#terms
     const decision = decideAdoption(asked, this.#listeners, [...this.#adopted.values()])
-    if (decision.action === 'in use') failLater(server, inUse(asked))
+    if (decision.action === 'in use') failLater(server, addressInUse(asked))
     else if (learns && !this.#isReady) this.#adopt(server, asked, [], args)
     else if (decision.action === 'refuse') failLater(server, this.#elsewhere(asked))
     else if (decision.action === 'alias')
@@ -183,6 +190,17 @@ export class Adoption {
         notice(`the program asked for ${askedText(asked)}, served at ${this.#addresses}`)
       this.#adopt(server, asked, decision.listeners, args)
     }
+  }
+
+  #keepFiles(): void {
+    if (this.#keepsFiles) return
+    this.#keepsFiles = true
+    const own = this.#listeners.flatMap((one) => (one.family === 'unix' ? [resolve(one.path)] : []))
+    const isAskedFor = (path: string): boolean =>
+      [...this.#adopted.values()].some(
+        ({ asked }) => asked?.kind === 'unix' && resolve(asked.path) === path,
+      )
+    keepSocketFiles((path) => own.includes(path) || isAskedFor(path))
   }
 
   #adopt(
@@ -251,21 +269,6 @@ export class Adoption {
     const wanted = asked.kind === 'tcp' ? String(asked.port) : askedText(asked)
     return fail('FT_ERR_LISTEN', [askedText(asked), this.#addresses, wanted])
   }
-}
-
-/** The error that Node's own attempt would have had. */
-function inUse(asked: Asked): Error {
-  const at = asked.kind === 'unix' ? asked.path : `${asked.host ?? ':::'}:${asked.port}`
-  const error = new Error(`listen EADDRINUSE: address already in use ${at}`)
-  const where = asked.kind === 'unix' ? { address: asked.path } : { address: asked.host ?? '::' }
-  const port = asked.kind === 'unix' ? {} : { port: asked.port }
-  return Object.assign(error, {
-    code: 'EADDRINUSE',
-    errno: -98,
-    syscall: 'listen',
-    ...where,
-    ...port,
-  })
 }
 
 function failLater(server: Server, error: Error): void {

@@ -1,5 +1,12 @@
+import { chmodSync, statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { SocketAddress } from '../sys/sockaddr.js'
+
+/** What `readableAll` and `writableAll` are to libuv (uv_pipe_chmod), and what they give to everybody. */
+const READABLE = 1
+const WRITABLE = 2
+const READ_BITS = 0o444
+const WRITE_BITS = 0o222
 
 /**
  * Stands where the handle of a listening socket is, such as Node's cluster gives its workers: Node's own code then does the events,
@@ -8,10 +15,12 @@ import type { SocketAddress } from '../sys/sockaddr.js'
 export class FauxHandle {
   /** Only where there is an IP address: without it Node shows the path. */
   readonly getsockname?: (out: Record<string, unknown>) => number
+  readonly #path: string | undefined
   readonly #onClose: () => void
 
   constructor(address: SocketAddress | undefined, onClose: () => void) {
     this.#onClose = onClose
+    this.#path = address?.family === 'unix' ? address.path : undefined
     if (address === undefined || !('port' in address)) return
     const { host, port } = address
     this.getsockname = (out) => {
@@ -21,6 +30,12 @@ export class FauxHandle {
   }
 
   listen(): number {
+    return 0
+  }
+
+  /** For `readableAll` and `writableAll`. */
+  fchmod(rights: number): number {
+    if (this.#path !== undefined) openToAll(this.#path, rights)
     return 0
   }
 
@@ -35,4 +50,12 @@ export class FauxHandle {
   hasRef(): boolean {
     return true
   }
+}
+
+/** Threads that run as somebody else than the owner can't: then the pool's own option has decided. */
+function openToAll(path: string, rights: number): void {
+  const bits = (rights & READABLE ? READ_BITS : 0) | (rights & WRITABLE ? WRITE_BITS : 0)
+  try {
+    chmodSync(path, statSync(path).mode | bits)
+  } catch {}
 }
