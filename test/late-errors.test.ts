@@ -1,4 +1,5 @@
 /** Errors that nobody waits for any more: they cost no other thread its requests, and are told. */
+import type { ForkthreadError } from 'forkthread'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { get } from './support/http.js'
@@ -38,6 +39,25 @@ test('a module that throws behind its failed load: the reload fails, and the poo
   assert.is((await slow).body, 'slow')
   assert.is((await get(url)).body, 'quick')
   assert.is(pool.stats().generation, 0)
+})
+
+test('code in a child spoils its channel to the parent: at most that child ends, and the pool serves on', async () => {
+  await using serving = await serve('late-errors', { processes: 2, threads: 1 })
+  const { pool, url, errors } = serving
+  await get(`${url}/spoil-internal`)
+  for (let count = 0; count < 4; count++) assert.is((await get(url)).body, 'quick')
+  assert.equal(errors, [])
+  for (const [index, way] of ['text', 'close'].entries()) {
+    const before = pool.stats().processes.map(({ pid }) => pid)
+    await get(`${url}/spoil-${way}`).catch(() => undefined)
+    await until(() => errors.length > index, LIMIT_MS, `a report of ${way}`)
+    assert.is(errors[index]?.code, 'FT_ERR_CHILD_DIED')
+    assert.is((errors[index]?.cause as ForkthreadError | undefined)?.code, 'FT_ERR_CHILD_CHANNEL')
+    assert.is((await get(url)).body, 'quick')
+    await until(() => pool.stats().threads.idle === 2, LIMIT_MS, 'two threads again')
+    const stayed = pool.stats().processes.filter(({ pid }) => before.includes(pid))
+    assert.is(stayed.length, 1, way)
+  }
 })
 
 test.run()

@@ -104,6 +104,7 @@ export function causeOfDeath(
 
 const KNOWN: Readonly<Record<string, string>> = {
   FT_ERR_CHILD_STUCK: 'stuck',
+  FT_ERR_CHILD_CHANNEL: 'channel',
   FT_ERR_START_TIMEOUT: 'start_timeout',
   FT_ERR_THREAD_BLOCKED: 'blocked',
   FT_ERR_THREAD_EXIT: 'exit',

@@ -67,6 +67,8 @@ const messages = {
   FT_ERR_CHILD_DIED: (pid: number, how: string) => `The child ${pid} died: ${how}.`,
   FT_ERR_CHILD_STUCK: (pid: number) =>
     `Connections wait, and the child ${pid} gives no sign of life (stopped or swapped out); it is killed and replaced.`,
+  FT_ERR_CHILD_CHANNEL: (pid: number) =>
+    `What came over the channel of child ${pid} to the parent is no message of forkthread, or the channel was closed: code in it uses a descriptor that it has not opened. It is killed and replaced.`,
   FT_ERR_THREAD_DIED: (pid: number, thread: number, lived: string, why: string) =>
     `Thread ${thread} of child ${pid} died ${lived}: ${why}`,
   FT_ERR_THREAD_BLOCKED: (ms: number, request: string) =>

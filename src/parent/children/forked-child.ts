@@ -24,9 +24,13 @@ import type { MailboxTerms } from '../../sync/mailbox.js'
 import type { TransferTerms } from '../../sync/transfer.js'
 import { closeAllOnExec } from '../../sys/descriptor.js'
 import { withoutSystemd } from '../systemd/systemd-environment.js'
+import { guardChannel } from './guard-channel.js'
 
 /** Descriptors 0 to 2 are the usual ones, 3 is Node's channel. */
 const FIRST_INHERITED = 4
+
+/** A process that ends closes its channel with all else. How long its exit may take to be heard of on a busy machine. */
+const CHANNEL_BEFORE_EXIT_MS = 3000
 
 export interface Exit {
   readonly code: number | null
@@ -135,13 +139,21 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       execArgv: [],
       env: childEnvironment(terms.identity !== undefined),
     })
-    this.#process.on('message', (message: ChildMessage) => {
+    this.#process.on('message', (message: ChildMessage | null) => {
       try {
-        this.#onMessage(message)
-      } catch (error) {
         // What a child sends may be of any shape, if user code has got hold of its channel.
+        if (message !== null) this.#onMessage(message)
+      } catch (error) {
         this.emit('report', error as Error, undefined)
       }
+    })
+    guardChannel(this.#process, (error) => this.#channelBroke(error))
+    // It comes with the exit; a child that closes its end and lives on would never hear that it has to leave.
+    this.#process.once('disconnect', () => {
+      const broke = setTimeout(() => {
+        if (!this.#isLeaving) this.#channelBroke()
+      }, CHANNEL_BEFORE_EXIT_MS)
+      this.once('exit', () => clearTimeout(broke))
     })
     this.#process.on('error', (error) => {
       // The fork itself failed: there will be no exit event. Later errors are of a signal or a message that came to nothing.
@@ -297,6 +309,10 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   async untilGone(): Promise<void> {
     if (this.#state === 'gone') return
     await new Promise<void>((resolve) => this.once('exit', () => resolve()))
+  }
+
+  #channelBroke(error?: unknown): void {
+    if (this.#killedFor === undefined) this.kill(fail('FT_ERR_CHILD_CHANNEL', [this.pid], error))
   }
 
   #send(message: ParentMessage): void {
