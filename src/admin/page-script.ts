@@ -25,6 +25,8 @@ const age = (ms) => ms < 1000 ? Math.round(ms) + NARROW + 'ms' : ms < 10000 ? (m
   : ms < 3600000 ? Math.floor(ms / 60000) + NARROW + 'min' : ms < 86400000 ? (ms / 3600000).toFixed(1) + NARROW + 'h' : (ms / 86400000).toFixed(1) + NARROW + 'd'
 const bytes = (count) => count < 1048576 ? Math.round(count / 1024) + NARROW + 'KiB' : count < 1073741824 ? Math.round(count / 1048576) + NARROW + 'MiB' : (count / 1073741824).toFixed(1) + NARROW + 'GiB'
 const short = (value) => value < 10 ? String(Math.round(value * 10) / 10) : value < 10000 ? String(Math.round(value)) : value < 1e6 ? (value / 1e3).toFixed(1) + 'k' : (value / 1e6).toFixed(1) + 'M'
+/** Below ten ms a tenth counts. */
+const span = (ms) => ms < 10 ? short(ms) + NARROW + 'ms' : age(ms)
 const plural = (count, word) => count + ' ' + word + (count === 1 ? '' : 's')
 
 /** Draws anew only what has changed: what somebody has opened or marked stays so. */
@@ -67,7 +69,7 @@ function nice(value) {
   for (const step of [1, 2, 5, 10]) if (value <= step * power * 1.0001) return step * power
   return value
 }
-function plot(id, now, fields, least, fixed) {
+function plot(id, now, fields, least, label, fixed) {
   const svg = $(id)
   const most = fixed || nice(Math.max(least, ...points.flatMap((point) => fields.map((field) => field(point)))))
   svg.replaceChildren()
@@ -79,7 +81,7 @@ function plot(id, now, fields, least, fixed) {
     if (index === 0) shape('path', 'area', 'M' + x(points[0]) + ' 83L' + line + 'L' + x(points[points.length - 1]) + ' 83Z', svg)
     shape('path', 'line' + index, 'M' + line, svg)
   })
-  $(id + '-most').textContent = short(most)
+  $(id + '-most').textContent = label(most)
 }
 function figure(id, parts) {
   const box = $(id + '-now')
@@ -87,7 +89,7 @@ function figure(id, parts) {
   for (const [text, name] of parts) add(box, name === 'small' ? 'small' : 'span', text, name)
 }
 function quantiles(id, p50, p99) {
-  figure(id, [[short(p50), 'one'], [' p50  ', 'small'], [short(p99), 'two'], [' p99', 'small']])
+  figure(id, [[span(p50), 'one'], [' p50  ', 'small'], [span(p99), 'two'], [' p99', 'small']])
 }
 
 function health(data) {
@@ -209,13 +211,13 @@ function show(data) {
   const { stats } = data
   health(data)
   figure('rate', [[short(stats.requestsPerSecond), 'one'], [' per second', 'small']])
-  plot('rate', data.now, [(point) => point.requestsPerSecond], 1)
+  plot('rate', data.now, [(point) => point.requestsPerSecond], 1, short)
   quantiles('duration', stats.duration.p50Ms, stats.duration.p99Ms)
-  plot('duration', data.now, [(point) => point.p50Ms, (point) => point.p99Ms], 10)
+  plot('duration', data.now, [(point) => point.p50Ms, (point) => point.p99Ms], 10, span)
   quantiles('queue', stats.queueTime.p50Ms, stats.queueTime.p99Ms)
-  plot('queue', data.now, [(point) => point.queueP50Ms, (point) => point.queueP99Ms], 10)
+  plot('queue', data.now, [(point) => point.queueP50Ms, (point) => point.queueP99Ms], 10, span)
   figure('busy', [[String(Math.round(stats.busyShare * 100)), 'one'], [' % of ' + plural(stats.threads.max, 'thread'), 'small']])
-  plot('busy', data.now, [(point) => point.busyShare * 100], 100, 100)
+  plot('busy', data.now, [(point) => point.busyShare * 100], 100, (share) => share + NARROW + '%', 100)
   board(data)
   cards(data)
 }

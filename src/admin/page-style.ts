@@ -24,7 +24,7 @@ section { grid-column: span 12; min-width: 0; padding: 12px 16px 14px; border-ra
 .quarter { grid-column: span 3 } .third { grid-column: span 4 } .half { grid-column: span 6 }
 @media (max-width: 1000px) { .quarter, .third, .half { grid-column: span 6 } }
 @media (max-width: 640px) { body { padding: 10px } .third, .half { grid-column: span 12 } .quarter { grid-column: span 6; padding: 10px 11px } main { gap: 8px } section { padding: 11px 12px } }
-.figure { font-size: 22px; font-weight: 650; letter-spacing: -.02em; line-height: 1.15; min-height: 26px; white-space: nowrap } .figure small { font-size: 12px; font-weight: 400; color: var(--dim); letter-spacing: 0 }
+.figure { font-size: 22px; font-weight: 650; letter-spacing: -.02em; line-height: 1.15; min-height: 26px } .figure span { white-space: nowrap } .figure small { font-size: 12px; font-weight: 400; color: var(--dim); letter-spacing: 0 }
 .figure .two { color: var(--two) } .figure .one { color: var(--one) }
 @media (max-width: 640px) { .figure { font-size: 17px } }
 .plot { position: relative; margin-top: 6px } .plot svg { display: block; width: 100%; height: 84px } .plot span { position: absolute; left: 0; top: -2px; font-size: 11px; color: var(--dim); background: var(--card); padding-right: 4px }
@@ -37,7 +37,7 @@ svg path { fill: none; stroke-width: 1.6; vector-effect: non-scaling-stroke; str
 .cell div { display: flex; justify-content: space-between; align-items: baseline } .cell b { font: 700 15px/1.3 ui-monospace, SFMono-Regular, Menlo, monospace } .cell p { margin: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .legend i { background: var(--gone); color: var(--gone-text) }
 :is(.cell, i)[data-state="_"] { background: var(--idle); color: var(--idle-text) } :is(.cell, i)[data-state="K"] { background: var(--keep); color: var(--keep-text) } :is(.cell, i)[data-state="R"] { background: var(--read); color: var(--read-text) }
-:is(.cell, i)[data-state="W"] { background: var(--write); color: var(--write-text) } .cell[data-state="W"][data-late] { background: var(--late) } :is(.cell, i)[data-state="S"] { background: var(--start); color: var(--start-text) }
+:is(.cell, i)[data-state="W"] { background: var(--write); color: var(--write-text) } :is(.cell, i)[data-state="W"][data-late] { background: var(--late) } :is(.cell, i)[data-state="S"] { background: var(--start); color: var(--start-text) }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 12px; margin: 12px 0 0; font-size: 12px; color: var(--dim) } .legend i { display: inline-block; width: 20px; border-radius: 4px; text-align: center; font: 700 11px/18px ui-monospace, monospace; margin-right: 5px }
 .scroll { overflow-x: auto } #slow table { min-width: 600px } #slow td:first-child { min-width: 130px } table { border-collapse: collapse; width: 100% } th { padding: 0 12px 5px 0; text-align: left; white-space: nowrap; color: var(--dim); font-weight: 500; font-size: 12px } td { padding: 4px 12px 4px 0; border-top: 1px solid var(--edge); vertical-align: top; overflow-wrap: anywhere } .number { text-align: right; white-space: nowrap } th:last-child, td:last-child { padding-right: 0 }
 code, pre { font: 12px/1.45 ui-monospace, SFMono-Regular, Menlo, monospace } pre { margin: 4px 0 0; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--dim) } summary { cursor: pointer } td code { overflow-wrap: anywhere }

@@ -21,7 +21,9 @@ const LETTERS = [
 
 const legend = LETTERS.map(
   ([letter, what]) => `<span><i data-state="${letter}">${letter}</i>${what}</span>`,
-).join('')
+)
+  .concat('<span><i data-state="W" data-late>W</i>busy for a second</span>')
+  .join('')
 
 /** The page for browsers: one file, nothing from outside. */
 export const PAGE = `<!doctype html>
@@ -32,9 +34,9 @@ export const PAGE = `<!doctype html>
 <noscript>This page needs JavaScript. /status.json and the text summary at / (curl) do not.</noscript>
 <main>
 ${plot('rate', 'Requests', 'per second')}
-${plot('duration', 'Duration', 'ms')}
-${plot('queue', 'Queue time', 'ms')}
-${plot('busy', 'Busy', '%')}
+${plot('duration', 'Duration', 'p50, p99')}
+${plot('queue', 'Queue time', 'p50, p99')}
+${plot('busy', 'Busy', 'share')}
 <section><h2>Threads <small id="threads"></small></h2><div id="board"></div><div class="legend">${legend}</div></section>
 ${card('running', 'Running longest now', 'half')}
 ${card('events', 'What has happened', 'half')}
