@@ -1,6 +1,6 @@
 /**
- * Each documented signal in each state of the pool, as docs/signals.md has it: none falls to its default. (The stopping ones are
- * in cli.test.ts and stop-order.test.ts, those during an upgrade in upgrade.test.ts.)
+ * Each documented signal in each state of the pool, as docs/signals.md has it: none falls to its default. (Stops of a pool
+ * that serves or closes are in cli.test.ts and stop-order.test.ts, what comes during an upgrade is in signals-in-upgrade.test.ts.)
  */
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -61,6 +61,26 @@ test('while the pool starts: HUP, USR1, TTIN and TTOU are kept until it is ready
   await program.output(/reload 1: .*\(\d+ replaced, 0 to go\)/, 'stderr')
   assert.not.match(program.stderr, /reload 2|starting a new parent/)
 })
+
+for (const state of ['starts', 'reloads'] as const) {
+  test(`while the pool ${state}: TERM and INT end it gracefully, QUIT at once`, async () => {
+    const handler = state === 'starts' ? fixture('never-ready') : fixture('http')
+    const one = async (signal: NodeJS.Signals, code: number): Promise<void> => {
+      await using program = startCli([handler, ...where, '--canary-time', '600000'])
+      if (state === 'starts') {
+        await until(() => program.children().length > 0, LIMIT_MS, 'a child that starts')
+      } else {
+        await program.ready()
+        await sent(program, 'SIGHUP', /reload 1: /)
+      }
+      program.send(signal)
+      assert.equal(await program.exit(), { code, signal: null }, signal)
+      await program.gone()
+      assert.not.match(program.stderr, /FT_ERR/, signal)
+    }
+    await Promise.all([one('SIGTERM', 0), one('SIGINT', 0), one('SIGQUIT', 131)])
+  })
+}
 
 test('while the pool serves, and while it reloads', async () => {
   await using program = startCli([fixture('http'), ...where, '--canary-time', '1000'])
