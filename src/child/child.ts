@@ -290,6 +290,7 @@ export class Child {
       setInterval(() => {
         this.#crew.look()
         this.#rest.look()
+        this.#slow.lookForWork()
       }, LOOK_EVERY_MS),
       setInterval(() => this.#blocked.look(), blockedEveryMs),
     )

@@ -13,9 +13,6 @@ const MOST_STACKS = 20
 const SHORTEST_LOOK_MS = 10
 const LONGEST_LOOK_MS = 1000
 
-/** While all threads idle. What begins to block then is seen a little later; twenty looks a second would be all that an idle pool does. */
-const IDLE_LOOK_MS = 200
-
 /** A thread whose event loop has not turned for a while. */
 interface Episode {
   readonly begunAt: number
@@ -43,6 +40,7 @@ export class SlowWatch {
   #isSampling = false
   #sampledAt = 0
   #timer: NodeJS.Timeout | undefined
+  #state: 'looking' | 'asleep' | 'stopped' = 'stopped'
 
   constructor(
     slot: number,
@@ -60,16 +58,30 @@ export class SlowWatch {
     this.#report = report
   }
 
-  /** Looks from now on, until `stop`. */
+  /**
+   * Looks from now on, until `stop`. While all threads idle it sleeps: twenty looks a second would be all that an idle pool does. A thread that
+   * begins something then ends the sleep, and what it begins is looked at as soon as it has lasted for a pause.
+   */
   start(): void {
-    const pauseMs = this.#isQuiet() ? Math.max(this.#everyMs, IDLE_LOOK_MS) : this.#everyMs
+    this.#state = 'looking'
     this.#timer = setTimeout(() => {
       this.#look()
-      this.start()
-    }, pauseMs)
+      this.#state = 'asleep'
+      void this.#handOff.nextStir(() => !this.#isQuiet()).then(() => this.#wake())
+    }, this.#everyMs)
+  }
+
+  /** To be called now and then: a new thread may begin with work that it has taken without ever having been idle. */
+  lookForWork(): void {
+    if (!this.#isQuiet()) this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#state === 'asleep') this.start()
   }
 
   stop(): void {
+    this.#state = 'stopped'
     clearTimeout(this.#timer)
   }
 

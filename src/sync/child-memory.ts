@@ -9,6 +9,8 @@ import { MAX_THREADS } from './limits.js'
  *            1  queue head            next place to take from   (under the mutex)
  *            2  queue tail            next place to put to      (under the mutex)
  *            3  parking over        1: nothing is parked any more, and the parker shall leave
+ *            4  stirred               event count: grows when an idle thread has become busy
+ *            5  stir wanted           1 while the child's main thread wants to be told of that
  *           16  capacity              event count: grows when a thread may be able to take more
  *           17  listener asleep       1 while the listener thread watches no listener, for want of capacity
  *           18  open bits             one per thread: busy, but its loop turns (waits for I/O)
@@ -45,6 +47,8 @@ export const Word = {
   queueHead: 1,
   queueTail: 2,
   parkingOver: 3,
+  stirred: 4,
+  stirWanted: 5,
   capacity: 16,
   listenerAsleep: 17,
   openBits: 18,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { closeDescriptor } from '../sys/descriptor.js'
+import { Bell } from './bell.js'
 import { bit, count, lowestBit } from './bits.js'
 import { LockOwner, PARKER_THREAD, ThreadWord, threadWord, Word } from './child-memory.js'
 import { descriptorOf } from './entry.js'
@@ -10,7 +11,6 @@ import { MAX_THREADS } from './limits.js'
 import { LoopTurns } from './loop-turns.js'
 import type { Mailbox } from './mailbox.js'
 import type { Mechanism } from './mechanism.js'
-import { Pressure } from './pressure.js'
 import type { Scoreboard } from './scoreboard.js'
 
 /** How long to leave a full queue to the threads before trying again. */
@@ -43,7 +43,8 @@ const FULL_MS = 2
 export class HandOff {
   readonly queue: FdQueue
   readonly turns: LoopTurns
-  readonly #pressure: Pressure
+  readonly #pressure: Bell
+  readonly #stir: Bell
   readonly #words: Int32Array
   readonly #slot: number
   readonly #scoreboard: Scoreboard
@@ -76,7 +77,8 @@ export class HandOff {
     this.#mailbox = mailbox
     this.queue = new FdQueue(this.#words)
     this.turns = new LoopTurns(this.#words)
-    this.#pressure = new Pressure(this.#words)
+    this.#pressure = new Bell(this.#words, Word.pressure, Word.pressureWanted)
+    this.#stir = new Bell(this.#words, Word.stirred, Word.stirWanted)
     this.#capacity = new EventCount(this.#words, Word.capacity)
     this.#wakes = Array.from(
       { length: MAX_THREADS },
@@ -307,6 +309,11 @@ export class HandOff {
     return this.#pressure.next(() => this.idleBits === 0)
   }
 
+  /** Resolves the next time that an idle thread becomes busy, or at once if `isBusy()`. */
+  nextStir(isBusy: () => boolean): Promise<void> {
+    return this.#stir.next(isBusy)
+  }
+
   /**
    * After a thread has ended: nobody will choose it, what it had taken but not wrapped is queued again for the
    * others, and the wake-up that it may have had with it goes to somebody else.
@@ -379,7 +386,8 @@ export class HandOff {
 
   #clearIdle(thread: number): void {
     const before = Atomics.and(this.#shared, this.#idleIndex, ~bit(thread))
-    if (before === bit(thread)) this.#pressure.rise()
+    if (before === bit(thread)) this.#pressure.ring()
+    if (before & bit(thread)) this.#stir.ring()
   }
 
   /** What a thread takes to serve it; how long it was queued counts. */
