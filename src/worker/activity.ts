@@ -51,6 +51,8 @@ export class Activity {
   readonly #serve: (fd: number) => void
   readonly #row: ThreadRow = emptyRow('S')
   #standing: Standing = 'busy'
+  /** Fields of the row have changed that not every request changes. */
+  #isRareChanged = true
   #upgraded = 0
   /** When each fresh connection was taken, by its token; in the order of taking. */
   readonly #fresh = new Map<object, number>()
@@ -111,6 +113,7 @@ export class Activity {
 
   /** A connection was taken; `token` stands for it until it ends. One that was parked has been counted before. */
   connectionOpened(token: object, isNew: boolean): void {
+    this.#isRareChanged = true
     this.#row.connections++
     if (isNew) this.#row.accepted++
     const now = performance.now()
@@ -121,6 +124,7 @@ export class Activity {
   }
 
   connectionClosed(token: object, bytesWritten: number): void {
+    this.#isRareChanged = true
     this.#row.connections--
     this.wrote(token, bytesWritten)
     this.#forgetFresh(token)
@@ -147,9 +151,9 @@ export class Activity {
   }
 
   /** A request has arrived; its handler is about to run. Returns when that was, by the monotonic clock in ms. */
-  requestStarted(token: object, what: string): number {
+  requestStarted(token: object, method = '', target = ''): number {
     this.#forgetFresh(token)
-    this.#scoreboard.rows.writeRequest(this.#slot, this.#thread, what)
+    this.#scoreboard.rows.writeRequest(this.#slot, this.#thread, method, target)
     const row = this.#row
     const now = monotonicMs()
     this.#blocking.called(now)
@@ -187,11 +191,13 @@ export class Activity {
   loopTurned(): void {
     const delayMs = this.#handOff.turns.answer(this.#thread)
     if (delayMs < 0) return
+    this.#isRareChanged = true
     this.#row.loopDelayMs = delayMs
     this.#publish()
   }
 
   handlerFailed(): void {
+    this.#isRareChanged = true
     this.#row.errors++
   }
 
@@ -260,7 +266,9 @@ export class Activity {
   }
 
   #forgetFresh(token: object): void {
-    if (this.#fresh.size > 0 && this.#fresh.delete(token)) this.#row.fresh = this.#fresh.size
+    if (this.#fresh.size === 0 || !this.#fresh.delete(token)) return
+    this.#isRareChanged = true
+    this.#row.fresh = this.#fresh.size
   }
 
   readonly #expireFresh = (): void => {
@@ -277,6 +285,7 @@ export class Activity {
       }
       this.#fresh.delete(token)
     }
+    this.#isRareChanged = true
     this.#row.fresh = this.#fresh.size
     this.#settle()
   }
@@ -293,6 +302,7 @@ export class Activity {
     this.#measuredAt = now
     this.#blocking.measure(this.#requestsSinceMeasure, active * 1000)
     this.#requestsSinceMeasure = 0
+    this.#isRareChanged = true
     this.#row.activeUs = activeUs
     this.#batch = Math.min(
       Math.max(Math.floor(MOST_BATCH_US / Math.max(activeUs, 1)), 1),
@@ -319,6 +329,9 @@ export class Activity {
               : row.connections > 0
                 ? 'K'
                 : '_'
-    this.#scoreboard.rows.write(this.#slot, this.#thread, row)
+    const { rows } = this.#scoreboard
+    if (this.#isRareChanged) rows.write(this.#slot, this.#thread, row)
+    else rows.writeRequests(this.#slot, this.#thread, row)
+    this.#isRareChanged = false
   }
 }

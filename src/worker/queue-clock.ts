@@ -2,9 +2,12 @@ import type { Socket } from 'node:net'
 import { peekConnection } from '../sys/socket.js'
 import { sinceDataMs } from '../sys/tcp-info.js'
 
-/** What Node keeps on a socket. */
-interface SocketOfNode {
+const ARRIVAL = Symbol('arrival')
+
+/** What Node keeps on a socket, and what this clock does: a map of sockets would be asked for each request of a kept connection in vain. */
+interface ClockedSocket extends Socket {
   readonly _handle?: { readonly fd?: unknown } | null
+  [ARRIVAL]?: Arrival | undefined
 }
 
 /** A connection whose first request is on its way through this thread. */
@@ -28,7 +31,6 @@ const SHORT_MS = 2
  */
 export class QueueClock {
   readonly #isExact: boolean
-  readonly #arrivals = new WeakMap<Socket, Arrival>()
   #lastMeasuredAt = 0
   #lastMs = 0
 
@@ -45,16 +47,16 @@ export class QueueClock {
   }
 
   /** A connection was taken, after so long a wait of its first bytes, which are there. */
-  opened(socket: Socket, waitedMs: number): void {
-    this.#arrivals.set(socket, { takenAt: performance.now(), waitedMs })
+  opened(socket: ClockedSocket, waitedMs: number): void {
+    socket[ARRIVAL] = { takenAt: performance.now(), waitedMs }
   }
 
   /** A request has been read, and its handler is next. With TLS, `socket` is the one below. */
-  requested(socket: Socket, isCiphered: boolean): number {
+  requested(socket: ClockedSocket, isCiphered: boolean): number {
     const now = performance.now()
-    const arrival = this.#arrivals.get(socket)
+    const arrival = socket[ARRIVAL]
     if (arrival === undefined) return Math.max(this.#measure(socket, now), 0)
-    this.#arrivals.delete(socket)
+    socket[ARRIVAL] = undefined
     const { takenAt, waitedMs } = arrival
     const totalMs = waitedMs + now - takenAt
     if (now - takenAt < SHORT_MS) return totalMs
@@ -67,9 +69,9 @@ export class QueueClock {
   }
 
   /** Requests that are read in the same millisecond are mostly those that the same blocking handler has kept. */
-  #measure(socket: Socket, now: number): number {
+  #measure(socket: ClockedSocket, now: number): number {
     if (!this.#isExact && now - this.#lastMeasuredAt < 1) return this.#lastMs
-    const fd = (socket as SocketOfNode)._handle?.fd
+    const fd = socket._handle?.fd
     this.#lastMs = typeof fd === 'number' ? sinceDataMs(fd) : -1
     this.#lastMeasuredAt = now
     return this.#lastMs

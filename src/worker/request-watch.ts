@@ -5,7 +5,6 @@ import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
 import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
-import { describe } from './http-message.js'
 import type { RequestMeter } from './request-meter.js'
 
 type Emit = Server['emit']
@@ -59,7 +58,7 @@ export class RequestWatch {
     const activity = this.#activity
     const { connectionOf, frontDoor, meter } = this.#events
     const below = connectionOf(request.socket)
-    meter.begun(response, activity.requestStarted(below, describe(request)))
+    meter.begun(response, activity.requestStarted(below, request.method, request.url))
     response.emit = this.#emitOfResponse
     this.#events.begun(request, response)
     this.#events.accessLog?.begun(request, response)
@@ -81,7 +80,7 @@ export class RequestWatch {
     const { accessLog, meter, upgrade, connectionOf, frontDoor } = this.#events
     const at = performance.now()
     const below = connectionOf(request.socket)
-    const begunMs = activity.requestStarted(below, describe(request))
+    const begunMs = activity.requestStarted(below, request.method, request.url)
     let result: PromiseLike<void> | undefined
     try {
       if (!frontDoor.admitUpgrade(request, args[2] as Duplex, below)) return true
@@ -109,16 +108,19 @@ export class RequestWatch {
   readonly #emitOfResponse = ((watch: RequestWatch) =>
     function (this: ServerResponse, name: string, first: unknown): boolean {
       const { emit } = Object.getPrototypeOf(this) as ServerResponse
-      const { onFailure } = watch.#events
       if (name === 'close') {
         // Once: should others emit it again, no other request ends.
         this.emit = emit
         watch.#closed(this)
-      } else if (name === 'error' && onFailure !== undefined) {
-        onFailure(this, first)
+      } else if (name === 'error') {
+        const { onFailure } = watch.#events
+        onFailure?.(this, first)
         // Such as a write after the end: without a listener it would end the whole thread.
-        if (this.listenerCount('error') === 0) return true
+        if (onFailure !== undefined && this.listenerCount('error') === 0) return true
       }
+      // What comes with each response has no arguments, and is dearer with a list of them.
+      // biome-ignore lint/complexity/noArguments: no array for each event of each response
+      if (arguments.length === 1) return emit.call(this, name)
       // biome-ignore lint/complexity/noArguments: no array for each event of each response
       return Reflect.apply(emit, this, arguments)
     } as ServerResponse['emit'])(this)
