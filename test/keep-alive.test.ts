@@ -262,6 +262,9 @@ test('retiring and closing: parked connections close at once, a request that is 
   await closed
 })
 
+/** The child's own looks once a second cost a tick or two. */
+const MOST_TICKS = 10
+
 test('a pool with parked connections wakes up no more than once a second, and without them never', async () => {
   await using serving = await serve('http', {
     keepAlive: 'park',
@@ -271,10 +274,14 @@ test('a pool with parked connections wakes up no more than once a second, and wi
   using client = await RawClient.connect(serving.port)
   await park(serving, client)
   const pids = serving.pool.stats().processes.map(({ pid }) => pid)
-  const before = cpuTicks(pids)
-  await sleep(3000)
-  // The child's own looks once a second cost a tick or two.
-  assert.ok(cpuTicks(pids) - before <= 10, `${cpuTicks(pids) - before} ticks in 3 s`)
+  const windows: number[] = []
+  // What idle threads collect soon after their start is in one of them; who polls is in all.
+  while (windows.length < 4 && (windows.at(-1) ?? MOST_TICKS + 1) > MOST_TICKS) {
+    const before = cpuTicks(pids)
+    await sleep(3000)
+    windows.push(cpuTicks(pids) - before)
+  }
+  assert.ok(Math.min(...windows) <= MOST_TICKS, `${windows} ticks in 3 s each`)
 })
 
 test('connections on unix sockets are parked, too', async () => {
