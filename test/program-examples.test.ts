@@ -1,15 +1,18 @@
 /** Programs as frameworks' documentation has people write them run unchanged, and clients notice nothing of a reload. */
 import { writeFileSync } from 'node:fs'
 import { type ClientHttp2Session, connect } from 'node:http2'
+import { connect as connectTls } from 'node:tls'
 import { io } from 'socket.io-client'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
 import { local } from './support/certificates.js'
 import { type Program, startCli } from './support/cli.js'
+import { testRows } from './support/framework-rows.js'
 import { freePort } from './support/free-port.js'
-import { get } from './support/http.js'
+import { get, portOf } from './support/http.js'
 import { example } from './support/paths.js'
+import { RawClient } from './support/raw-client.js'
 import { tempFolder } from './support/temp-folder.js'
 import { secureGet } from './support/tls.js'
 import { until, within } from './support/until.js'
@@ -40,26 +43,19 @@ async function throughout(ask: () => Promise<string>, expected: string, during: 
   await over
 }
 
-const pages: Readonly<Record<string, string>> = {
-  express: 'Hello World!',
-  fastify: '{"hello":"world"}',
-  koa: 'Hello Koa',
-  nest: 'Hello Nest',
+/** A reload costs no request of it. */
+const serves = (name: string, page: string, goodbye?: string) => async (): Promise<void> => {
+  const file = example('programs', `${name}.js`)
+  await using program = startCli([file, '--listen', '127.0.0.1:0', ...SIZE])
+  const [url = ''] = await program.ready()
+  const ask = async (): Promise<string> => (await get(url)).body
+  await throughout(ask, page, reload(program))
+  await ends(program)
+  if (goodbye !== undefined) assert.match(program.stdout, goodbye)
 }
 
-for (const [name, page] of Object.entries(pages)) {
-  test(`${name}: its app listens, and a reload costs no request`, async () => {
-    const file = example('programs', `${name}.js`)
-    await using program = startCli([file, '--listen', '127.0.0.1:0', ...SIZE])
-    const [url = ''] = await program.ready()
-    const ask = async (): Promise<string> => (await get(url)).body
-    await throughout(ask, page, reload(program))
-    await ends(program)
-    if (name === 'nest') assert.match(program.stdout, 'Nest shuts down: SIGTERM')
-  })
-}
-
-test('ws: a client is told when its thread leaves, and comes back to another one', async () => {
+/** A client is told when its thread leaves, and comes back to another one. */
+async function ws(): Promise<void> {
   const file = example('programs', 'ws.js')
   await using program = startCli([file, '--listen', '127.0.0.1:0', ...SIZE])
   const [url = ''] = await program.ready()
@@ -82,9 +78,10 @@ test('ws: a client is told when its thread leaves, and comes back to another one
   const second = await talk()
   await ends(program)
   assert.is(await within(second.closed, LIMIT_MS, 'the goodbye'), 1001)
-})
+}
 
-test('socket.io: a client that was disconnected by a reload connects again by itself', async () => {
+/** A client that was disconnected by a reload connects again by itself. */
+async function socketIo(): Promise<void> {
   const file = example('programs', 'socket-io.js')
   await using program = startCli([file, '--listen', '127.0.0.1:0', ...SIZE])
   const [url = ''] = await program.ready()
@@ -103,9 +100,10 @@ test('socket.io: a client that was disconnected by a reload connects again by it
     socket.close()
   }
   await ends(program)
-})
+}
 
-test('https and http2: two servers of one program, each at its own port', async () => {
+/** Two servers of one program, each at its own port. */
+async function secureServers(): Promise<void> {
   using folder = tempFolder()
   writeFileSync(folder.file('key.pem'), local.key)
   writeFileSync(folder.file('cert.pem'), local.cert)
@@ -121,7 +119,7 @@ test('https and http2: two servers of one program, each at its own port', async 
   const expected = 'Hello from HTTPS\nHello from HTTP/1.1\nHello from HTTP/2.0\n'
   await throughout(ask, expected, reload(program))
   await ends(program)
-})
+}
 
 async function http2Get(url: string): Promise<string> {
   const session: ClientHttp2Session = connect(url, { rejectUnauthorized: false })
@@ -134,5 +132,50 @@ async function http2Get(url: string): Promise<string> {
     session.close()
   }
 }
+
+/** Each answers what it is sent; the one of TLS behind a handshake. */
+const ECHO = `import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { createServer as createSecure } from 'node:tls'
+const [clear, secure, key, cert] = process.argv.slice(2)
+const echo = (socket) => socket.on('error', () => {}).pipe(socket)
+createServer(echo).listen(clear)
+createSecure({ key: readFileSync(key), cert: readFileSync(cert) }, echo).listen(secure)
+`
+
+async function rawServers(): Promise<void> {
+  using folder = tempFolder()
+  writeFileSync(folder.file('app.mjs'), ECHO)
+  writeFileSync(folder.file('key.pem'), local.key)
+  writeFileSync(folder.file('cert.pem'), local.cert)
+  const ports = [String(await freePort()), String(await freePort())]
+  const own = [...ports, folder.file('key.pem'), folder.file('cert.pem')]
+  const listen = ports.flatMap((port) => ['--listen', `127.0.0.1:${port}`])
+  await using program = startCli([folder.file('app.mjs'), ...listen, ...SIZE, '--', ...own])
+  const [first = '', second = ''] = await program.ready(2)
+  const ask = async (): Promise<string> => {
+    using client = await RawClient.connect(portOf(first))
+    client.write('in clear ')
+    await client.until(/in clear /)
+    const secure = connectTls({ port: portOf(second), rejectUnauthorized: false })
+    secure.end('ciphered')
+    let text = ''
+    for await (const chunk of secure) text += chunk
+    return text
+  }
+  await throughout(ask, 'ciphered', reload(program))
+  await ends(program)
+}
+
+testRows('program-examples', {
+  'Express: app.listen()': serves('express', 'Hello World!'),
+  'Fastify: fastify.listen()': serves('fastify', '{"hello":"world"}'),
+  'Koa: app.listen()': serves('koa', 'Hello Koa'),
+  'NestJS: dist/main.js as it is': serves('nest', 'Hello Nest', 'Nest shuts down: SIGTERM'),
+  'ws: new WebSocketServer({ port })': ws,
+  "Socket.IO: as it is, transports: ['websocket']": socketIo,
+  'https, http2: createServer().listen()': secureServers,
+  'net, tls: createServer().listen()': rawServers,
+})
 
 test.run()

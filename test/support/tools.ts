@@ -24,6 +24,8 @@ export type Tool =
   | 'lwp-request'
   | 'script'
   | 'prlimit'
+  | 'chromium'
+  | 'cc'
 
 const packages: Partial<Record<Tool, string>> = {
   ab: 'apache2-utils',
@@ -33,6 +35,7 @@ const packages: Partial<Record<Tool, string>> = {
   script: 'bsdutils',
   prlimit: 'util-linux',
   h2load: 'nghttp2-client',
+  cc: 'gcc',
 }
 
 export function isInstalled(tool: Tool): boolean {

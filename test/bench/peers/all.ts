@@ -1,6 +1,7 @@
 import { apache } from './apache.js'
 import { gunicorn } from './gunicorn.js'
 import { nodeCluster, nodeHttp, nodePiscina } from './node.js'
+import { adopted } from './pool.js'
 import { puma } from './puma.js'
 import type { Candidate, Server, Size } from './server.js'
 import { watt } from './watt.js'
@@ -10,6 +11,7 @@ export const peerNames = [
   'cluster-rr',
   'cluster-none',
   'accept+piscina',
+  'adopted',
   'watt',
   'apache-worker',
   'puma',
@@ -38,6 +40,7 @@ export async function findPeers(
     'cluster-rr': () => here(nodeCluster('rr', threads)),
     'cluster-none': () => here(nodeCluster('none', threads)),
     'accept+piscina': () => here(nodePiscina(threads)),
+    adopted: () => here(adopted(size)),
     watt: () => watt(threads, folder, wanted.watt, signal),
     'apache-worker': () => apache(size),
     puma: () => puma(size),

@@ -36,6 +36,26 @@ export function pool({ processes, threads, options = [], listeners = 1 }: PoolSe
   }
 }
 
+/** A pool of the same size whose program makes its own server, so that only that differs. */
+export function adopted({ processes, threads }: Size): Server {
+  const size = ['--processes', String(processes), '--threads', String(threads)]
+  return {
+    name: 'adopted',
+    threads: processes * threads,
+    configuration: `forkthread ${size.join(' ')}, of a program that calls listen()`,
+    works: everyWork,
+    transports: ['tcp', 'unix'],
+    launch: (transport, folder) => ({
+      command: process.execPath,
+      args: [
+        ...[cliPath, fixture('adopted'), '--listen', listenAddress(transport, folder)],
+        ...size,
+      ],
+      ready: { lines: 1 },
+    }),
+  }
+}
+
 const SIZE = /^([1-9]\d*)x([1-9]\d*)((?: .+)?)$/
 
 /**
