@@ -4,6 +4,7 @@ import './cli/signals.js'
 import { readFileSync } from 'node:fs'
 import { type Command, parseArguments } from './cli/arguments.js'
 import { loadConfig } from './cli/config.js'
+import type { Meant } from './cli/find-pool.js'
 import { helpText } from './cli/help.js'
 import { print } from './cli/print.js'
 import { endWithReader } from './cli/short-output.js'
@@ -30,34 +31,41 @@ async function main(): Promise<number> {
     case 'version':
       console.log(version())
       return 0
+    case 'list': {
+      const { list } = await import('./cli/list.js')
+      return await list(command.isJson)
+    }
     case 'status': {
       const { status } = await import('./cli/status.js')
-      return await status(command.admin, command.isJson)
+      return await status(await findPool(command.pool), command.isJson)
     }
     case 'top': {
       const { top } = await import('./cli/status.js')
-      return await top(command.admin)
+      return await top(await findPool(command.pool))
     }
     case 'slow': {
       const { slow } = await import('./cli/slow.js')
-      return await slow(command.admin)
+      return await slow(await findPool(command.pool))
     }
     case 'profile':
     case 'heap': {
       const { capture } = await import('./cli/slow.js')
-      return await capture(command.action, command.admin, command.thread, command.seconds)
-    }
-    case 'reload':
-    case 'upgrade':
-    case 'stop': {
-      const { order } = await import('./cli/order.js')
-      return await order(command.action, command.admin)
+      const admin = await findPool(command.pool)
+      return await capture(command.action, admin, command.thread, command.seconds, command.token)
     }
     case 'serve': {
       const { serve } = await import('./cli/serve.js')
       return await serve(() => readOptions(command))
     }
+    default: {
+      const { order } = await import('./cli/order.js')
+      return await order(command.action, await findPool(command.pool), command.query, command.token)
+    }
   }
+}
+
+async function findPool(meant: Meant): Promise<string> {
+  return meant.admin ?? (await (await import('./cli/find-pool.js')).findPool(meant))
 }
 
 /** Flags win over the configuration file. A reload reads that anew. */

@@ -26,6 +26,18 @@ export async function askAdmin(
   return { status: response.statusCode ?? 0, body: await bodyOf(given, response) }
 }
 
+export interface OrderGiven {
+  readonly name: OrderName
+  readonly query: Readonly<Record<string, string>>
+  /** See the option `adminToken`. */
+  readonly token: string | undefined
+}
+
+function orderHeaders(token: string | undefined): Record<string, string> {
+  const type = { 'Content-Type': 'application/json' }
+  return token === undefined ? type : { ...type, Authorization: `Bearer ${token}` }
+}
+
 /**
  * Gives an order to a running pool, passes on its steps, and resolves when it is carried out.
  * @throws what the order failed of, FT_ERR_ADMIN when nobody answers or the answer breaks off
@@ -33,11 +45,13 @@ export async function askAdmin(
 export async function orderAdmin(
   given: string,
   address: Address,
-  order: OrderName,
+  { name, query, token }: OrderGiven,
   tell: (step: string) => void,
 ): Promise<void> {
-  const headers = { 'Content-Type': 'application/json' }
-  const response = await send(given, address, { path: `/${order}`, method: 'POST', headers })
+  const asked = new URLSearchParams(query).toString()
+  const path = `/${name}${asked === '' ? '' : `?${asked}`}`
+  const headers = orderHeaders(token)
+  const response = await send(given, address, { path, method: 'POST', headers })
   if (response.statusCode !== 200) {
     const why = `it answered ${response.statusCode}: ${(await bodyOf(given, response)).trim()}`
     throw fail('FT_ERR_ADMIN', [given, why])
@@ -60,8 +74,9 @@ export async function openAdminStream(
   given: string,
   address: Address,
   path: string,
+  token: string | undefined,
 ): Promise<IncomingMessage> {
-  const headers = { 'Content-Type': 'application/json' }
+  const headers = orderHeaders(token)
   const response = await send(given, address, { path, method: 'POST', headers })
   if (response.statusCode === 200) return response
   const why = `it answered ${response.statusCode}: ${(await bodyOf(given, response)).trim()}`

@@ -10,12 +10,16 @@ export type OrderLine =
   | { readonly error: SerializedError }
 
 /** Carries out an order and tells its steps as they come, one JSON object a line. Resolves when the last line is sent. */
-export async function streamOrder(response: ServerResponse, order: Order): Promise<void> {
+export async function streamOrder(
+  response: ServerResponse,
+  order: Order,
+  query: Readonly<URLSearchParams>,
+): Promise<void> {
   response.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' })
   // Who asked need not stay: an order that has begun is carried out.
   const write = (line: OrderLine): boolean => response.write(`${JSON.stringify(line)}\n`)
   try {
-    await order((step) => write({ step }))
+    await order((step) => write({ step }), query)
     write({ done: true })
   } catch (error) {
     write({ error: serializeError(error) })

@@ -1,6 +1,7 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
-import type { AdminSource, OrderName } from '../shared/stats.js'
+import { type AdminSource, ORDERS, type OrderName } from '../shared/stats.js'
 import { answerCapture, type CaptureRequest, captureOf } from './captures.js'
 import { METRICS_TYPES, type MetricsForm, metrics, metricsForm } from './exposition.js'
 import { streamOrder } from './order-stream.js'
@@ -22,13 +23,13 @@ const FIRST_QUESTION_MS = 1000
  *     GET  /slow.json     what has blocked threads: `SlowReport`
  *     POST /profile?thread=P.T&seconds=N, /heap?thread=P.T   what DevTools open
  *     POST /reload        carries it out and tells its steps: see `order-stream.ts`
- *     POST /upgrade
- *     POST /stop
+ *     POST /upgrade, /stop, /resize?processes=N&threads=MIN:MAX&spares=…, /drain, /undrain, /kill?thread=P.T, /log-level?level=L
  */
 export class AdminServer {
   readonly #server: Server
   readonly #source: AdminSource
   readonly #isReadOnly: boolean
+  readonly #token: string | undefined
   /** Orders whose last line is not written yet. */
   readonly #orders = new Set<Promise<void>>()
   readonly #connections = new Set<Socket>()
@@ -38,8 +39,9 @@ export class AdminServer {
   #isClosed = false
 
   /** `fd` is a listening socket, which belongs to the server from now on. */
-  constructor(fd: number, source: AdminSource, rights: 'all' | 'read' = 'all') {
+  constructor(fd: number, source: AdminSource, rights: 'all' | 'read' = 'all', token?: string) {
     this.#isReadOnly = rights === 'read'
+    this.#token = token
     this.#source = source
     this.#server = createServer((request, response) => this.#answer(request, response))
     this.#server.on('connection', (socket: Socket) => {
@@ -93,7 +95,7 @@ export class AdminServer {
     this.#unasked.delete(request.socket)
     const answer = this.#answerTo(request)
     if ('order' in answer) {
-      const carriedOut = streamOrder(response, this.#source.orders[answer.order])
+      const carriedOut = streamOrder(response, this.#source.orders[answer.order], answer.query)
       this.#orders.add(carriedOut)
       void carriedOut.then(() => this.#orders.delete(carriedOut))
       return
@@ -107,6 +109,19 @@ export class AdminServer {
       return
     }
     this.#send(response, answer)
+  }
+
+  /** Over TCP everybody on this machine can connect: with a token only who has that gives orders. */
+  #unknown({ headers, socket }: IncomingMessage): Answer | undefined {
+    const token = this.#token
+    if (token === undefined || socket.remoteAddress === undefined) return undefined
+    const [, given = ''] = /^Bearer (.+)$/i.exec(headers.authorization ?? '') ?? []
+    // Of hashes, so that neither the length nor the first wrong letter shows in the time that it takes.
+    const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+    if (timingSafeEqual(digest(given), digest(token))) return undefined
+    const body =
+      'an order needs the header Authorization: Bearer TOKEN, with the adminToken of this pool\n'
+    return { status: 401, body, headers: { 'WWW-Authenticate': 'Bearer' } }
   }
 
   #send(response: ServerResponse, { status, body, type, headers }: Answer): void {
@@ -133,7 +148,7 @@ export class AdminServer {
     request: IncomingMessage,
   ):
     | Answer
-    | { readonly order: OrderName }
+    | { readonly order: OrderName; readonly query: URLSearchParams }
     | { readonly capture: CaptureRequest }
     | { readonly later: Promise<Answer> } {
     const { method, url = '' } = request
@@ -143,16 +158,18 @@ export class AdminServer {
       if (method !== 'GET' && method !== 'HEAD')
         return { status: 405, body: 'no orders are taken here\n' }
     } else if (!isLocalName(request)) return { status: 403, body: 'ask for localhost\n' }
-    if (url === '/reload' || url === '/upgrade' || url === '/stop') {
-      if (method !== 'POST') return { status: 405, body: `${url} is an order: POST it\n` }
-      const refused = refusal(request, url)
-      return refused ?? { order: url.slice(1) as OrderName }
+    const [path = '', query = ''] = url.split('?', 2)
+    const order = ORDERS.find((name) => path === `/${name}`)
+    if (order !== undefined) {
+      if (method !== 'POST') return { status: 405, body: `${path} is an order: POST it\n` }
+      const refused = refusal(request, url) ?? this.#unknown(request)
+      return refused ?? { order, query: new URLSearchParams(query) }
     }
     const capture = captureOf(request)
     if (typeof capture === 'string') return { status: 400, body: capture }
     if (capture !== undefined) {
       if (method !== 'POST') return { status: 405, body: `${url} costs the thread: POST it\n` }
-      return refusal(request, url) ?? { capture }
+      return refusal(request, url) ?? this.#unknown(request) ?? { capture }
     }
     if (method !== 'GET' && method !== 'HEAD')
       return { status: 405, body: 'only GET is answered here\n' }
@@ -190,7 +207,8 @@ export class AdminServer {
       }
       default: {
         const body =
-          'here are /, /status.json, /metrics, /server-status?auto, /slow.json, /live, /ready and the orders /reload, /upgrade, /stop\n'
+          'here are /, /status.json, /metrics, /server-status?auto, /slow.json, /live, /ready and the orders ' +
+          `${ORDERS.map((name) => `/${name}`).join(', ')}\n`
         return { status: 404, body }
       }
     }

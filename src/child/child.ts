@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type SerializedError, serializeError } from '../shared/errors.js'
+import { fail, type SerializedError, serializeError } from '../shared/errors.js'
 import type {
   CaptureThread,
   ChannelLost,
@@ -39,6 +39,8 @@ import { ListenerThread } from './listener-thread.js'
 import { ParkerThread } from './parker-thread.js'
 import { RestWatch } from './rest-watch.js'
 import { SlowWatch } from './slow-watch.js'
+import { stackOf } from './thread-stack.js'
+import type { WorkerThread } from './worker-thread.js'
 
 /** How often a child looks at its size and its threads when nothing makes it look earlier. */
 const LOOK_EVERY_MS = 1000
@@ -192,11 +194,25 @@ export class Child {
       const threadId = worker?.threadId
       if (worker === undefined || threadId === undefined)
         throw new Error(`there is no thread ${thread} that is ready`)
+      if (kind === 'kill') {
+        const stack = await this.#kill(worker)
+        this.#send({ type: 'captured', id, stack })
+        return
+      }
       const captured = { threadId, heapSnapshot: () => worker.heapSnapshot() }
       this.#send({ type: 'captured', id, path: await captureThread(captured, kind, seconds) })
     } catch (error) {
       this.#send({ type: 'captured', id, error: serializeError(error) })
     }
+  }
+
+  async #kill(worker: WorkerThread): Promise<readonly string[]> {
+    const request = this.#scoreboard.rows.readRequest(this.#start.slot, worker.id)
+    const stack = worker.threadId === undefined ? [] : await stackOf(worker.threadId)
+    const error = fail('FT_ERR_THREAD_KILLED', [request])
+    error.stack = [`${error.name}: ${error.message}`, ...stack].join('\n    at ')
+    this.#crew.kill(worker, error)
+    return stack
   }
 
   resize({ threads, spares }: ResizeChild): void {

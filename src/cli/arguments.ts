@@ -2,19 +2,30 @@ import { existsSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { INSPECT_PORT } from '../options/inspect.js'
 import { metaOf, type OptionName, optionNames } from '../options/options.js'
+import { TOKEN_VARIABLE } from '../options/parse-options.js'
 import { fail } from '../shared/errors.js'
-import type { CaptureKind, OrderName } from '../shared/stats.js'
+import { type CaptureKind, ORDERS, type OrderName } from '../shared/stats.js'
+import type { Meant } from './find-pool.js'
 import { suggest } from './suggest.js'
 
 /** What the command line asks for. */
 export type Command =
   | { readonly action: 'help' }
   | { readonly action: 'version' }
-  | { readonly action: 'status'; readonly admin: string; readonly isJson: boolean }
-  | { readonly action: 'top' | 'slow' | OrderName; readonly admin: string }
+  | { readonly action: 'list'; readonly isJson: boolean }
+  | { readonly action: 'status'; readonly pool: Meant; readonly isJson: boolean }
+  | { readonly action: 'top' | 'slow'; readonly pool: Meant }
+  | {
+      readonly action: OrderName
+      readonly pool: Meant
+      /** What the order is about, as its address takes it. */
+      readonly query: Readonly<Record<string, string>>
+      readonly token: string | undefined
+    }
   | {
       readonly action: CaptureKind
-      readonly admin: string
+      readonly pool: Meant
+      readonly token: string | undefined
       /** Process and thread, such as `0.1`. */
       readonly thread: string
       readonly seconds: string
@@ -99,7 +110,7 @@ function takeProxied(args: readonly string[]): { proxied: string[]; rest: string
   }
 }
 
-const COMMANDS = ['status', 'top', 'slow', 'profile', 'heap', 'reload', 'upgrade', 'stop'] as const
+const COMMANDS = ['list', 'status', 'top', 'slow', 'profile', 'heap', ...ORDERS] as const
 type RemoteCommand = (typeof COMMANDS)[number]
 
 function isCommand(word: string): word is RemoteCommand {
@@ -109,19 +120,67 @@ function isCommand(word: string): word is RemoteCommand {
 /** What is said to a running pool. A handler of such a name is given as ./status. */
 function remoteCommand(
   action: RemoteCommand,
-  positionals: readonly string[],
-  { admin, thread, seconds, json }: ReturnType<typeof parse>['values'],
+  [, ...words]: readonly string[],
+  values: ReturnType<typeof parse>['values'],
 ): Command {
-  if (positionals.length > 1 || admin === undefined)
-    throw fail('FT_ERR_USAGE', [`It is: forkthread ${action} --admin ADDRESS`])
-  if (action === 'profile' || action === 'heap') {
-    if (thread === undefined)
-      throw fail('FT_ERR_USAGE', [`It is: forkthread ${action} --thread P.T --admin ADDRESS`])
-    const usual = { admin: String(admin), thread: String(thread) }
-    return { action, ...usual, seconds: String(seconds ?? USUAL_SECONDS) }
+  const { admin, pid, thread, seconds, json } = values
+  const told = (value: unknown): string | undefined =>
+    value === undefined ? undefined : String(value)
+  const pool = { admin: told(admin), pid: told(pid), pidFile: told(values['pid-file']) }
+  const token = told(values['admin-token']) ?? process.env[TOKEN_VARIABLE]
+  const [word, ...more] = words
+  const subject =
+    word ?? told(SUBJECTS[action] === undefined ? undefined : values[SUBJECTS[action]])
+  if (more.length > 0 || (word !== undefined && SUBJECTS[action] === undefined))
+    throw fail('FT_ERR_USAGE', [`It is: forkthread ${USAGES[action] ?? action} [--admin ADDRESS]`])
+  switch (action) {
+    case 'list':
+      return { action, isJson: json === true }
+    case 'status':
+      return { action, pool, isJson: json === true }
+    case 'top':
+    case 'slow':
+      return { action, pool }
+    case 'profile':
+    case 'heap':
+      if (thread === undefined && subject === undefined) break
+      return {
+        ...{ action, pool, token, thread: String(subject) },
+        seconds: String(seconds ?? USUAL_SECONDS),
+      }
+    case 'resize':
+      return { action, pool, token, query: sizesIn(values) }
+    case 'kill':
+    case 'log-level':
+      if (subject === undefined) break
+      return { action, pool, token, query: { [SUBJECTS[action] ?? '']: subject } }
+    default:
+      return { action, pool, token, query: {} }
   }
-  if (action === 'status') return { action, admin: String(admin), isJson: json === true }
-  return { action, admin: String(admin) }
+  throw fail('FT_ERR_USAGE', [`It is: forkthread ${USAGES[action] ?? action} [--admin ADDRESS]`])
+}
+
+/** What a command is about, by the name of its flag. */
+const SUBJECTS: Partial<Record<RemoteCommand, string>> = {
+  profile: 'thread',
+  heap: 'thread',
+  kill: 'thread',
+  'log-level': 'level',
+}
+
+const USAGES: Partial<Record<RemoteCommand, string>> = {
+  profile: 'profile --thread P.T',
+  heap: 'heap --thread P.T',
+  kill: 'kill P.T',
+  'log-level': 'log-level LEVEL',
+  resize: 'resize --processes N --threads MIN:MAX --spares MIN:MAX',
+}
+
+function sizesIn(values: ReturnType<typeof parse>['values']): Record<string, string> {
+  const sizes: Record<string, string> = {}
+  for (const name of ['processes', 'threads', 'spares'])
+    if (values[name] !== undefined) sizes[name] = String(values[name])
+  return sizes
 }
 
 /** `acceptMutex` → `accept-mutex` */
@@ -145,6 +204,8 @@ function parse(args: readonly string[]): ReturnType<typeof parseArgs> {
     version: { type: 'boolean', short: 'v' },
     config: { type: 'string', short: 'c' },
     thread: { type: 'string' },
+    level: { type: 'string' },
+    pid: { type: 'string' },
     seconds: { type: 'string' },
     json: { type: 'boolean' },
   }

@@ -6,11 +6,12 @@ import { terminalColumns, twoColumns, wrap } from './wrap.js'
 type Row = readonly [string, string]
 
 const COMMANDS: readonly Row[] = [
+  ['list', 'the pools of this user that run here; where only one does, the others need no address'],
   ['status', 'what a running pool is doing (--json: for programs); top shows it anew each second'],
   ['slow', 'which routes have blocked threads, and where in the code'],
   [
-    'profile',
-    'a CPU profile of one thread, for DevTools (.cpuprofile); heap: a snapshot (.heapsnapshot)',
+    'profile P.T',
+    'a CPU profile of one thread, for DevTools (--seconds N); heap: a snapshot. Redirect it into a file',
   ],
   [
     'reload',
@@ -18,6 +19,10 @@ const COMMANDS: readonly Row[] = [
   ],
   ['upgrade', 'a new parent (new node, new forkthread) takes over the listeners'],
   ['stop', 'finish the requests in flight and leave'],
+  ['resize', 'other numbers of --processes, --threads, --spares'],
+  ['drain', '/ready turns 503, and the pool serves on; undrain takes it back'],
+  ['kill P.T', 'end a thread, and say where it was; it is replaced'],
+  ['log-level L', 'trace, debug, info, warn, error, fatal or silent'],
 ]
 
 const HANDLERS: readonly Row[] = [
@@ -47,8 +52,7 @@ export function helpText(columns = terminalColumns()): string {
 
 ${bold('Usage')}
 ${text('forkthread HANDLER [options] [-- ARGUMENTS of the handler]')}
-${text('forkthread status|top|slow|reload|upgrade|stop --admin ADDRESS')}
-${text('forkthread profile|heap --thread P.T [--seconds N] --admin ADDRESS > FILE')}
+${text('forkthread COMMAND [what it is about] [--admin ADDRESS | --pid N | --pid-file FILE]')}
 ${table(COMMANDS)}
 
 ${bold('Handler')}

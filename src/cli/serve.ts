@@ -4,6 +4,7 @@ import { createPool } from '../create-pool.js'
 import type { PoolOptions } from '../options/options.js'
 import type { Pool } from '../parent/pool.js'
 import { restLater } from '../parent/rest.js'
+import { preparePrivateSocket } from '../shared/runtime-folder.js'
 import { guardMain, standardTerms } from '../shared/standard-output.js'
 import { news, openLog } from './news.js'
 import { EarlyOrders, type Order, obey } from './obey.js'
@@ -77,27 +78,43 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
 
   try {
     const options = await readOptions()
-    const flags = process.execArgv.filter((flag) => !isForParent(flag))
-    if (flags.length > 0)
-      news.warning(
-        `Node was given ${flags.join(' ')}: that is for the parent alone, where no handler runs; say --exec-argv=${flags[0]} behind forkthread for its threads`,
-      )
+    tellFlags()
     process.title = `forkthread: parent ${basename(String(options.handler))}`
-    const terms = { reloadOptions: readOptions, signal: starting.signal }
-    pool = await createPool({ ...options, logger: await openLog(options), ...terms })
+    const own = options.admin === undefined ? privateAdmin() : undefined
+    const withAdmin = (given: PoolOptions): PoolOptions =>
+      given.admin === undefined && own !== undefined ? { ...given, admin: own } : given
+    const reloadOptions = async (): Promise<PoolOptions> => withAdmin(await readOptions())
+    const terms = { reloadOptions, signal: starting.signal }
+    pool = await createPool({ ...withAdmin(options), logger: await openLog(options), ...terms })
+    if (own === undefined && pool.adminAddress !== undefined)
+      news.notice(`admin on ${pool.adminAddress}`)
   } catch (error) {
     if (!(error instanceof StoppedWhileStarting)) throw error
     news.notice(error.message)
     return 0
   }
   const isClosed = new Promise<void>((resolve) => pool?.once('close', resolve))
-  if (pool.adminAddress !== undefined) news.notice(`admin on ${pool.adminAddress}`)
   // The one thing on standard output: scripts wait for these lines.
   for (const address of pool.addresses) console.log(`listening on ${address}`)
   early.carryOut(pool)
   void restLater()
   await isClosed
   return status
+}
+
+/** By which `list`, `status` and the orders find this pool when nobody says where to ask. */
+function privateAdmin(): string | undefined {
+  const path = preparePrivateSocket()
+  return path === undefined ? undefined : `unix:${path}`
+}
+
+/** Those that handlers would miss. */
+function tellFlags(): void {
+  const flags = process.execArgv.filter((flag) => !isForParent(flag))
+  if (flags.length === 0) return
+  news.warning(
+    `Node was given ${flags.join(' ')}: that is for the parent alone, where no handler runs; say --exec-argv=${flags[0]} behind forkthread for its threads`,
+  )
 }
 
 /** Flags of Node that are taken up for the threads, or that concern whoever prints and starts. */

@@ -54,9 +54,10 @@ export async function capture(
   admin: string,
   thread: string,
   seconds: string,
+  token: string | undefined,
 ): Promise<number> {
   const query = new URLSearchParams({ thread, seconds })
-  const response = await openAdminStream(admin, parseAddress(admin), `/${kind}?${query}`)
+  const response = await openAdminStream(admin, parseAddress(admin), `/${kind}?${query}`, token)
   const output = process.stdout.isTTY ? createWriteStream(fileName(kind, thread)) : process.stdout
   if (process.stdout.isTTY) process.stderr.write(`writing ${fileName(kind, thread)}\n`)
   await pipeline(response, output)

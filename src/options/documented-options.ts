@@ -178,12 +178,19 @@ export interface DocumentedOptions {
    */
   watch?: OptionInput['watch']
   /**
-   * Where to ask how the pool does: /status.json, /live, /ready.
+   * Where the pool is asked how it does, and given orders.
    *
-   * Allowed: a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH.
-   * @default nowhere
+   * Allowed: a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH; or off.
+   * @default the command makes a private socket in the user's runtime folder, for list, status and the like; createPool() has none
    */
   admin?: OptionInput['admin']
+  /**
+   * What whoever gives orders at a TCP admin address must know; better in FORKTHREAD_ADMIN_TOKEN or the configuration file, where ps does not show it.
+   *
+   * Allowed: a text of 16 to 200 characters.
+   * @default none
+   */
+  adminToken?: OptionInput['adminToken']
   /**
    * Where to log each request; opened anew on USR1.
    *

@@ -253,9 +253,17 @@ export const schema = z.strictObject({
   admin: option(z.union([z.int().min(0).max(65_535), z.string().min(1)]).optional(), {
     fixed: true,
     allowed:
-      'a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH',
-    meaning: 'where to ask how the pool does: /status.json, /live, /ready (default: nowhere)',
+      'a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH; or off',
+    meaning:
+      "where the pool is asked how it does, and given orders (default: the command makes a private socket in the user's runtime folder, for list, status and the like; createPool() has none)",
     placeholder: 'ADDRESS',
+  }),
+  adminToken: option(z.string().min(16).max(200).optional(), {
+    fixed: true,
+    allowed: 'a text of 16 to 200 characters',
+    meaning:
+      'what whoever gives orders at a TCP admin address must know; better in FORKTHREAD_ADMIN_TOKEN or the configuration file, where ps does not show it (default: none)',
+    placeholder: 'TOKEN',
   }),
   accessLog: option(z.string().min(1).optional(), {
     allowed: 'a path, or - for standard output',

@@ -19,6 +19,9 @@ import {
   schema,
 } from './options.js'
 
+/** What the commands read, too; handlers must not. */
+export const TOKEN_VARIABLE = 'FORKTHREAD_ADMIN_TOKEN'
+
 /**
  * Checks options and fills in what is missing.
  * @throws FT_ERR_OPTION for the first wrong value, FT_ERR_OPTION_UNKNOWN for a name that is none,
@@ -31,7 +34,12 @@ export function parseOptions(given: unknown): Settings {
   const variables = readEnvFiles(pathsOf(envFile), process.env)
   const port =
     listen === undefined ? portOfEnvironment({ ...variables, ...process.env }) : undefined
-  const told = port === undefined ? given : { ...given, listen: port }
+  const token = process.env[TOKEN_VARIABLE]
+  const told = {
+    ...(token === undefined || token === '' ? {} : { adminToken: token }),
+    ...given,
+    ...(port === undefined ? {} : { listen: port }),
+  }
   const result = schema.safeParse(told)
   if (!result.success) throw explain(given, result.error)
   const settings = result.data
@@ -40,6 +48,7 @@ export function parseOptions(given: unknown): Settings {
   checkProxied(given, settings)
   return {
     ...settings,
+    admin: settings.admin === 'off' ? undefined : settings.admin,
     tls: tlsOf(given, settings),
     // Who stands at a breakpoint must not be killed for that.
     ...(settings.inspect === undefined ? {} : { blockedTimeout: 0 }),

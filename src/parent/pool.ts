@@ -11,7 +11,7 @@ import {
 import { checkApiOptions, parseOptions, parseSizes } from '../options/parse-options.js'
 import type { Channel } from '../shared/channel.js'
 import { fail } from '../shared/errors.js'
-import type { Origin } from '../shared/logger.js'
+import type { Logger, LogLevel, Origin } from '../shared/logger.js'
 import type { HandlerKind, ListenerTerms } from '../shared/messages.js'
 import { writeStderr } from '../shared/standard-output.js'
 import type { AdminSource, Decision, OpenAdmin, Stats } from '../shared/stats.js'
@@ -81,6 +81,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #reloadQueue: ReloadQueue<Partial<PoolOptions>>
   readonly #handover: Handover
   #state: State = 'starting'
+  /** By order; it serves on. */
+  #isDraining = false
+  #logger: (Logger & { level?: string }) | undefined
   readonly #endReaping: () => void
   #forgetSignal: () => void = () => undefined
   /** Aborts when all is to end at once: no `preStopDelay`, and no patience with a new parent. */
@@ -176,9 +179,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /** Without a word on logging the program follows the pool by its events. */
   async #log({ logger, logFormat, logLevel }: PoolOptions): Promise<void> {
-    if (logger !== undefined) logPool(this, logger)
+    if (logger !== undefined) this.#logger = logger
     else if (logFormat !== undefined || logLevel !== undefined)
-      logPool(this, await createLog({ logFormat, logLevel }))
+      this.#logger = await createLog({ logFormat, logLevel })
+    if (this.#logger !== undefined) logPool(this, this.#logger)
   }
 
   #answerAdmin(openAdmin: OpenAdmin): void {
@@ -199,7 +203,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       },
       orders: ordersFor(this, (error) => this.#report(error)),
     }
-    if (admin !== undefined) this.#admin = openAdmin(admin.fd, source, 'all')
+    if (admin !== undefined)
+      this.#admin = openAdmin(admin.fd, source, 'all', this.#settings.adminToken)
     if (metrics !== undefined) this.#metrics = openAdmin(metrics.fd, source, 'read')
   }
 
@@ -428,6 +433,45 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     for (const child of this.#children.all) child.reopenLogs()
   }
 
+  /**
+   * Says to load balancers that the pool is not to get new clients: `/ready` is 503, and HAProxy's agent hears `drain`. The pool serves on.
+   * @throws FT_ERR_CLOSED once it is closing
+   */
+  drain(): void {
+    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['drain()'])
+    if (this.#isDraining) return
+    this.#isDraining = true
+    this.#decide('drain', 'by order: /ready is 503, and the pool serves on')
+  }
+
+  /** Takes `drain` back. @throws FT_ERR_CLOSED once it is closing */
+  undrain(): void {
+    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['undrain()'])
+    if (!this.#isDraining) return
+    this.#isDraining = false
+    this.#decide('undrain', 'by order: the pool is ready again')
+  }
+
+  /**
+   * Ends a thread at once, whatever it does, and with it the requests that it has in flight; it is replaced. The numbers are those of `stats()`.
+   * Resolves with the places in the code where it was, from the inside out; with none if they could not be had.
+   * @throws FT_ERR_USAGE if there is no such thread
+   */
+  async killThread(process: number, thread: number): Promise<readonly string[]> {
+    const child = this.#children.all.find(
+      ({ slot, state }) => slot === process && state === 'ready',
+    )
+    if (child === undefined) throw fail('FT_ERR_USAGE', [`There is no process ${process}.`])
+    this.#decide(`kill thread ${thread}`, `by order, of child ${child.pid}`)
+    return await child.killThread(thread)
+  }
+
+  /** Changes how much the log tells, as `logLevel` does at the start. No matter for a logger without a level. */
+  setLogLevel(level: LogLevel): void {
+    if (this.#logger !== undefined && 'level' in this.#logger) this.#logger.level = level
+    this.#decide('log level', `by order: ${level}`)
+  }
+
   /** The address that answers how the pool does, if `admin` was given. */
   get adminAddress(): string | undefined {
     return this.#resources.admin?.name('http')
@@ -618,7 +662,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   #agentReply(): string {
     // The new parent speaks for the pool, and for a moment both do.
-    const state = this.#handover.isDone ? 'serving' : this.#state
+    const own = this.#isDraining && this.#state === 'serving' ? 'draining' : this.#state
+    const state = this.#handover.isDone ? 'serving' : own
     const notReady = this.#notReady()
     const { threads } = state === 'serving' ? this.stats() : { threads: { idle: 0, max: 0 } }
     return agentReply({ state, notReady, threads })
@@ -628,6 +673,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     // The new parent serves at the same addresses.
     if (this.#handover.isDone) return undefined
     if (this.#state !== 'serving') return `the pool is ${this.#state}`
+    if (this.#isDraining) return 'the pool is draining, by order'
     const isAnyReady = this.#children.all.some(({ state }) => state === 'ready')
     return isAnyReady ? undefined : 'no process is ready'
   }

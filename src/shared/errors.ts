@@ -81,6 +81,9 @@ const messages = {
     `The reload failed: the first process of the new generation ${why}. The old generation goes on.`,
   FT_ERR_RELOAD_HALFWAY: (replaced: number, old: number) =>
     `The reload stopped halfway, since processes failed to start again and again: ${replaced} were replaced, ${old} go on with the old generation. Mend what they fail of, and reload again.`,
+  FT_ERR_NO_POOL: (why: string) => why,
+  FT_ERR_THREAD_KILLED: (request: string) =>
+    `An order has ended the thread${request === '' ? '' : `; the last request that it began is ${request}`}. Where it was says the stack.`,
   FT_ERR_UPGRADE: (why: string) => `The upgrade failed: ${why}. This parent goes on.`,
   FT_ERR_ACCESS_LOG: (path: string, why: string) =>
     `accessLog: ${path} can't be opened: ${why}; give a path in a folder that the children may write in, or - for standard output.`,

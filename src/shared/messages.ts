@@ -210,12 +210,12 @@ export interface AskChild {
   readonly type: 'ask'
 }
 
-/** Profile a thread for so many seconds, or take a snapshot of its heap. */
+/** Profile a thread for so many seconds, take a snapshot of its heap, or end it and say where it was. */
 export interface CaptureThread {
   readonly type: 'capture'
   readonly id: number
   readonly thread: number
-  readonly kind: 'profile' | 'heap'
+  readonly kind: 'profile' | 'heap' | 'kill'
   readonly seconds: number
 }
 
@@ -328,6 +328,8 @@ export interface ThreadCaptured {
   readonly type: 'captured'
   readonly id: number
   readonly path?: string
+  /** Of a thread that was ended: the place where it was, from the inside out. */
+  readonly stack?: readonly string[]
   readonly error?: SerializedError
 }
 

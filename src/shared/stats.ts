@@ -176,10 +176,24 @@ export interface AdminSource {
 
 export type CaptureKind = 'profile' | 'heap'
 
-export type OrderName = 'reload' | 'upgrade' | 'stop'
+export const ORDERS = [
+  'reload',
+  'upgrade',
+  'stop',
+  'resize',
+  'drain',
+  'undrain',
+  'kill',
+  'log-level',
+] as const
+export type OrderName = (typeof ORDERS)[number]
 
 /** Settles when the order is carried out, or with why it can't be; `tell` gets each step, for people. */
-export type Order = (tell: (step: string) => void) => Promise<void>
+export type Order = (
+  tell: (step: string) => void,
+  /** What the order is about, such as `threads=2:8`. */
+  query: Readonly<URLSearchParams>,
+) => Promise<void>
 
 /** Serves the admin address on a listening descriptor, which belongs to it from then on. */
 export type OpenAdmin = (
@@ -187,4 +201,6 @@ export type OpenAdmin = (
   source: AdminSource,
   /** `read`: no orders, and for everybody. */
   rights: 'all' | 'read',
+  /** Who gives orders over TCP must know it. */
+  token?: string,
 ) => { handOver(): void; close(): void }

@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AdminServer } from '#dist/admin/server.js'
+import { ORDERS, type Order, type OrderName } from '#dist/shared/stats.js'
 import { boundAddress, openListener } from '#dist/sys/socket.js'
 import { get } from '../support/http.js'
 import { RawClient } from '../support/raw-client.js'
@@ -19,7 +20,10 @@ const source = {
   remark: () => undefined,
   slow: () => ({ slowThreshold: 0, routes: [] }),
   capture: () => Promise.reject(new Error('no')),
-  orders: { reload: order, upgrade: order, stop: order },
+  orders: Object.fromEntries(ORDERS.map((name) => [name, order])) as unknown as Record<
+    OrderName,
+    Order
+  >,
 }
 
 function listen() {

@@ -67,6 +67,7 @@ const wrong: Readonly<Record<OptionName, readonly unknown[]>> = {
   headersTimeout: milliseconds,
   requestTimeout: milliseconds,
   drainTimeout: [...milliseconds, 0],
+  adminToken: ['', 'short', 7, {}, null],
   shutdownIdleTimeout: milliseconds,
   signalSpread: milliseconds,
   startTimeout: [...milliseconds, 0],

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { EventEmitter } from 'node:events'
+import { TOKEN_VARIABLE } from '../../options/parse-options.js'
 import { MOST_WAITING_BYTES } from '../../shared/channel.js'
 import { entryFile } from '../../shared/entries.js'
 import { deserializeError, fail } from '../../shared/errors.js'
@@ -7,6 +8,7 @@ import { withoutInspector } from '../../shared/inspector-flags.js'
 import type { LoadedFile } from '../../shared/loaded-file.js'
 import type {
   AskedListener,
+  CaptureThread,
   ChildMessage,
   DrainChild,
   HandlerKind,
@@ -275,14 +277,30 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
 
   /** Profiles a thread, or takes a snapshot of its heap: the path of a file, whose folder is the caller's to remove. */
   async capture(thread: number, kind: CaptureKind, seconds: number): Promise<string> {
+    const { path } = await this.#askOf(thread, kind, seconds)
+    if (typeof path !== 'string') throw new Error('no answer')
+    return path
+  }
+
+  /** Ends a thread, whatever it does; where it was, from the inside out, if that could be had. */
+  async killThread(thread: number): Promise<readonly string[]> {
+    const { stack } = await this.#askOf(thread, 'kill', 0)
+    return Array.isArray(stack) ? stack.map(String) : []
+  }
+
+  async #askOf(
+    thread: number,
+    kind: CaptureThread['kind'],
+    seconds: number,
+  ): Promise<ThreadCaptured> {
     this.#lastCapture++
     const id = this.#lastCapture
-    return await new Promise<string>((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       const gone = (): void => reject(new Error(`child ${this.pid} is gone`))
-      this.#captures.set(id, ({ path, error }) => {
+      this.#captures.set(id, (captured) => {
         this.off('exit', gone)
-        if (typeof path === 'string') resolve(path)
-        else reject(error === undefined ? new Error('no answer') : deserializeError(error))
+        if (captured.error === undefined) resolve(captured)
+        else reject(deserializeError(captured.error))
       })
       this.once('exit', gone)
       this.#send({ type: 'capture', id, thread, kind, seconds })
@@ -402,8 +420,9 @@ function numberOf(sent: unknown): number | undefined {
  * the rights of the moment in which it was made (CVE-2024-22017).
  */
 function childEnvironment(dropsPrivileges: boolean): NodeJS.ProcessEnv {
+  const { [TOKEN_VARIABLE]: _, ...environment } = process.env
   return {
-    ...withoutSystemd(withoutInspector(process.env)),
+    ...withoutSystemd(withoutInspector(environment)),
     ...(dropsPrivileges ? { UV_USE_IO_URING: '0' } : {}),
   }
 }
