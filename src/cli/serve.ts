@@ -4,7 +4,7 @@ import { createPool } from '../create-pool.js'
 import type { PoolOptions } from '../options/options.js'
 import type { Pool } from '../parent/pool.js'
 import { restLater } from '../parent/rest.js'
-import { preparePrivateSocket } from '../shared/runtime-folder.js'
+import { leaveRuntimeFolder, preparePrivateSocket } from '../shared/runtime-folder.js'
 import { guardMain, standardTerms } from '../shared/standard-output.js'
 import { news, openLog } from './news.js'
 import { EarlyOrders, type Order, obey } from './obey.js'
@@ -105,6 +105,7 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
 /** By which `list`, `status` and the orders find this pool when nobody says where to ask. */
 function privateAdmin(): string | undefined {
   const path = preparePrivateSocket()
+  process.once('exit', leaveRuntimeFolder)
   return path === undefined ? undefined : `unix:${path}`
 }
 

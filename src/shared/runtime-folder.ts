@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -45,6 +45,15 @@ export function preparePrivateSocket(): string | undefined {
     // Somebody else is at it.
   }
   return path
+}
+
+/** At the end of a process that had a private socket: leaves no folder behind that nobody else uses. */
+export function leaveRuntimeFolder(): void {
+  try {
+    rmdirSync(runtimeFolder())
+  } catch {
+    // Another pool has its socket there.
+  }
 }
 
 export function privateSocket(pid: number): string {
