@@ -130,7 +130,7 @@ test('a request on an open connection is answered, and its connection closed, wh
   const { pool, port } = serving
   using client = await RawClient.connect(port)
   // The second request arrives during the drain, behind a response that has begun.
-  await client.write(ask('/chunks?count=30&ms=100')).until(/chunk 0\n/)
+  await client.write(ask('/chunks?count=60&ms=100')).until(/chunk 0\n/)
   const closed = pool.close()
   await until(() => isRefused(port), LIMIT_MS, 'refusal of new connections')
   client.write(ask('/'))
@@ -196,7 +196,7 @@ test('an AbortSignal closes a pool that serves, gracefully', async () => {
   const controller = new AbortController()
   await using serving = await serve('http', { signal: controller.signal })
   const { pool, port, url } = serving
-  const slow = get(`${url}/slow?ms=300`)
+  const slow = get(`${url}/slow?ms=1000`)
   await isBusy(pool, 1)
   controller.abort()
   assert.is((await slow).body, 'done\n')

@@ -22,6 +22,10 @@ const accepted = ({ pool }: Serving): number => pool.stats().totals.connections
 const countDescriptors = (pids: readonly number[]): number =>
   Object.values(openDescriptors(pids)).reduce((sum, { length }) => sum + length, 0)
 
+/** So many threads have a request. */
+const isBusy = ({ pool }: Serving, threads: number): Promise<unknown> =>
+  until(() => pool.stats().threads.busy === threads, LIMIT_MS, `${threads} busy threads`)
+
 /** A pool that has begun to park. */
 async function park(options: Omit<PoolOptions, 'handler'> = {}): Promise<Serving> {
   const serving = await serve('http', { keepAlive: 'park', ...options })
@@ -51,9 +55,9 @@ for (const acceptMutex of ['none', 'flock'] as const) {
       const before = accepted(serving)
       // Three of the four threads block; all the others' requests have the fourth.
       const [a, b, c, ...rest] = clients as [RawClient, RawClient, RawClient, ...RawClient[]]
-      for (const client of [a, b, c]) {
-        client.write(ask('/block?ms=3000'))
-        await sleep(50)
+      for (const [index, client] of [a, b, c].entries()) {
+        client.write(ask('/block?ms=4000'))
+        await isBusy(serving, index + 1)
       }
       for (const client of rest) await client.write(ask('/headers')).until(/"host":"a"\}$/)
       for (const client of [a, b, c]) assert.not.match(client.received, /\d+:\d+\n$/)
@@ -75,14 +79,15 @@ test('a pool that closes closes what is parked at once, and serves a request tha
   for (const client of idle) await client.write(ask('/')).until(/hello\n$/)
   await until(() => parked(serving) === 20, LIMIT_MS, 'all parked')
   const blocked = idle.splice(0, 4)
-  for (const client of blocked) client.write(ask('/block?ms=1000'))
-  await sleep(200)
+  for (const client of blocked) client.write(ask('/block?ms=2000'))
+  await isBusy(serving, 4)
   // No thread is idle: these wait in the mailbox.
   const waiting = idle.splice(0, 6)
   for (const client of waiting) client.write(ask('/headers'))
+  // They have come before the end, wherever they wait then.
   await sleep(100)
   const closed = serving.pool.close()
-  for (const client of idle) assert.match(await client.end(5_000), /hello\n$/)
+  for (const client of idle) assert.match(await client.end(), /hello\n$/)
   for (const client of blocked) assert.match(await client.end(), /\d+:\d+\n$/)
   for (const client of waiting) assert.match(await client.end(), /"host":"a"\}$/)
   await closed
@@ -117,9 +122,13 @@ test('a process that dies takes only its own parked connections with it', async 
   const [first] = serving.pool.stats().processes
   process.kill(first?.pid ?? 0, 'SIGKILL')
   await until(() => serving.errors.length > 0, LIMIT_MS, 'the death')
-  await sleep(200)
-  const alive = clients.filter(({ socket }) => !socket.destroyed)
-  assert.is(alive.length, 40 - (first?.parked ?? 0))
+  const living = (): readonly RawClient[] => clients.filter(({ socket }) => !socket.destroyed)
+  await until(
+    () => living().length === 40 - (first?.parked ?? 0),
+    LIMIT_MS,
+    'only its own are gone',
+  )
+  const alive = living()
   for (const client of alive) await client.write(ask('/headers')).until(/"host":"a"\}$/)
   for (const client of clients) client[Symbol.dispose]()
 })

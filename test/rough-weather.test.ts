@@ -1,10 +1,11 @@
 /** What a machine does to a pool on a bad day, and that it serves when the day is over. */
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startCli } from './support/cli.js'
+import { runCli, startCli } from './support/cli.js'
+import { fullDisk } from './support/full-disk.js'
 import { get } from './support/http.js'
 import { memoryCgroup } from './support/memory-cgroup.js'
 import { openRequest } from './support/open-request.js'
@@ -107,6 +108,35 @@ test("a cgroup's memory is used up: the kernel ends a child, it is replaced, and
   program.send('SIGTERM')
   assert.equal(await program.exit(), { code: 0, signal: null })
   await program.gone()
+})
+
+test('the disk of temporary files, the access log and captures is full: the pool starts, serves, reloads and stops', async () => {
+  using disk = fullDisk()
+  if (disk === undefined) {
+    console.log('skipped: "the disk is full": this user can mount none')
+    return
+  }
+  using folder = tempFolder()
+  const admin = `unix:${folder.file('admin')}`
+  const args = [
+    ...[fixture('http'), '--listen', '127.0.0.1:0', '--processes', '1', '--threads', '2'],
+    ...['--access-log', disk.file('access.log'), '--admin', admin, '--canary-time', '0'],
+  ]
+  await using program = startCli(args, { env: { TMPDIR: disk.path } })
+  const [url = ''] = await program.ready()
+  for (let count = 0; count < 20; count++) assert.is((await get(url)).status, 200)
+  const heap = await runCli(['heap', '--thread', '0.0', '--admin', admin], { cwd: folder.path })
+  assert.is(heap.code, 1)
+  assert.match(heap.stderr, /^forkthread: .*ENOSPC.*\[FT_ERR_ADMIN\]\n$/)
+  // Nothing of the attempt is left.
+  assert.equal(readdirSync(disk.path).sort(), ['access.log', 'filling'])
+  program.send('SIGHUP')
+  await program.output(/reload 1: .*\(1 replaced, 0 to go\)/, 'stderr')
+  assert.is((await get(url)).status, 200)
+  program.send('SIGTERM')
+  assert.equal(await program.exit(), { code: 0, signal: null })
+  assert.match(program.stderr, /lost \d+ lines? of its access log .*\[FT_ERR_OUTPUT_LOST\]/)
+  assert.not.match(program.stderr, /FT_ERR_(?!OUTPUT_LOST)/)
 })
 
 testWith(

@@ -1,4 +1,4 @@
-import { createWriteStream, mkdtempSync, writeFileSync } from 'node:fs'
+import { createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +38,20 @@ export async function captureThread(
   seconds: number,
 ): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'forkthread-capture-'))
+  try {
+    return await captureInto(folder, worker, kind, seconds)
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function captureInto(
+  folder: string,
+  worker: CapturedThread,
+  kind: 'profile' | 'heap',
+  seconds: number,
+): Promise<string> {
   if (kind === 'heap') {
     const path = join(folder, 'x.heapsnapshot')
     // By the inspector it would be JSON in JSON, which takes several times as long.

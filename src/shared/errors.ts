@@ -45,7 +45,7 @@ const messages = {
   FT_ERR_SOCKET_PATH: (path: string, why: string) =>
     `unix:${path} can't be bound: ${why}; choose a path of at most 107 bytes in an existing folder, where no other file stands.`,
   FT_ERR_ADMIN: (address: string, why: string) =>
-    `The admin address ${address} gives no answer (${why}); start the pool with --admin ${address}.`,
+    `The admin address ${address} did not do what was asked (${why}); it must be the one of a pool that was started with --admin ${address}.`,
   FT_ERR_LOCK_FOLDER: (folder: string, fileSystem: string) =>
     `The folder for temporary files, ${folder}, is on ${fileSystem}, where file locks are slow or exclude nobody; set TMPDIR to a folder on a local disk or in memory.`,
   FT_ERR_SYSTEM: (call: string, errno: string, context: string) =>

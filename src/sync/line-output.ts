@@ -48,7 +48,7 @@ export class LineOutput {
   readonly #onLost: LineOutputOptions['onLost']
   #patienceLeftMs: number
   #patienceAt = 0
-  #lostOf = 'nobody reads it'
+  #lostOf = 'there was no room, or no reader'
   #toldAt = Number.NEGATIVE_INFINITY
   /** A line was cut off in the middle: the next one must not be glued to it. */
   #isCut = false
