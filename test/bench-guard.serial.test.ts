@@ -9,10 +9,12 @@ import { type Goal, isWithin, judge } from './bench/goals.js'
 import { blockingBimodal, helloClose } from './bench/loads/all.js'
 import { close, missingWrk } from './bench/loads/saturation.js'
 import { type Measurement, measure } from './bench/measure.js'
+import { measureOwnShare } from './bench/own-share.js'
 import { nodeCluster, nodeHttp } from './bench/peers/node.js'
 import { pool } from './bench/peers/pool.js'
 import { spread } from './bench/statistics.js'
 import { tempFolder } from './support/temp-folder.js'
+import { testWith } from './support/tools.js'
 
 const THREADS = 4
 const ROUNDS = 3
@@ -40,7 +42,7 @@ const bounds: readonly Goal[] = [
     peer: 'cluster-rr',
     bound: { atMost: 1.5 * factor },
   },
-  { load: cheap.name, figure: 'pssMib', peer: 'cluster-rr', bound: { atMost: 3 } },
+  { load: cheap.name, figure: 'pssMib', peer: 'cluster-rr', bound: { atMost: 2.5 } },
   ...['cluster-rr', 'cluster-none'].map((peer) => ({
     load: blockingBimodal.name,
     figure: 'p99Ms' as const,
@@ -92,6 +94,17 @@ test(`costs and tails beside node:http and node:cluster stay within bounds (${ch
     if (wrong.length === 0) return
   }
   assert.equal(wrong, [])
+})
+
+/** Usual are 4 to 6 %; a busy machine makes V8 late in compiling what is hot, and what is not compiled counts for more. */
+const MOST_OWN_SHARE = 0.12
+const SHARE_ATTEMPTS = 3
+
+testWith('wrk', "the pool's own code is a small part of what a request costs", async () => {
+  const shares: number[] = []
+  while (shares.length < SHARE_ATTEMPTS && (shares.at(-1) ?? 1) > MOST_OWN_SHARE)
+    shares.push((await measureOwnShare()).share)
+  assert.ok(Math.min(...shares) <= MOST_OWN_SHARE, `own share ${shares}`)
 })
 
 test.run()

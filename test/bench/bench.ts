@@ -8,6 +8,7 @@ import { makeLoads } from './loads/all.js'
 import { close, keepAlive, missingWrk } from './loads/saturation.js'
 import { describeMachine } from './machine.js'
 import { measure } from './measure.js'
+import { measureOwnShare } from './own-share.js'
 import { findPeers } from './peers/all.js'
 import { pool } from './peers/pool.js'
 import { progress } from './progress.js'
@@ -20,6 +21,8 @@ import { jsonReport, markdownReport, type Results, terminalReport } from './repo
 
 /** Growth is about orders of magnitude, and needs fewer rounds than a comparison. */
 const GROWTH_ROUNDS = 3
+/** Each starts a pool and warms it up. */
+const SHARE_ROUNDS = 5
 
 function options(): BenchOptions {
   try {
@@ -60,6 +63,12 @@ async function run(chosen: BenchOptions, signal: AbortSignal): Promise<Results> 
   const readyTimes = chosen.sections.includes('ready')
     ? await measureReadyTimes(quick ? 1 : rounds, progress, signal)
     : []
+  const ownShares: number[] = []
+  if (chosen.sections.includes('share') && noWrk === undefined)
+    for (let round = 0; round < (quick ? 1 : Math.min(rounds, SHARE_ROUNDS)); round++) {
+      progress(`round ${round + 1}  share of the pool's own code`)
+      ownShares.push((await measureOwnShare()).share)
+    }
   const axes = chosen.sections.includes('growth') ? growthAxes(quick) : []
   let growth: Growth | undefined
   if (axes.length > 0) {
@@ -72,7 +81,7 @@ async function run(chosen: BenchOptions, signal: AbortSignal): Promise<Results> 
   }
   progress('')
   return {
-    ...{ at, machine, pools, candidates, loads, measured, readyTimes, axes, growth },
+    ...{ at, machine, pools, candidates, loads, measured, readyTimes, ownShares, axes, growth },
     plan: { rounds, seconds, threads, load },
   }
 }

@@ -38,6 +38,7 @@ const results: Results = {
     problems: ['puma: did not start'],
   },
   readyTimes: [],
+  ownShares: [0.04],
   axes: [],
   growth: undefined,
 }

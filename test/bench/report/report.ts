@@ -5,11 +5,12 @@ import { type Machine, machineLine } from '../machine.js'
 import type { Measured } from '../measure.js'
 import type { Candidate, Server } from '../peers/server.js'
 import type { ReadyTime } from '../ready-times.js'
+import { spread } from '../statistics.js'
 import { summarizeStarts } from '../summary.js'
 import { goalsTable } from './goals-table.js'
 import { growthForFile, growthTables } from './growth-tables.js'
 import { loadTables } from './load-tables.js'
-import { readyTable, startTable } from './start-tables.js'
+import { readyTable, shareTable, startTable } from './start-tables.js'
 import { markdownTable, type Table, terminalTable } from './table.js'
 
 /** All that a run found out. */
@@ -28,6 +29,8 @@ export interface Results {
   readonly loads: readonly Pick<Load, 'name' | 'description'>[]
   readonly measured: Measured
   readonly readyTimes: readonly ReadyTime[]
+  /** Of the pool's own code in the profile of a thread, one of each round. */
+  readonly ownShares: readonly number[]
   readonly axes: readonly Axis[]
   readonly growth: Growth | undefined
 }
@@ -39,7 +42,7 @@ const legend = (results: Results): string[] => [
 ]
 
 function tables(results: Results): Table[] {
-  const { measured, loads, pools, readyTimes, axes, growth } = results
+  const { measured, loads, pools, readyTimes, ownShares, axes, growth } = results
   const names = pools.map(({ name }) => name)
   const verdicts = verdictsOf(results)
   const starts = summarizeStarts(measured.starts)
@@ -47,6 +50,7 @@ function tables(results: Results): Table[] {
     ...loadTables(measured.measurements, loads, names),
     ...(starts.length > 0 ? [startTable(starts)] : []),
     ...(readyTimes.length > 0 ? [readyTable(readyTimes)] : []),
+    ...(ownShares.length > 0 ? [shareTable(spread(ownShares))] : []),
     ...(growth === undefined ? [] : growthTables(axes, growth)),
     ...(verdicts.length > 0 ? [goalsTable(verdicts)] : []),
   ]
@@ -99,7 +103,7 @@ export function markdownReport(results: Results, plots: readonly string[]): stri
 
 /** Everything but the single response times. */
 export function jsonReport(results: Results): string {
-  const { at, machine, plan, loads, measured, readyTimes, growth } = results
+  const { at, machine, plan, loads, measured, readyTimes, ownShares, growth } = results
   const file = {
     at,
     machine,
@@ -110,6 +114,7 @@ export function jsonReport(results: Results): string {
     starts: measured.starts,
     verdicts: verdictsOf(results),
     readyTimes,
+    ownShares,
     growth: growth === undefined ? undefined : growthForFile(growth),
     problems: problemsOf(results),
   }

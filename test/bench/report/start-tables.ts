@@ -1,4 +1,5 @@
 import type { ReadyTime } from '../ready-times.js'
+import type { Spread } from '../statistics.js'
 import type { StartRow } from '../summary.js'
 import { range } from './cells.js'
 import type { Table } from './table.js'
@@ -18,3 +19,21 @@ export const readyTable = (times: readonly ReadyTime[]): Table => ({
   head: ['what', 'ms'],
   rows: times.map(({ what, ms }) => [what, range(ms, 0)]),
 })
+
+export const shareTable = (share: Spread): Table => ({
+  title: 'own share',
+  notes: [
+    "Of the pool's own code in the CPU profile of a thread that answers `hello` under keep-alive, %: what a request costs beyond Node and the handler.",
+  ],
+  head: ['what', '%'],
+  rows: [['own functions', range(percent(share), 1)]],
+})
+
+function percent({ median, min, max, sure }: Spread): Spread {
+  return {
+    median: median * 100,
+    min: min * 100,
+    max: max * 100,
+    sure: { from: sure.from * 100, to: sure.to * 100 },
+  }
+}
