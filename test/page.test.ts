@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { PageData } from '#dist/admin/page-data.js'
 import { runCli } from './support/cli.js'
 import { get } from './support/http.js'
 import { serve } from './support/serve.js'
@@ -38,6 +39,26 @@ test('a browser gets a page that runs nothing but itself, others a text', async 
   assert.match(text.headers['content-type'] ?? '', /^text\/plain/)
   assert.match(text.body, /^forkthread \d+, generation 0/)
   assert.is((await get(`${address}/`, { method: 'POST' })).status, 405)
+})
+
+test('what runs longest is the oldest request of a thread, not the latest', async () => {
+  await using serving = await serve('routes', { metrics: '127.0.0.1:0', drainTimeout: 200 })
+  const { url, pool } = serving
+  const waiting = get(`${url}/wait/long?secret=1`, { timeoutMs: 30_000 }).catch(() => undefined)
+  await until(() => pool.stats().threads.busy === 1, 5000, 'it waits')
+  const page = async (): Promise<PageData> =>
+    JSON.parse((await get(`${pool.metricsAddress}/page.json`)).body) as PageData
+  const shows = async (): Promise<boolean> => {
+    await get(`${url}/users/1`)
+    const [first] = (await page()).running
+    return first?.request === 'GET /wait/long' && first.busyMs > 1500
+  }
+  await until(shows, 15_000, 'GET /wait/long runs longest')
+  const { points, events } = await page()
+  assert.ok(points.length >= 1 && points.every(({ at }) => at > 0))
+  assert.is(events[0]?.kind, 'decision')
+  await pool.kill()
+  await waiting
 })
 
 test("/server-status?auto says it in Apache's lines", async () => {

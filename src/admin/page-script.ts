@@ -108,7 +108,7 @@ function health(data) {
 }
 
 function board(data) {
-  const begun = new Map(data.running.map((each) => [each.process + '.' + each.thread, each.request]))
+  const begun = new Map(data.running.map((each) => [each.process + '.' + each.thread, each]))
   const { idle, busy, starting, max } = data.stats.threads
   $('threads').textContent = idle + ' idle, ' + busy + ' busy' + (starting > 0 ? ', ' + starting + ' starting' : '') + ', at most ' + max
   draw('board', data.stats.processes, (box) => {
@@ -122,11 +122,11 @@ function board(data) {
       for (const thread of each.threads) {
         const cell = add(cells, 'div', undefined, 'cell')
         cell.dataset.state = thread.state
-        if (thread.busyMs > LATE_MS) cell.dataset.late = ''
+        const { request, busyMs } = begun.get(each.slot + '.' + thread.id) || thread
+        if (busyMs > LATE_MS) cell.dataset.late = ''
         const top = add(cell, 'div')
         add(top, 'b', thread.state)
-        add(top, 'span', thread.busyMs > 0 ? age(thread.busyMs) : short(thread.requests))
-        const request = begun.get(each.slot + '.' + thread.id)
+        add(top, 'span', busyMs > 0 ? age(busyMs) : short(thread.requests))
         add(cell, 'p', thread.busyMs > 0 && request ? request : thread.connections > 0 ? plural(thread.connections, 'connection') : 'thread ' + each.slot + '.' + thread.id)
         cell.title = 'thread ' + each.slot + '.' + thread.id + ': ' + plural(thread.requests, 'request') + ', ' + thread.inFlight + ' in flight, ' + plural(thread.connections, 'connection') + ', loop delay ' + thread.loopDelayMs + ' ms, heap ' + bytes(thread.heapBytes) + (request ? ', ' + request : '')
       }

@@ -91,8 +91,15 @@ export function collectPast(
     for (let thread = 0; thread < MAX_THREADS; thread++) {
       const { inFlight, busySince } = scoreboard.rows.read(slot, thread)
       if (inFlight <= 0 || busySince === 0) continue
-      const request = requestPath(scoreboard.rows.readRequest(slot, thread))
-      const busyMs = Math.max(0, Math.round(now - busySince))
+      // Of many in flight the thread says once a second which is the oldest; one that is blocked can't, and runs what it has begun last.
+      const { at, oldestSince } = scoreboard.loops.read(slot, thread)
+      const isFresh = oldestSince > 0 && now - at < BLOCKED_MS
+      const since = isFresh ? oldestSince : busySince
+      const what = isFresh
+        ? scoreboard.loops.readOldest(slot, thread)
+        : scoreboard.rows.readRequest(slot, thread)
+      const request = requestPath(what)
+      const busyMs = Math.max(0, Math.round(now - since))
       running.push({ process: slot, thread, pid, request, inFlight, busyMs })
     }
   running.sort((one, other) => other.busyMs - one.busyMs)

@@ -80,9 +80,10 @@ export interface RunningRequest {
   readonly process: number
   readonly thread: number
   readonly pid: number
-  /** What it has begun last: method and path, without what stands behind it, which may be secret. */
+  /** The oldest that it has in flight, as of a second ago: method and path, without what stands behind it, which may be secret. */
   readonly request: string
   readonly inFlight: number
+  /** For how long that has been in flight. */
   readonly busyMs: number
 }
 

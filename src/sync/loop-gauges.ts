@@ -16,6 +16,8 @@ export interface LoopGauge {
   readonly p90: number
   readonly p99: number
   readonly heapTotalBytes: number
+  /** When the request began that has been in flight for the longest, of the monotonic clock; 0: none is. */
+  readonly oldestSince: number
 }
 
 const FIELDS = [
@@ -29,14 +31,17 @@ const FIELDS = [
   'p90',
   'p99',
   'heapTotalBytes',
+  'oldestSince',
 ] as const satisfies readonly (keyof LoopGauge)[]
 
 /** One gauge for each place of a thread, which alone writes it. A reader may get fields of two moments, a second apart: they are figures for people. */
 export class LoopGauges {
   readonly #floats: Float64Array
+  readonly #bytes: Buffer
 
   constructor(memory: ArrayBuffer) {
     this.#floats = new Float64Array(memory)
+    this.#bytes = Buffer.from(memory)
   }
 
   write(slot: number, thread: number, gauge: Partial<LoopGauge>): void {
@@ -53,6 +58,19 @@ export class LoopGauges {
     this.#floats.fill(0, place, place + FIELDS.length)
   }
 
+  /** What the request of `oldestSince` is, such as `GET /`. */
+  writeOldest(slot: number, thread: number, what: string): void {
+    const at = placeOf(slot, thread) * 8 + TEXT_OFFSET
+    this.#bytes[at] = this.#bytes.write(what, at + 1, MOST_TEXT, 'latin1')
+  }
+
+  /** Printable characters only: whoever reads this sees what a client sent. */
+  readOldest(slot: number, thread: number): string {
+    const at = placeOf(slot, thread) * 8 + TEXT_OFFSET
+    const length = Math.min(this.#bytes[at] ?? 0, MOST_TEXT)
+    return this.#bytes.toString('latin1', at + 1, at + 1 + length).replace(/[^ -~]/g, '?')
+  }
+
   read(slot: number, thread: number): LoopGauge {
     const place = placeOf(slot, thread)
     const figure = (index: number): number => {
@@ -64,6 +82,10 @@ export class LoopGauges {
     ) as unknown as LoopGauge
   }
 }
+
+/** Behind the figures, with its length before it. */
+const TEXT_OFFSET = 96
+const MOST_TEXT = LOOP_BYTES - TEXT_OFFSET - 1
 
 function placeOf(slot: number, thread: number): number {
   return (LOOPS_OFFSET + (slot * MAX_THREADS + thread) * LOOP_BYTES) / 8

@@ -8,7 +8,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *     byte 128      process slot 0   128 bytes, then its 32 thread slots of 256 bytes each
  *     byte 8448     process slot 1   …
  *     behind them   queue times      128 bytes for each thread's place, see QueueTimes
- *                   event loops      128 bytes for each thread's place, see LoopGauges
+ *                   event loops      256 bytes for each thread's place, see LoopGauges
  *                   histograms       128 bytes for each of those in PoolHistogram
  *                   routes           128 bytes for each name, see RouteNames
  *                   series           a key for each kind of request, then 128 bytes for each, see RequestSeriesTable
@@ -62,7 +62,7 @@ export const QUEUE_TIMES_PLACE_BYTES = 128
 
 export const LOOPS_OFFSET =
   QUEUE_TIMES_OFFSET + MAX_PROCESSES * MAX_THREADS * QUEUE_TIMES_PLACE_BYTES
-export const LOOP_BYTES = 128
+export const LOOP_BYTES = 256
 
 /** Up to 15 buckets and the sum, 64 bits each. */
 export const HISTOGRAM_CELLS = 16
@@ -94,7 +94,7 @@ export const SERIES_CELLS_OFFSET = SERIES_OFFSET + MAX_SERIES * 4
 export const SCOREBOARD_BYTES = SERIES_CELLS_OFFSET + MAX_SERIES * HISTOGRAM_CELLS * 8
 
 export const MAGIC = 0x666b7468
-export const LAYOUT_VERSION = 5
+export const LAYOUT_VERSION = 6
 
 export const Header = { magic: 0, version: 1, slotsInUse: 2, mailed: 3, mails: 4 } as const
 

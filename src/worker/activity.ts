@@ -6,6 +6,7 @@ import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { emptyRow, type ThreadRow } from '../sync/thread-rows.js'
 import { BlockingMeter } from './blocking-meter.js'
+import type { InFlight } from './in-flight.js'
 import { LoopMeter } from './loop-meter.js'
 
 /** A fresh connection that sends nothing for this long does not make its thread busy any longer. */
@@ -73,13 +74,14 @@ export class Activity {
     handOff: HandOff,
     scoreboard: Scoreboard,
     serve: (fd: number) => void,
+    inFlight: InFlight,
   ) {
     this.#slot = slot
     this.#thread = thread
     this.#handOff = handOff
     this.#scoreboard = scoreboard
     this.#serve = serve
-    this.#loop = new LoopMeter(slot, thread, scoreboard, () => this.#row.inFlight > 0)
+    this.#loop = new LoopMeter(slot, thread, scoreboard, inFlight, () => this.#row.inFlight > 0)
     this.#publish()
   }
 

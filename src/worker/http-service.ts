@@ -13,8 +13,10 @@ import { announceClose, describe } from './http-message.js'
 import { http2Bytes } from './http2-preface.js'
 import { IdleConnections, type IdleConnectionsOptions } from './idle-connections.js'
 import { IdleTime, timerClock } from './idle-time.js'
+import type { RunningRequest } from './in-flight.js'
 import { passPeerOn } from './peer-address.js'
 import { PipelinedResponses } from './pipelined-responses.js'
+import type { RequestMeter } from './request-meter.js'
 import { type RequestEvents, RequestWatch } from './request-watch.js'
 import type { Service } from './service.js'
 import { StreamWatch } from './stream-watch.js'
@@ -110,6 +112,7 @@ export class HttpService implements Service {
       onFailure: options.onFailure,
       upgrade: options.upgrade,
     })
+    terms.meter.watch(() => this.#oldest(terms.meter))
     this.#makeHttp2 = options.http2
     this.#streams = new StreamWatch(terms, this.#connectionOf, options.idleMs)
     server.emit = this.#watch(server.emit)
@@ -160,6 +163,18 @@ export class HttpService implements Service {
   requests(): readonly string[] {
     const responses = Array.from(this.#sockets(), (socket) => responseOf(socket))
     return responses.flatMap((response) => (response === undefined ? [] : describe(response.req)))
+  }
+
+  /** Of several on one connection, only the first is under way. */
+  #oldest(meter: RequestMeter): RunningRequest | undefined {
+    let oldest: RunningRequest | undefined
+    for (const socket of this.#sockets()) {
+      const response = responseOf(socket)
+      const running = response && meter.running(response)
+      if (running !== undefined && running.begunMs < (oldest?.begunMs ?? Number.POSITIVE_INFINITY))
+        oldest = running
+    }
+    return oldest
   }
 
   async drained(): Promise<void> {

@@ -23,6 +23,7 @@ import { Adoption } from './adoption.js'
 import { serviceForHandler, serviceForServer } from './create-service.js'
 import { diagnostics } from './diagnostics.js'
 import { FrontDoor } from './front-door.js'
+import { InFlight } from './in-flight.js'
 import { loadApp } from './load-app.js'
 import type { LoadedHandler } from './load-handler.js'
 import { isToldOfLeaving, noteExits, sayGoodbye } from './own-signals.js'
@@ -79,7 +80,15 @@ export default async function lease(terms: Lease): Promise<void> {
   const acceptor = new Acceptor(terms.mechanism.listeners, mailbox, terms.memory)
   const mechanism = createMechanism(terms.mechanism, terms.memory, acceptor)
   const handOff = new HandOff(terms.memory, scoreboard, slot, mechanism, mailbox)
-  const activity = new Activity(slot, thread, handOff, scoreboard, (entry) => serving.serve(entry))
+  const inFlight = new InFlight()
+  const activity = new Activity(
+    slot,
+    thread,
+    handOff,
+    scoreboard,
+    (entry) => serving.serve(entry),
+    inFlight,
+  )
   const leaving = new AbortController()
   // The rest of its process goes on.
   const usualWay = {
@@ -92,7 +101,7 @@ export default async function lease(terms: Lease): Promise<void> {
   const proxyHeaders = proxyHeadersFor(terms, scoreboard)
   const tls = new SharedTls(terms)
   const frontDoor = new FrontDoor(slot, thread, terms.overload, scoreboard)
-  const meter = new RequestMeter(scoreboard.requests)
+  const meter = new RequestMeter(scoreboard.requests, inFlight)
   const shared = {
     thread,
     handOff,

@@ -9,6 +9,7 @@ import { monotonicMs } from '../sync/clock.js'
 import { GC_BOUNDS } from '../sync/histogram.js'
 import type { HistogramCells } from '../sync/histogram-cells.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
+import type { InFlight } from './in-flight.js'
 
 /** A timer that often shows by its lateness how late the loop is. */
 const RESOLUTION_MS = 20
@@ -39,6 +40,7 @@ export class LoopMeter {
   readonly #slot: number
   readonly #thread: number
   readonly #scoreboard: Scoreboard
+  readonly #inFlight: InFlight
   readonly #hasWork: () => boolean
   #delays: IntervalHistogram | undefined
   #collections: PerformanceObserver | undefined
@@ -48,10 +50,17 @@ export class LoopMeter {
   #wasUsed = false
   #utilization = performance.eventLoopUtilization()
 
-  constructor(slot: number, thread: number, scoreboard: Scoreboard, hasWork: () => boolean) {
+  constructor(
+    slot: number,
+    thread: number,
+    scoreboard: Scoreboard,
+    inFlight: InFlight,
+    hasWork: () => boolean,
+  ) {
     this.#slot = slot
     this.#thread = thread
     this.#scoreboard = scoreboard
+    this.#inFlight = inFlight
     this.#hasWork = hasWork
     scoreboard.loops.clear(slot, thread)
     const { total_heap_size: heapTotalBytes } = getHeapStatistics()
@@ -78,7 +87,7 @@ export class LoopMeter {
     this.#collections ??= this.#observe()
     this.#turns = 0
     this.#utilization = performance.eventLoopUtilization()
-    this.#scoreboard.loops.write(this.#slot, this.#thread, { at: monotonicMs() })
+    this.#scoreboard.loops.write(this.#slot, this.#thread, { at: monotonicMs(), oldestSince: 0 })
     this.#timer = setInterval(() => this.#turn(), PUBLISH_EVERY_MS)
     // What the app waits for keeps the thread, not this.
     this.#timer.unref()
@@ -93,7 +102,11 @@ export class LoopMeter {
     clearInterval(this.#timer)
     this.#timer = undefined
     this.#delays?.disable()
-    this.#scoreboard.loops.write(this.#slot, this.#thread, { at: 0, utilization: 0 })
+    this.#scoreboard.loops.write(this.#slot, this.#thread, {
+      at: 0,
+      utilization: 0,
+      oldestSince: 0,
+    })
   }
 
   #publish(): void {
@@ -103,9 +116,13 @@ export class LoopMeter {
     const { utilization } = performance.eventLoopUtilization(now, this.#utilization)
     this.#utilization = now
     const isAny = delays.count > 0
+    const oldest = this.#hasWork() ? this.#inFlight.oldest : undefined
+    if (oldest !== undefined)
+      this.#scoreboard.loops.writeOldest(this.#slot, this.#thread, oldest.what)
     this.#scoreboard.loops.write(this.#slot, this.#thread, {
       at: monotonicMs(),
       utilization,
+      oldestSince: oldest?.begunMs ?? 0,
       heapTotalBytes: getHeapStatistics().total_heap_size,
       ...(isAny
         ? {

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import { ROUTE } from '../shared/route.js'
 import { monotonicMs } from '../sync/clock.js'
 import type { Protocol, RequestSeriesTable } from '../sync/request-series.js'
+import type { InFlight, RunningRequest } from './in-flight.js'
 
 /** What nginx says of a client that has gone before there was an answer. */
 const CLIENT_GONE = 499
@@ -25,9 +26,16 @@ interface Routed {
  */
 export class RequestMeter {
   readonly #series: RequestSeriesTable
+  readonly #inFlight: InFlight
 
-  constructor(series: RequestSeriesTable) {
+  constructor(series: RequestSeriesTable, inFlight: InFlight) {
     this.#series = series
+    this.#inFlight = inFlight
+  }
+
+  /** `look` finds the oldest request of a service. */
+  watch(look: () => RunningRequest | undefined): void {
+    this.#inFlight.watch(look)
   }
 
   /** `nowMs` of the monotonic clock. */
@@ -35,15 +43,22 @@ export class RequestMeter {
     ;(response as MeteredResponse)[BEGUN] = nowMs
   }
 
+  /** What a response is the answer to, and when that began; `undefined` if it is no request of this thread. */
+  running(response: ServerResponse): RunningRequest | undefined {
+    const { [BEGUN]: begunMs, req } = response as MeteredResponse
+    return begunMs === undefined ? undefined : { method: req.method, url: req.url, begunMs }
+  }
+
   ended(response: ServerResponse): void {
     const { req: request, headersSent, statusCode } = response
-    const begunMs = (response as MeteredResponse)[BEGUN] ?? monotonicMs()
+    const { [BEGUN]: begunMs = monotonicMs() } = response as MeteredResponse
     this.#record(request, headersSent ? statusCode : CLIENT_GONE, begunMs)
   }
 
   /** A connection speaks something else from now on, or was refused that. */
   switched(request: IncomingMessage, begunMs: number): void {
-    this.#record(request, request.socket.bytesWritten > 0 ? SWITCHED : CLIENT_GONE, begunMs)
+    const status = request.socket.bytesWritten > 0 ? SWITCHED : CLIENT_GONE
+    this.#record(request, status, begunMs)
   }
 
   /** A stream of HTTP/2 is closed. */

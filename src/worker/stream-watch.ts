@@ -10,6 +10,7 @@ import type { Activity } from './activity.js'
 import type { ThreadTerms } from './connections.js'
 import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
+import type { RunningRequest } from './in-flight.js'
 import type { RequestMeter } from './request-meter.js'
 import { SessionFarewell } from './session-farewell.js'
 
@@ -19,6 +20,8 @@ export class StreamWatch {
   readonly #frontDoor: FrontDoor
   readonly #accessLog: AccessLog | undefined
   readonly #meter: RequestMeter
+  /** The oldest first. */
+  readonly #running = new Set<RunningRequest>()
   readonly #connectionOf: (socket: Socket) => Socket
   readonly #idleMs: number
   /** With their open streams. */
@@ -36,6 +39,7 @@ export class StreamWatch {
     this.#frontDoor = terms.frontDoor
     this.#accessLog = terms.accessLog
     this.#meter = terms.meter
+    this.#meter.watch(() => this.#running.values().next().value)
     this.#idleMs = idleMs
     this.#connectionOf = connectionOf
   }
@@ -64,7 +68,10 @@ export class StreamWatch {
     const connection = socket && this.#connectionOf(underlying(socket))
     const token = connection ?? stream
     const method = String(headers[':method'])
-    const begunMs = activity.requestStarted(token, `${method} ${headers[':path']}`)
+    const url = headers[':path']
+    const begunMs = activity.requestStarted(token, method, url)
+    const running = { method, url, begunMs }
+    this.#running.add(running)
     // It is gone when the stream is.
     const isSecure = session?.encrypted === true
     this.#count(session, 1)
@@ -72,6 +79,7 @@ export class StreamWatch {
     stream.once('close', () => {
       this.#count(session, -1)
       this.#accessLog?.streamEnded(stream, headers, at)
+      this.#running.delete(running)
       this.#meter.streamEnded(stream, method, isSecure, begunMs)
       activity.requestEnded()
       if (diagnostics.requestEnd.hasSubscribers) diagnostics.requestEnd.publish({ stream })

@@ -7,6 +7,7 @@ import type { Mechanism } from '#dist/sync/mechanism.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
 import { Activity } from '#dist/worker/activity.js'
+import { InFlight } from '#dist/worker/in-flight.js'
 
 const SLOT = 0
 const none: Mechanism = {
@@ -24,7 +25,14 @@ function child() {
   }
   const handOff = new HandOff(createChildMemory(), scoreboard, SLOT, none)
   const served: number[] = []
-  const activity = new Activity(SLOT, 0, handOff, scoreboard, (fd) => served.push(fd))
+  const activity = new Activity(
+    SLOT,
+    0,
+    handOff,
+    scoreboard,
+    (fd) => served.push(fd),
+    new InFlight(),
+  )
   activity.start()
   const state = () => scoreboard.rows.read(SLOT, 0).state
   return { scoreboard, handOff, activity, served, state }
