@@ -1,4 +1,5 @@
 /** No connection begins in the context of another one's request: `AsyncLocalStorage` and `async_hooks` show what they show under node:http. */
+import type { Agent } from 'node:http'
 import type { PoolOptions } from 'forkthread'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -88,6 +89,35 @@ for (const keepAlive of ['pin', 'park'] as const) {
     }
   })
 }
+
+test('connections that blocked threads pass on have a context of their own', async () => {
+  const env = { CONTEXT_KIND: 'request', CONTEXT_WAY: 'run', CONTEXT_BLOCK_MS: '10' }
+  await using serving = await serve('async-context', { processes: 2, threads: 2, env })
+  isFresh(await crowd(async () => JSON.parse((await get(serving.url)).body)))
+  assert.equal(serving.errors, [])
+})
+
+test('moved connections have the context of none of their requests, in either process', async () => {
+  await using serving = await pool('request', 'run', { processes: 2, canaryTime: 0 })
+  const agents = Array.from({ length: CLIENTS }, () => keepAliveAgent())
+  const ask = async (agent: Agent): Promise<Found & { reused: boolean }> => {
+    const { body, reusedConnection } = await get(serving.url, { agent })
+    return { ...JSON.parse(body), reused: reusedConnection }
+  }
+  try {
+    isFresh(await Promise.all(agents.map(ask)))
+    for (let round = 0; round < 2; round++) {
+      await serving.pool.reload()
+      const found = await Promise.all(agents.map(ask))
+      isFresh(found)
+      assert.is(found.filter(({ reused }) => reused).length, CLIENTS)
+    }
+    assert.ok(serving.pool.stats().totals.moved >= CLIENTS)
+    assert.equal(serving.errors, [])
+  } finally {
+    for (const agent of agents) agent.destroy()
+  }
+})
 
 test('what enterWith left on a kept connection stays on it', async () => {
   await using serving = await pool('request', 'enterWith')

@@ -31,14 +31,27 @@ export async function obey(pool: Pool, signal: Order): Promise<void> {
   try {
     await orders[signal](pool)
   } catch (error) {
-    if (error instanceof ForkthreadError && error.code === 'FT_ERR_CLOSED')
-      news.notice(`${signal}: ignored, the pool is leaving`)
+    if (isOver(error)) news.notice(`${signal}: ignored, the pool is leaving`)
     else news.problem(error as Error)
   }
 }
 
+function saysWhoGoesOn(error: unknown): boolean {
+  return error instanceof ForkthreadError && /^FT_ERR_(CLOSED|RELOAD.*)$/.test(error.code)
+}
+
+function isOver(error: unknown): boolean {
+  return error instanceof ForkthreadError && error.code === 'FT_ERR_CLOSED'
+}
+
 const orders: Readonly<Record<Order, (pool: Pool) => void | Promise<void>>> = {
-  SIGHUP: (pool) => pool.reload(),
+  async SIGHUP(pool) {
+    await pool.reload().catch((error: unknown) => {
+      if (!saysWhoGoesOn(error))
+        news.warning('SIGHUP: the reload failed, and the old generation goes on:')
+      throw error
+    })
+  },
   SIGUSR1(pool) {
     news.notice('SIGUSR1: opening the access log anew')
     pool.reopenLogs()

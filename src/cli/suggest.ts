@@ -18,10 +18,16 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   version: '--version',
 }
 
+/** A shorter beginning is no hint. */
+const LEAST_LETTERS = 3
+
 /** What was probably meant by `word`, of what there is. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
   const synonym = SYNONYMS[word]
   if (synonym !== undefined) return synonym
+  // The beginning of a single one, as in --procs.
+  const begun = known.filter((name) => name.startsWith(word.replace(/s$/, '')))
+  if (word.length >= LEAST_LETTERS && begun.length === 1) return begun[0]
   let best: { readonly name: string; readonly distance: number } | undefined
   for (const name of known) {
     const distance = editDistance(word, name)

@@ -72,6 +72,7 @@ for (const [args, expected] of [
     ['./app.js', '--procesess', '2'],
     /'--procesess'; did you mean --processes\? \[FT_ERR_USAGE\]\n/,
   ],
+  [['./app.js', '--procs', '2'], /'--procs'; did you mean --processes\? \[FT_ERR_USAGE\]\n/],
   [
     ['./app.js', '--acceptMutex=none'],
     /'--acceptMutex'; did you mean --accept-mutex\? \[FT_ERR_USAGE\]\n/,
