@@ -132,7 +132,7 @@ export interface DocumentedOptions {
   /**
    * Ms that a connection must have been idle for the end of the pool to close it; before that, its next response says so.
    *
-   * Allowed: a whole number of milliseconds from 0 (never) to 2147483647, or a text with a unit: 500ms, 10s, 5m, 1h, 1d.
+   * Allowed: a whole number of milliseconds from 0 (at once) to 2147483647, or a text with a unit: 500ms, 10s, 5m, 1h, 1d.
    * @default 2000, at most keepAliveTimeout counts
    */
   shutdownIdleTimeout?: OptionInput['shutdownIdleTimeout']

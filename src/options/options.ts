@@ -205,7 +205,7 @@ export const schema = z.strictObject({
     placeholder: 'MS',
   }),
   shutdownIdleTimeout: option(milliseconds.default(2000), {
-    allowed: MS,
+    allowed: MS.replace('0 (never)', '0 (at once)'),
     meaning:
       'ms that a connection must have been idle for the end of the pool to close it; before that, its next response says so (default: 2000, at most keepAliveTimeout counts)',
     placeholder: 'MS',

@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
  * Every error that forkthread raises is a row of this table: a stable code, and a sentence that shows
  * what was given, what is allowed and what to do next.
  */
-const messages = {
+export const messages = {
   FT_ERR_PLATFORM: (platform: string) =>
     `forkthread needs fork-style descriptor inheritance and file locks, which ${platform} does not have; run it on Linux or macOS (on Windows: inside WSL or a container).`,
   FT_ERR_OPTION: (name: string, given: unknown, allowed: string) =>
