@@ -34,6 +34,7 @@ export class RestWatch {
   /** Called once a second. */
   look(): void {
     if (this.#isResting) return
+    const isOneSpare = this.#handOff.idleCount + this.#scoreboard.idleElsewhere(this.#slot) > 1
     let isAnyNew = false
     for (const thread of this.#crew.threads) {
       if (thread.state !== 'ready') {
@@ -45,6 +46,8 @@ export class RestWatch {
       const { quietLooks, restedAt } = seen
       const isIdle = this.#handOff.isIdle(thread.id)
       if (shouldRest({ isIdle, connections, requests, quietLooks, restedAt })) {
+        // To ask the only idle thread would wake it for nothing, again and again.
+        if (!isOneSpare) continue
         void this.#rest(thread, seen, requests)
         return
       }
