@@ -114,7 +114,7 @@ function tellFlags(): void {
   const flags = process.execArgv.filter((flag) => !isForParent(flag))
   if (flags.length === 0) return
   news.warning(
-    `Node was given ${flags.join(' ')}: that is for the parent alone, where no handler runs; say --exec-argv=${flags[0]} behind forkthread for its threads`,
+    `Node was given ${flags.join(' ')}: that is for the parent alone, where no handler runs; say --exec-argv=FLAG behind forkthread for its threads, or put it into NODE_OPTIONS (flags of V8 and of the whole process)`,
   )
 }
 

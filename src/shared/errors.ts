@@ -100,7 +100,7 @@ export const messages = {
   FT_ERR_LOCK_NOT_HELD: (caller: number, owner: number) =>
     `Thread ${caller} can't release this lock: ${owner === 0 ? 'nobody holds it' : `thread ${owner} holds it`}.`,
   FT_ERR_EXEC_ARGV: (given: unknown, why: string) =>
-    `execArgv: ${show(given)} was given, but no thread can start with it: ${why}. Give flags of Node that a worker thread may have (those of V8 and of the process belong before the command: node FLAG …); NODE_OPTIONS counts, too.`,
+    `execArgv: ${show(given)} was given, but no thread can start with it: ${why}. Give flags of Node that a worker thread may have; those of V8 and of the whole process belong into NODE_OPTIONS, which counts here, too.`,
   FT_ERR_USAGE: (why: string) => `${why}\nRun forkthread --help for the options.`,
 } as const
 

@@ -91,6 +91,25 @@ test('the heap limit that node was given reaches the threads', async () => {
   assert.ok(heapMiB >= 333 && heapMiB < 433, String(heapMiB))
 })
 
+test('a flag of node that reaches no handler is told, one that can get there gets there', async () => {
+  using folder = tempFolder()
+  writeFileSync(
+    folder.file('app.mjs'),
+    'export default (_, response) => response.end(String(Error.stackTraceLimit))',
+  )
+  const args = [folder.file('app.mjs'), '--listen', '127.0.0.1:0', ...small]
+  const flag = '--stack-trace-limit=33'
+  {
+    await using program = startCli(args, { execArgv: [flag] })
+    await program.ready()
+    assert.match(program.stderr, /--stack-trace-limit=33: .*parent alone.*NODE_OPTIONS/)
+  }
+  await using program = startCli(args, { env: { NODE_OPTIONS: flag } })
+  const [address = ''] = await program.ready()
+  assert.is((await get(address)).body, '33')
+  assert.not.match(program.stderr, /parent alone/)
+})
+
 for (const [name, text, expected] of [
   ['broken.json', '{ "handler": ', /^forkthread: The configuration file .*JSON.*\[FT_ERR_CONFIG\]/],
   ['list.json', '[]', /^forkthread: .*what it holds is an array.*\[FT_ERR_CONFIG\]/],
