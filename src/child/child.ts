@@ -242,7 +242,7 @@ export class Child {
     // The threads serve on meanwhile, what is accepted and what was parked.
     await Promise.all([this.#serveWaiting(terms), this.#parker?.sendOut(moves ? 'move' : 'close')])
     if (moves) await this.#closeUnmoved()
-    await this.#parker?.stop()
+    await this.#parker?.stop(moves ? 'queue' : 'close')
     // What the parker put in behind the first look.
     if (terms.emptyMailbox && this.#mailbox !== undefined)
       await serveMailbox(this.#mailbox, this.#handOff)

@@ -32,6 +32,7 @@ export class ParkerThread {
   #exited: Promise<void> = Promise.resolve()
   readonly #delay = new RestartDelay({ wait: () => undefined, over: () => this.start() })
   #isStopping = false
+  #closesIdle = false
 
   constructor(
     start: ParkerStart,
@@ -99,11 +100,13 @@ export class ParkerThread {
   }
 
   /**
-   * Ends it, for a child that stops already: nobody parks any more. Closes what is idle; what has a request is
-   * queued for this child's own threads.
+   * Ends it, for a child that stops already: nobody parks any more. What has a request is queued for this child's own threads. What is
+   * idle is closed; or, if the pool stays, queued as well: a thread may have parked it after all had moved, its client may be
+   * sending the next request, and the thread that takes it moves it when it leaves.
    */
-  async stop(): Promise<void> {
+  async stop(idle: 'close' | 'queue'): Promise<void> {
     this.#isStopping = true
+    this.#closesIdle = idle === 'close'
     this.#delay.stop()
     this.#parking.stop()
     await this.#exited
@@ -125,7 +128,7 @@ export class ParkerThread {
 
   /**
    * Nobody parks any more, and no parker runs: queues what has a request, and closes what is over; what is idle as well, if the
-   * child stops.
+   * pool ends.
    */
   async #empty(): Promise<void> {
     const wanted: number[] = []
@@ -135,7 +138,7 @@ export class ParkerThread {
       const since = this.#parking.parkedSince(fd)
       if (since === 0 || !this.#parking.claim(fd, since)) return
       this.#parking.unwatch(fd)
-      if (has === 'bytes' || (has === 'nothing' && !this.#isStopping)) wanted.push(fd)
+      if (has === 'bytes' || (has === 'nothing' && !this.#closesIdle)) wanted.push(fd)
       else closeDescriptor(fd)
     })
     for (const fd of wanted) await this.#handOff.offerLater(LockOwner.control, resumed(fd))

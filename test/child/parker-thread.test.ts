@@ -63,7 +63,7 @@ test('one that dies at its start is started ever less often, and what is parked 
   await sleep(WATCHED_MS)
   assert.ok(codes.length <= MOST_STARTS, `${codes.length} starts`)
   assert.equal(new Set(codes), new Set(['FT_ERR_PARKER_DIED']))
-  await parker.stop()
+  await parker.stop('close')
   const starts = codes.length
   await sleep(WATCHED_MS)
   assert.is(codes.length, starts)
