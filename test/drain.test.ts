@@ -93,9 +93,11 @@ for (const acceptMutex of ['flock', 'none'] as const) {
   })
 
   test(`close serves what waits in the backlog at that moment (${acceptMutex})`, async () => {
-    await using serving = await serve('http', { processes: 2, threads: 1, acceptMutex })
+    await using serving = await serve('http', {
+      ...{ processes: 2, threads: 1, acceptMutex, drainTimeout: 60_000 },
+    })
     const { pool, port, url } = serving
-    const blocked = [get(`${url}/block?ms=1000`), get(`${url}/block?ms=1000`)]
+    const blocked = [get(`${url}/block?ms=3000`), get(`${url}/block?ms=3000`)]
     await isBusy(pool, 2)
     const waiting = Array.from({ length: 20 }, () => get(`${url}/where`))
     const length = () => pool.stats().listeners[0]?.backlog.length ?? 0
@@ -126,15 +128,19 @@ test('a large response whose client reads slowly arrives whole', async () => {
 })
 
 test('a request on an open connection is answered, and its connection closed, while others finish', async () => {
-  await using serving = await serve('http')
+  await using serving = await serve('echo-body', { drainTimeout: 60_000 })
   const { pool, port } = serving
+  const post = (bytes: number) => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n`
   using client = await RawClient.connect(port)
-  // The second request arrives during the drain, behind a response that has begun.
-  await client.write(ask('/chunks?count=60&ms=100')).until(/chunk 0\n/)
+  // The second request arrives during the drain, behind a response that has begun and ends when its request does.
+  await client.write(`${post(8)}half`).until(/half/)
   const closed = pool.close()
   await until(() => isRefused(port), LIMIT_MS, 'refusal of new connections')
-  client.write(ask('/'))
-  assert.match(await client.end(), /last\n\r\n0\r\n\r\nHTTP[\s\S]*Connection: close[\s\S]*hello\n$/)
+  client.write(`rest${post(6)}hello\n`)
+  assert.match(
+    await client.end(),
+    /rest\r\n0\r\n\r\nHTTP[\s\S]*Connection: close[\s\S]*hello\n\r\n0\r\n\r\n$/,
+  )
   await closed
 })
 
