@@ -242,7 +242,9 @@ export class Child {
     // The threads serve on meanwhile, what is accepted and what was parked.
     await Promise.all([this.#serveWaiting(terms), this.#parker?.sendOut(moves ? 'move' : 'close')])
     if (moves) await this.#closeUnmoved()
-    await this.#parker?.stop(moves ? 'queue' : 'close')
+    // Of a pool that ends, too, one may have been in use just now.
+    const isLate = moves || this.#start.shutdownIdleTimeout > 0
+    await this.#parker?.stop(isLate ? 'queue' : 'close')
     // What the parker put in behind the first look.
     if (terms.emptyMailbox && this.#mailbox !== undefined)
       await serveMailbox(this.#mailbox, this.#handOff)

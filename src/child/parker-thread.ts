@@ -101,8 +101,8 @@ export class ParkerThread {
 
   /**
    * Ends it, for a child that stops already: nobody parks any more. What has a request is queued for this child's own threads. What is
-   * idle is closed; or, if the pool stays, queued as well: a thread may have parked it after all had moved, its client may be
-   * sending the next request, and the thread that takes it moves it when it leaves.
+   * idle is closed; or, if that can wait, queued as well: a thread may have parked it after all had moved, its client may be
+   * sending the next request, and the thread that takes it moves it when it leaves, or asks it to go.
    */
   async stop(idle: 'close' | 'queue'): Promise<void> {
     this.#isStopping = true
@@ -127,8 +127,7 @@ export class ParkerThread {
   }
 
   /**
-   * Nobody parks any more, and no parker runs: queues what has a request, and closes what is over; what is idle as well, if the
-   * pool ends.
+   * Nobody parks any more, and no parker runs: queues what has a request, and closes what is over; what is idle as well, if that was asked for.
    */
   async #empty(): Promise<void> {
     const wanted: number[] = []
