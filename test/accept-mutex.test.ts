@@ -91,7 +91,9 @@ const interoperates = suite('the lock file')
 
 interoperates('has no name: a cleaner of temporary files finds nothing to remove', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'accept-mutex-test-'))
-  await using program = await startWithLock('flock', ['--processes', '2'], { TMPDIR: folder })
+  await using program = await startWithLock('flock', ['--processes', '2', '--admin', 'off'], {
+    TMPDIR: folder,
+  })
   const [address = ''] = await program.ready()
   assert.equal(readdirSync(folder), [])
   rmSync(folder, { recursive: true })

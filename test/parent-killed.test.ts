@@ -23,9 +23,12 @@ test.after.each(() => rmSync(temporary, { recursive: true, force: true }))
 for (const acceptMutex of ['flock', 'none'] as const) {
   test(`children finish what is in flight, free the port, and take the lock folder along (${acceptMutex})`, async () => {
     const size = ['--processes', '2', '--threads', '1', '--accept-mutex', acceptMutex]
-    await using program = startCli([fixture('http'), '--listen', '127.0.0.1:0', ...size], {
-      env: { TMPDIR: temporary },
-    })
+    await using program = startCli(
+      [fixture('http'), '--listen', '127.0.0.1:0', '--admin', 'off', ...size],
+      {
+        env: { TMPDIR: temporary },
+      },
+    )
     const [address = ''] = await program.ready()
     const slow = get(`${address}/slow?ms=1500`)
     assert.is((await get(address)).status, 200)
@@ -41,9 +44,12 @@ for (const acceptMutex of ['flock', 'none'] as const) {
 
 test('children cut off what does not end, after drainTimeout', async () => {
   const size = ['--processes', '1', '--threads', '1', '--drain-timeout', '500']
-  await using program = startCli([fixture('http'), '--listen', '127.0.0.1:0', ...size], {
-    env: { TMPDIR: temporary },
-  })
+  await using program = startCli(
+    [fixture('http'), '--listen', '127.0.0.1:0', '--admin', 'off', ...size],
+    {
+      env: { TMPDIR: temporary },
+    },
+  )
   const [address = ''] = await program.ready()
   using endless = await RawClient.connect(portOf(address))
   await endless.write(ask('/never')).until(/first\n/)

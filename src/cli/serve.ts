@@ -4,7 +4,7 @@ import { createPool } from '../create-pool.js'
 import type { PoolOptions } from '../options/options.js'
 import type { Pool } from '../parent/pool.js'
 import { restLater } from '../parent/rest.js'
-import { leaveRuntimeFolder, preparePrivateSocket } from '../shared/runtime-folder.js'
+import { leaveRuntimeFolder, PRIVATE } from '../shared/runtime-folder.js'
 import { guardMain, standardTerms } from '../shared/standard-output.js'
 import { news, openLog } from './news.js'
 import { EarlyOrders, type Order, obey } from './obey.js'
@@ -80,13 +80,12 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
     const options = await readOptions()
     tellFlags()
     process.title = `forkthread: parent ${basename(String(options.handler))}`
-    const own = options.admin === undefined ? privateAdmin() : undefined
-    const withAdmin = (given: PoolOptions): PoolOptions =>
-      given.admin === undefined && own !== undefined ? { ...given, admin: own } : given
+    const withAdmin = (given: PoolOptions): PoolOptions => ({ admin: PRIVATE, ...given })
     const reloadOptions = async (): Promise<PoolOptions> => withAdmin(await readOptions())
     const terms = { reloadOptions, signal: starting.signal }
+    process.once('exit', leaveRuntimeFolder)
     pool = await createPool({ ...withAdmin(options), logger: await openLog(options), ...terms })
-    if (own === undefined && pool.adminAddress !== undefined)
+    if (options.admin !== undefined && pool.adminAddress !== undefined)
       news.notice(`admin on ${pool.adminAddress}`)
   } catch (error) {
     if (!(error instanceof StoppedWhileStarting)) throw error
@@ -100,13 +99,6 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   void restLater()
   await isClosed
   return status
-}
-
-/** By which `list`, `status` and the orders find this pool when nobody says where to ask. */
-function privateAdmin(): string | undefined {
-  const path = preparePrivateSocket()
-  process.once('exit', leaveRuntimeFolder)
-  return path === undefined ? undefined : `unix:${path}`
 }
 
 /** Those that handlers would miss. */

@@ -180,8 +180,8 @@ export interface DocumentedOptions {
   /**
    * Where the pool is asked how it does, and given orders.
    *
-   * Allowed: a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH; or off.
-   * @default the command makes a private socket in the user's runtime folder, for list, status and the like; createPool() has none
+   * Allowed: a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH; or private, or off.
+   * @default for the command private, a socket in the user's runtime folder by which list, status and the like find it; for createPool() off
    */
   admin?: OptionInput['admin']
   /**

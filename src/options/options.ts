@@ -253,9 +253,9 @@ export const schema = z.strictObject({
   admin: option(z.union([z.int().min(0).max(65_535), z.string().min(1)]).optional(), {
     fixed: true,
     allowed:
-      'a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH; or off',
+      'a loopback address or a unix path: PORT, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT or unix:PATH; or private, or off',
     meaning:
-      "where the pool is asked how it does, and given orders (default: the command makes a private socket in the user's runtime folder, for list, status and the like; createPool() has none)",
+      "where the pool is asked how it does, and given orders (default: for the command private, a socket in the user's runtime folder by which list, status and the like find it; for createPool() off)",
     placeholder: 'ADDRESS',
   }),
   adminToken: option(z.string().min(16).max(200).optional(), {

@@ -2,6 +2,9 @@ import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+/** The value of `admin` that means the private socket. */
+export const PRIVATE = 'private'
+
 const OWNER_ONLY = 0o700
 const OTHERS = 0o077
 const SOCKET = /^(\d+)\.sock$/

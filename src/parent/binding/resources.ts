@@ -3,6 +3,7 @@ import { type Address, parseAddress } from '../../options/address.js'
 import { metaOf, type Settings } from '../../options/options.js'
 import { fail } from '../../shared/errors.js'
 import type { Identity } from '../../shared/messages.js'
+import { PRIVATE, preparePrivateSocket } from '../../shared/runtime-folder.js'
 import { fromStartFolder } from '../../shared/start-folder.js'
 import { monotonicMs } from '../../sync/clock.js'
 import type { MailboxTerms } from '../../sync/mailbox.js'
@@ -134,6 +135,13 @@ function claimPidFile(
 
 const ADMIN_BACKLOG = 16
 const OWNER_ONLY = 0o600
+const ADMIN_OPTIONS = {
+  option: 'admin',
+  backlog: ADMIN_BACKLOG,
+  ipv6Only: false,
+  reusePort: false,
+  unixRights: { mode: OWNER_ONLY },
+}
 
 /**
  * The admin address tells much and will do more, so it is for this machine only: loopback, or a unix path that only its
@@ -143,21 +151,30 @@ const OWNER_ONLY = 0o600
 async function openAdmin(
   given: string | number,
   predecessor: Predecessor | undefined,
-): Promise<Listener> {
+): Promise<Listener | undefined> {
+  if (given === PRIVATE) return await openPrivate(predecessor)
   const text = typeof given === 'number' ? `127.0.0.1:${given}` : given
   const address = parseAddress(text, 'admin')
   const isAllowed =
     address.kind === 'unix' || (address.kind === 'tcp' && LOOPBACK.test(address.host ?? ''))
   if (!isAllowed || address.isSecure)
     throw fail('FT_ERR_OPTION', ['admin', given, metaOf('admin').allowed])
-  const options = {
-    option: 'admin',
-    backlog: ADMIN_BACKLOG,
-    ipv6Only: false,
-    reusePort: false,
-    unixRights: { mode: OWNER_ONLY },
+  return await openListener(address, ADMIN_OPTIONS, predecessor)
+}
+
+/** The socket by which the commands find this pool. It is a convenience: where there can be none the pool starts without. */
+async function openPrivate(predecessor: Predecessor | undefined): Promise<Listener | undefined> {
+  // Another pool that ends removes the folder, if it is empty, also in the moment between making and using it.
+  for (let attempts = 0; attempts < 3; attempts++) {
+    const path = preparePrivateSocket()
+    if (path === undefined) return undefined
+    try {
+      return await openListener({ kind: 'unix', path }, ADMIN_OPTIONS, predecessor)
+    } catch {
+      // Once more, or without.
+    }
   }
-  return await openListener(address, options, predecessor)
+  return undefined
 }
 
 /**
@@ -173,7 +190,8 @@ async function openReadOnly(
   if (given === undefined) return undefined
   const address = parseAddress(given)
   const isKnown = address.kind === 'unix' || (address.kind === 'tcp' && !address.isSecure)
-  const isTaken = admin !== undefined && isSamePort(address, parseAddress(admin))
+  const isTaken =
+    admin !== undefined && admin !== PRIVATE && isSamePort(address, parseAddress(admin))
   if (!isKnown || isTaken) throw fail('FT_ERR_OPTION', [name, given, metaOf(name).allowed])
   const options = { backlog: ADMIN_BACKLOG, ipv6Only: false, reusePort: false, unixRights: {} }
   return await openListener(address, options, predecessor)
