@@ -240,8 +240,11 @@ export class Child {
     if (!terms.moves) this.#crew.endsSoon()
     if (moves && (this.#parker?.parkedCount ?? 0) > 0) this.#tellOfMoves()
     // The threads serve on meanwhile, what is accepted and what was parked.
-    await Promise.all([this.#serveWaiting(terms), this.#parker?.sendOut(moves ? 'move' : 'close')])
-    if (moves) await this.#closeUnmoved()
+    const [hasSentOut] = await Promise.all([
+      this.#parker?.sendOut(moves ? 'move' : 'close'),
+      this.#serveWaiting(terms),
+    ])
+    if (moves && hasSentOut === false) await this.#closeUnmoved()
     // Of a pool that ends, too, one may have been in use just now.
     const isLate = moves || this.#start.shutdownIdleTimeout > 0
     await this.#parker?.stop(isLate ? 'queue' : 'close')

@@ -76,9 +76,10 @@ export class ParkerThread {
 
   /**
    * The child leaves, and what is parked goes before it: to other processes, or, when the pool ends, each when it has been idle for
-   * `shutdownIdleTimeout`. Meanwhile the threads serve requests as ever. Resolves when all are gone, or nobody takes them.
+   * `shutdownIdleTimeout`. Meanwhile the threads serve requests as ever. Resolves with true when all are gone, with false when nobody takes
+   * them. (What a thread parks in the very moment goes on going.)
    */
-  async sendOut(way: 'move' | 'close'): Promise<void> {
+  async sendOut(way: 'move' | 'close'): Promise<boolean> {
     // What threads hand back from here on goes the same way.
     this.#parking.sendOut(WayOut[way])
     if (this.parkedCount > 0) this.start()
@@ -93,6 +94,7 @@ export class ParkerThread {
       }
       await sleep(LEAVE_LOOK_MS)
     }
+    return this.parkedCount === 0 || performance.now() < giveUpAt
   }
 
   get parkedCount(): number {
