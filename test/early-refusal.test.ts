@@ -122,7 +122,8 @@ test('at twice the capacity what is served was served in time, and as much as ev
     assert.ok(longestMs <= QUEUE_TIMEOUT_MS, `${longestMs} ms`)
     assert.ok(p99 < (QUEUE_TIMEOUT_MS + SERVICE_MS) * 4, `p99 ${p99} ms`)
     // test/bench/overload.ts measures it well; here the client shares the cores with the handler.
-    assert.ok(goodput > capacity.goodput * 0.6, `${goodput}/s of ${capacity.goodput}`)
+    const least = overload === 2 ? 0.6 : 0.3
+    assert.ok(goodput > capacity.goodput * least, `${goodput}/s of ${capacity.goodput}`)
     await sleep(QUEUE_TIMEOUT_MS)
     assert.is((await get(serving.url)).status, 200)
   }

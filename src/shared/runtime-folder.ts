@@ -36,9 +36,10 @@ function isOurs(folder: string): boolean {
 export function preparePrivateSocket(): string | undefined {
   const folder = runtimeFolder()
   try {
-    mkdirSync(folder, { recursive: true, mode: OWNER_ONLY })
+    // Not the folders above it: a variable that names none is a mistake.
+    mkdirSync(folder, { mode: OWNER_ONLY })
   } catch {
-    return undefined
+    // It is there, or can't be: see below.
   }
   const path = privateSocket(process.pid)
   if (!isOurs(folder) || Buffer.byteLength(path) > LONGEST_PATH) return undefined
