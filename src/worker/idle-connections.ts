@@ -97,7 +97,8 @@ export class IdleConnections {
   /** Whether this connection is given to somebody else when it is idle, as far as can be told before. */
   goesOn(socket: Socket): boolean {
     if (this.#to === undefined || this.#stays.has(socket)) return false
-    return this.#to === 'pool' || this.#options.parking.isOpen
+    // A parker that does not run yet will, by `giveAway`.
+    return this.#to === 'pool' || !this.#options.parking.isStopping
   }
 
   /**
@@ -143,7 +144,8 @@ export class IdleConnections {
   /** False if it is idle, and the transfer is full. One that is not idle goes later. */
   #go(socket: Socket): boolean {
     if (this.#to === 'process') {
-      if (!this.#park(socket) && this.#clean.descriptor(socket) >= 0) this.#stays.add(socket)
+      const isRefused = !this.#park(socket) && this.#options.parking.isOpen
+      if (isRefused && this.#clean.descriptor(socket) >= 0) this.#stays.add(socket)
       return true
     }
     const { transfer, moved } = this.#options
