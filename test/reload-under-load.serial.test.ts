@@ -22,7 +22,6 @@ const UPGRADES = isFull ? 10 : 2
 const EVERY_MS = isFull ? 3 : 10
 /** Added and retired after each reload, between the upgrades. */
 const RETIREMENTS = isFull ? 2 : 1
-const FEW = isFull ? 20 : 2
 const MOST_REQUESTS = isFull ? 100_000 : 0
 
 interface Kind {
@@ -161,9 +160,11 @@ test(`${RELOADS} reloads and ${UPGRADES} upgrades: no request fails, and no conn
     counts.flatMap(({ failures }) => failures),
     [],
   )
-  // A thread that is recycled in the moment in which its process leaves may ask a few to go.
-  for (const [index, { name }] of kinds.entries())
-    if (name !== 'a connection for each') assert.ok((ended[index] ?? 0) <= FEW, name)
+  for (const [index, { name }] of kinds.entries()) {
+    if (name === 'a connection for each') continue
+    assert.is(ended[index], 0, `${name}: ended`)
+    assert.is(counts[index]?.asked, 0, `${name}: asked to go`)
+  }
   assert.not.match(program.stderr, 'FT_ERR')
 })
 

@@ -26,6 +26,7 @@ import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
 import { Parking, type ParkingTerms } from '../sync/parking.js'
 import { Scoreboard } from '../sync/scoreboard.js'
+import { Transfer } from '../sync/transfer.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { Epoll } from '../sys/epoll.js'
 import { openEventDescriptor } from '../sys/event-descriptor.js'
@@ -106,7 +107,7 @@ export class Child {
     const report = (error: SerializedError, thread?: number): void =>
       void send({ type: 'report', error, ...(thread === undefined ? {} : { thread }) })
     const parking = parkingTerms(start)
-    this.#parker = parkerThread(start, mechanism, parking, memory, handOff, report)
+    this.#parker = parkerThread(start, mechanism, parking, memory, handOff, scoreboard, report)
     this.#crew = new Crew(
       start,
       mechanism,
@@ -244,24 +245,25 @@ export class Child {
       this.#parker?.sendOut(moves ? 'move' : 'close'),
       this.#serveWaiting(terms),
     ])
-    if (moves && hasSentOut === false) await this.#closeUnmoved()
+    const isStuck = moves && hasSentOut === false
+    if (isStuck) await this.#closeUnmoved()
     // Of a pool that ends, too, one may have been in use just now.
     const isLate = moves || this.#start.shutdownIdleTimeout > 0
     await this.#parker?.stop(isLate ? 'queue' : 'close')
     // What the parker put in behind the first look.
     if (terms.emptyMailbox && this.#mailbox !== undefined)
       await serveMailbox(this.#mailbox, this.#handOff)
-    await this.#crew.endAll({ to: moves ? 'pool' : 'nobody', idleMs })
+    await this.#crew.endAll({ to: moves && !isStuck ? 'pool' : 'nobody', idleMs })
     this.removeLeftovers()
   }
 
   /** Nobody had room for them: they go as at the end of the pool. */
   async #closeUnmoved(): Promise<void> {
-    const unmoved = this.#parker?.parkedCount ?? 0
-    if (unmoved === 0) return
-    this.#scoreboard.addToField(this.#start.slot, 'unmoved', unmoved)
     this.#crew.endsSoon()
-    await this.#parker?.sendOut('close')
+    const isGone = this.#parker?.sendOut('close')
+    const unmoved = (this.#parker?.parkedCount ?? 0) + ((await this.#parker?.takeBack()) ?? 0)
+    this.#scoreboard.addToField(this.#start.slot, 'unmoved', unmoved)
+    await isGone
   }
 
   /** What nobody else serves: waiting in backlogs that end, and in the mailbox. */
@@ -360,19 +362,22 @@ function parkingTerms({ mailbox }: StartChild): ParkingTerms | undefined {
 }
 
 function parkerThread(
-  { slot, mailbox, transfer, timeouts, shutdownIdleTimeout, scoreboard }: StartChild,
+  start: StartChild,
   mechanism: MechanismTerms,
   parking: ParkingTerms | undefined,
   memory: SharedArrayBuffer,
   handOff: HandOff,
+  scoreboard: Scoreboard,
   report: (error: SerializedError) => void,
 ): ParkerThread | undefined {
+  const { slot, mailbox, transfer, timeouts, shutdownIdleTimeout } = start
   if (mailbox === undefined || parking === undefined) return undefined
   const { keepAliveTimeout } = timeouts
-  const start = {
-    ...{ slot, mechanism, mailbox, parking, transfer, memory, scoreboard },
+  const terms = {
+    ...{ slot, mechanism, mailbox, parking, transfer, memory, scoreboard: start.scoreboard },
     ...{ keepAliveTimeout, shutdownIdleTimeout },
   }
   const parked = new Parking(memory, new Epoll(parking.epoll), parking.wake)
-  return new ParkerThread(start, parked, handOff, report)
+  const way = transfer && new Transfer(transfer, scoreboard)
+  return new ParkerThread(terms, parked, way, handOff, report)
 }

@@ -8,12 +8,13 @@ import { LockOwner } from '../sync/child-memory.js'
 import { resumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { type Parking, WayOut } from '../sync/parking.js'
+import type { Transfer } from '../sync/transfer.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { peekConnection } from '../sys/socket.js'
 
 /** How often to look whether all have gone, and for how long without one that goes. */
 const LEAVE_LOOK_MS = 10
-const LEAVE_PATIENCE_MS = 1000
+const LEAVE_PATIENCE_MS = 2000
 
 /**
  * The parker of this child, seen from its main thread. It is started when the first connection could be parked.
@@ -25,6 +26,7 @@ const LEAVE_PATIENCE_MS = 1000
 export class ParkerThread {
   readonly #start: ParkerStart
   readonly #parking: Parking
+  readonly #transfer: Transfer | undefined
   readonly #handOff: HandOff
   readonly #report: (error: SerializedError) => void
   #worker: Worker | undefined
@@ -37,11 +39,13 @@ export class ParkerThread {
   constructor(
     start: ParkerStart,
     parking: Parking,
+    transfer: Transfer | undefined,
     handOff: HandOff,
     report: (error: SerializedError) => void,
   ) {
     this.#start = start
     this.#parking = parking
+    this.#transfer = transfer
     this.#handOff = handOff
     this.#report = report
   }
@@ -76,8 +80,8 @@ export class ParkerThread {
 
   /**
    * The child leaves, and what is parked goes before it: to other processes, or, when the pool ends, each when it has been idle for
-   * `shutdownIdleTimeout`. Meanwhile the threads serve requests as ever. Resolves with true when all are gone, with false when nobody takes
-   * them. (What a thread parks in the very moment goes on going.)
+   * `shutdownIdleTimeout`. Meanwhile the threads serve requests as ever. Resolves with true when all are gone, and those that move have been
+   * taken; with false when nobody takes them. (What a thread parks in the very moment goes on going.)
    */
   async sendOut(way: 'move' | 'close'): Promise<boolean> {
     // What threads hand back from here on goes the same way.
@@ -85,16 +89,29 @@ export class ParkerThread {
     if (this.parkedCount > 0) this.start()
     const { shutdownIdleTimeout } = this.#start
     const patienceMs = way === 'move' ? LEAVE_PATIENCE_MS : shutdownIdleTimeout + LEAVE_PATIENCE_MS
-    let least = this.parkedCount
-    let giveUpAt = performance.now() + patienceMs
-    for (let left = least; left > 0 && performance.now() < giveUpAt; left = this.parkedCount) {
-      if (left < least) {
-        least = left
-        giveUpAt = performance.now() + patienceMs
-      }
+    let before = 0
+    let giveUpAt = 0
+    for (;;) {
+      const left = this.parkedCount + (way === 'move' ? (this.#transfer?.waiting ?? 0) : 0)
+      if (left === 0) return true
+      // More is a sign as good as less: requests come and go meanwhile, and nobody can park for ever what does not leave.
+      if (left !== before) giveUpAt = performance.now() + patienceMs
+      else if (performance.now() >= giveUpAt) return false
+      before = left
       await sleep(LEAVE_LOOK_MS)
     }
-    return this.parkedCount === 0 || performance.now() < giveUpAt
+  }
+
+  /** Nobody has room for what is on its way: it is this child's again, and goes to its threads. Resolves with how many there were. */
+  async takeBack(): Promise<number> {
+    let taken = 0
+    for (let left = this.#transfer?.waiting ?? 0; left > 0; left--) {
+      const { fd } = this.#transfer?.take() ?? { fd: -1 }
+      if (fd < 0) break
+      taken++
+      await this.#queue(fd)
+    }
+    return taken
   }
 
   get parkedCount(): number {

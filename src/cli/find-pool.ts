@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { askAdmin } from '../admin/client.js'
 import { parseAddress } from '../options/address.js'
 import { fail } from '../shared/errors.js'
-import { privateSocket, privateSockets } from '../shared/runtime-folder.js'
+import { privateSockets } from '../shared/runtime-folder.js'
 import type { Stats } from '../shared/stats.js'
 
 /** Which pool is meant, as the command line says it. */
@@ -30,7 +30,13 @@ export async function findPool({ admin, pid, pidFile }: Meant): Promise<string> 
   if (meant !== undefined) {
     if (!/^\d+$/.test(meant))
       throw fail('FT_ERR_USAGE', [`--pid takes the process id of a pool, and '${meant}' is none.`])
-    return `unix:${privateSocket(Number(meant))}`
+    // Not put together from the number: another user's folder may stand in its place, and would see the token.
+    const path = privateSockets().find(({ pid }) => pid === Number(meant))?.path
+    if (path === undefined)
+      throw fail('FT_ERR_NO_POOL', [
+        `Process ${meant} has no private admin socket of this user here.`,
+      ])
+    return `unix:${path}`
   }
   const pools = await runningPools()
   const [only] = pools

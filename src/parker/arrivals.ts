@@ -4,7 +4,7 @@ import { resumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Parking } from '../sync/parking.js'
 import type { Transfer } from '../sync/transfer.js'
-import { closeDescriptor } from '../sys/descriptor.js'
+import { closeDescriptor, duplicate } from '../sys/descriptor.js'
 import type { Epoll } from '../sys/epoll.js'
 
 /** So many at a turn: a request on what is parked already waits for no more than these. */
@@ -54,6 +54,10 @@ export class Arrivals {
   take(): number[] {
     const { transfer, handOff, parking, mostDescriptors } = this.#options
     const unwatched: number[] = []
+    if (!this.#hasRoom()) {
+      this.#pause()
+      return unwatched
+    }
     for (let taken = 0; taken < BATCH && !this.#isClosed; taken++) {
       const { fd, reason } = transfer.take()
       if (fd < 0) {
@@ -70,7 +74,10 @@ export class Arrivals {
       handOff.queue.unhand(PARKER_THREAD)
       this.#options.arrived()
       if (!parking.watch(fd)) unwatched.push(fd)
-      if (fd >= mostDescriptors - HEADROOM) this.#pause()
+      if (fd >= mostDescriptors - HEADROOM) {
+        this.#pause()
+        break
+      }
     }
     return unwatched
   }
@@ -88,6 +95,14 @@ export class Arrivals {
     this.#isClosed = true
     this.#resumeAt = Number.POSITIVE_INFINITY
     this.#options.epoll.remove(this.#options.transfer.receiveEnd)
+  }
+
+  /** The kernel gives the lowest number that is free. A look, since what came may fill up what was left to others, one after the other. */
+  #hasRoom(): boolean {
+    const { transfer, mostDescriptors } = this.#options
+    const lowest = duplicate(transfer.receiveEnd)
+    if (lowest >= 0) closeDescriptor(lowest)
+    return lowest >= 0 && lowest < mostDescriptors - HEADROOM
   }
 
   #pause(): void {

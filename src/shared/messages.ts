@@ -1,9 +1,8 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { MechanismTerms } from '../sync/create-mechanism.js'
+import type { DescriptorEnds } from '../sync/descriptor-ends.js'
 import type { ListenerAddress } from '../sync/listener-addresses.js'
-import type { MailboxTerms } from '../sync/mailbox.js'
 import type { ParkingTerms } from '../sync/parking.js'
-import type { TransferTerms } from '../sync/transfer.js'
 import type { AccessLogSettings, AccessLogTerms } from './access-log.js'
 import type { ChannelPost } from './channel.js'
 import type { SerializedError } from './errors.js'
@@ -158,9 +157,9 @@ export interface StartChild {
   readonly scoreboard: number
   /** Without a mailbox it is `pin`. */
   readonly keepAlive: KeepAlive
-  readonly mailbox?: MailboxTerms
+  readonly mailbox?: DescriptorEnds
   /** Where idle connections may move. */
-  readonly transfer?: TransferTerms
+  readonly transfer?: DescriptorEnds
   /** With `none`, the pass-on descriptor is inherited, too; else the lock files are to be opened. */
   readonly acceptMutex: 'flock' | 'fcntl' | 'none'
   readonly passOn: number
@@ -390,9 +389,9 @@ export interface Lease {
   readonly memory: SharedArrayBuffer
   readonly mechanism: MechanismTerms
   readonly keepAlive: KeepAlive
-  readonly mailbox: MailboxTerms | undefined
+  readonly mailbox: DescriptorEnds | undefined
   readonly parking: ParkingTerms | undefined
-  readonly transfer: TransferTerms | undefined
+  readonly transfer: DescriptorEnds | undefined
   readonly scoreboard: number
   readonly standard: StandardTerms
   readonly pending: StandardPending
@@ -539,7 +538,7 @@ export interface ListenerStart {
   readonly queueTimeout: number
   readonly wakeDescriptor: number
   readonly mechanism: MechanismTerms
-  readonly mailbox: MailboxTerms | undefined
+  readonly mailbox: DescriptorEnds | undefined
   readonly memory: SharedArrayBuffer
   readonly scoreboard: number
 }
@@ -550,9 +549,9 @@ export interface ListenerStart {
 export interface ParkerStart {
   readonly slot: number
   readonly mechanism: MechanismTerms
-  readonly mailbox: MailboxTerms
+  readonly mailbox: DescriptorEnds
   readonly parking: ParkingTerms
-  readonly transfer: TransferTerms | undefined
+  readonly transfer: DescriptorEnds | undefined
   readonly keepAliveTimeout: number
   readonly shutdownIdleTimeout: number
   readonly memory: SharedArrayBuffer

@@ -60,7 +60,7 @@ export function leaveRuntimeFolder(): void {
   }
 }
 
-export function privateSocket(pid: number): string {
+function privateSocket(pid: number): string {
   return join(runtimeFolder(), `${pid}.sock`)
 }
 

@@ -1,14 +1,9 @@
 import { duplicateOver } from '../sys/descriptor.js'
 import { DescriptorSocket } from '../sys/descriptor-socket.js'
+import type { DescriptorEnds } from './descriptor-ends.js'
 import { descriptorOf, MARK_BITS, marked, markOf } from './entry.js'
 import type { Scoreboard } from './scoreboard.js'
 import { MAILED, MAILS } from './scoreboard-layout.js'
-
-/** The inherited ends of the pool's mailbox, as descriptors of this process. */
-export interface MailboxTerms {
-  readonly sendEnd: number
-  readonly receiveEnd: number
-}
 
 /**
  * The mailbox of the pool: connections that wait for a thread of any process. A child that holds a readable connection and
@@ -26,7 +21,7 @@ export class Mailbox {
   readonly #socket = new DescriptorSocket()
   readonly #shared: Int32Array
 
-  constructor({ sendEnd, receiveEnd }: MailboxTerms, scoreboard: Scoreboard) {
+  constructor({ sendEnd, receiveEnd }: DescriptorEnds, scoreboard: Scoreboard) {
     this.receiveEnd = receiveEnd
     this.#sendEnd = sendEnd
     this.#shared = scoreboard.words

@@ -1,12 +1,7 @@
-import { DescriptorSocket } from '../sys/descriptor-socket.js'
+import { countWaiting, DescriptorSocket } from '../sys/descriptor-socket.js'
+import type { DescriptorEnds } from './descriptor-ends.js'
 import type { Scoreboard } from './scoreboard.js'
 import { MAILS } from './scoreboard-layout.js'
-
-/** The inherited ends of the transfer, as descriptors of this process. */
-export interface TransferTerms {
-  readonly sendEnd: number
-  readonly receiveEnd: number
-}
 
 /**
  * The way of idle connections out of a process that leaves: a pair of sockets that carries descriptors, which every process of
@@ -26,7 +21,10 @@ export interface TransferTerms {
  * **Death.** What is in the transfer stays in it as long as any process has it open, and the parent has. Who dies before `put` loses it, as all
  * that it had; who dies after it closes only its own descriptor of it. Who dies between `take` and the note loses it as what it had.
  *
- * **Full** it is with some hundred. Then the sender keeps what it has, watches or serves it, and tries again.
+ * **Full** it is with some dozens. Then the sender keeps what it has, watches or serves it, and tries again.
+ *
+ * **Without room** anywhere nobody takes them. A leaver that sees this takes back what is on its way, whoever has sent it, and goes with it as with
+ * what it could not send. What comes behind that look is the parent's (see `Takeover`).
  */
 export class Transfer {
   readonly receiveEnd: number
@@ -34,7 +32,7 @@ export class Transfer {
   readonly #socket = new DescriptorSocket()
   readonly #shared: Int32Array
 
-  constructor({ sendEnd, receiveEnd }: TransferTerms, scoreboard: Scoreboard) {
+  constructor({ sendEnd, receiveEnd }: DescriptorEnds, scoreboard: Scoreboard) {
     this.receiveEnd = receiveEnd
     this.#sendEnd = sendEnd
     this.#shared = scoreboard.words
@@ -43,6 +41,11 @@ export class Transfer {
   /** False if it is full. The caller closes its own descriptor afterwards, or keeps it. */
   put(fd: number): boolean {
     return this.#socket.send(this.#sendEnd, fd, Atomics.add(this.#shared, MAILS, 1))
+  }
+
+  /** How many are on their way. */
+  get waiting(): number {
+    return countWaiting(this.receiveEnd)
   }
 
   /** The oldest connection, now a descriptor of this process; -1 if there is none, or no number for it. */

@@ -71,7 +71,7 @@ export class HttpService implements Service {
   readonly #hasSpoken = new WeakSet<Socket>()
   /** What can't go on elsewhere is asked to go by its next response. */
   #announces = false
-  #isLeaving = false
+  /** From when the thread leaves on. */
   #idleTime: IdleTime | undefined
   /** The thread leaves, and what has been idle for so long, in ms, is closed. */
   #mostIdleMs = Number.POSITIVE_INFINITY
@@ -145,7 +145,6 @@ export class HttpService implements Service {
     await pollOnce()
     await this.#idle?.giveAway()
     this.#streams.close()
-    this.#isLeaving = true
     this.#mostIdleMs = way.idleMs
     this.#idleTime = new IdleTime()
     this.#closeIdle()
@@ -260,7 +259,6 @@ export class HttpService implements Service {
 
   /** The app closes idle ones itself, whenever it likes; but a thread that leaves waits for their next request. */
   #isInUse(socket: Socket, now: number | undefined): boolean {
-    if (!this.#isLeaving) return false
     return this.#idleTime !== undefined && this.#idleTime.of(socket, now) < this.#mostIdleMs
   }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KeepAlive, WayOfLeaving } from '../shared/messages.js'
-import type { Parking } from '../sync/parking.js'
+import { type Parking, WayOut } from '../sync/parking.js'
 import type { Transfer } from '../sync/transfer.js'
 import type { Activity } from './activity.js'
 import { CleanConnections, countListeners } from './clean-connection.js'
@@ -15,7 +15,7 @@ const PARKER_START_MS = 500
 const LOOK_AGAIN_MS = 5
 
 /** How long a thread that leaves tries to move connections without one that goes: then nobody has room for them. */
-const MOVE_PATIENCE_MS = 1000
+const MOVE_PATIENCE_MS = 2000
 
 export interface IdleConnectionsOptions {
   readonly thread: number
@@ -45,8 +45,8 @@ export class IdleConnections {
   #hasAsked = false
   /** Those that were idle when the thread went over to parking have been parked. */
   #isSwept = false
-  /** Where they go now, since the thread leaves. */
-  #to: 'process' | 'pool' | undefined
+  /** Where they are to go, since the thread leaves. */
+  #way: 'process' | 'pool' | undefined
   /** Those that could not. */
   readonly #stays = new WeakSet<Socket>()
   #retries: NodeJS.Timeout | undefined
@@ -91,14 +91,23 @@ export class IdleConnections {
   /** The thread leaves: from here on `goesOn` tells which connections others will go on with. */
   leaves({ to }: WayOfLeaving): void {
     const { transfer } = this.#options
-    this.#to = to === 'process' || (to === 'pool' && transfer !== undefined) ? to : undefined
+    this.#way = to === 'process' || (to === 'pool' && transfer !== undefined) ? to : undefined
+  }
+
+  /**
+   * Where they go now: a thread that leaves by itself leaves them to its process, and when that leaves before it, to the pool. The way out of
+   * the process is final before the end of parking shows.
+   */
+  get #to(): 'process' | 'pool' | undefined {
+    const { parking, transfer } = this.#options
+    if (this.#way !== 'process' || !parking.isStopping) return this.#way
+    return parking.wayOut === WayOut.move && transfer !== undefined ? 'pool' : undefined
   }
 
   /** Whether this connection is given to somebody else when it is idle, as far as can be told before. */
   goesOn(socket: Socket): boolean {
-    if (this.#to === undefined || this.#stays.has(socket)) return false
     // A parker that does not run yet will, by `giveAway`.
-    return this.#to === 'pool' || !this.#options.parking.isStopping
+    return this.#to !== undefined && !this.#stays.has(socket)
   }
 
   /**
@@ -112,7 +121,6 @@ export class IdleConnections {
     const [first] = connections
     if (first === undefined || this.#to === undefined) return
     if (this.#to === 'process') {
-      if (parking.isStopping) return
       this.#ask()
       const endsAt = performance.now() + PARKER_START_MS
       while (!parking.isOpen && !parking.isStopping && performance.now() < endsAt)
@@ -143,12 +151,13 @@ export class IdleConnections {
 
   /** False if it is idle, and the transfer is full. One that is not idle goes later. */
   #go(socket: Socket): boolean {
+    const { parking, transfer, moved } = this.#options
     if (this.#to === 'process') {
-      const isRefused = !this.#park(socket) && this.#options.parking.isOpen
-      if (isRefused && this.#clean.descriptor(socket) >= 0) this.#stays.add(socket)
-      return true
+      if (this.#park(socket)) return true
+      if (parking.isOpen && this.#clean.descriptor(socket) >= 0) this.#stays.add(socket)
     }
-    const { transfer, moved } = this.#options
+    // The process may have begun to leave in this very moment.
+    if (this.#to !== 'pool') return true
     const fd = this.#movable(socket)
     if (fd < 0) return true
     // See `Transfer`: from the look to the end of the socket no event loop runs, so nothing more is read here.

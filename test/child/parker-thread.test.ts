@@ -42,7 +42,9 @@ test('one that dies at its start is started ever less often, and what is parked 
     scoreboard: -1,
   } as const
   const codes: string[] = []
-  const parker = new ParkerThread(start, parking, handOff, (error) => codes.push(error.code ?? ''))
+  const parker = new ParkerThread(start, parking, undefined, handOff, (error) =>
+    codes.push(error.code ?? ''),
+  )
   const idle = openDescriptorSockets()
   const over = openDescriptorSockets()
   // As a predecessor that ran has left it.

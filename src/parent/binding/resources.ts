@@ -6,11 +6,10 @@ import type { Identity } from '../../shared/messages.js'
 import { PRIVATE, preparePrivateSocket } from '../../shared/runtime-folder.js'
 import { fromStartFolder } from '../../shared/start-folder.js'
 import { monotonicMs } from '../../sync/clock.js'
-import type { MailboxTerms } from '../../sync/mailbox.js'
+import type { DescriptorEnds } from '../../sync/descriptor-ends.js'
 import { Scoreboard } from '../../sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '../../sync/scoreboard-layout.js'
 import { TicketKeys } from '../../sync/ticket-keys.js'
-import type { TransferTerms } from '../../sync/transfer.js'
 import { openDescriptorSockets } from '../../sys/descriptor-socket.js'
 import { openEventDescriptor } from '../../sys/event-descriptor.js'
 import { createSharedMemory } from '../../sys/memory.js'
@@ -55,9 +54,9 @@ export interface Resources {
   /** The pass-on descriptor, where there is no accept mutex. */
   readonly passOn: number | undefined
   /** Where connections may be parked. */
-  readonly mailbox: MailboxTerms | undefined
+  readonly mailbox: DescriptorEnds | undefined
   /** The way of idle connections to those who stay; after an upgrade it is the old parent's. */
-  readonly transfer: TransferTerms | undefined
+  readonly transfer: DescriptorEnds | undefined
   /** Memory with the key of the session tickets. */
   readonly ticketKeys: number
 }
@@ -217,7 +216,7 @@ export function releaseResources(resources: Resources): void {
   pidFile?.release()
 }
 
-function closeEnds({ sendEnd, receiveEnd }: MailboxTerms): void {
+function closeEnds({ sendEnd, receiveEnd }: DescriptorEnds): void {
   closeSync(sendEnd)
   closeSync(receiveEnd)
 }

@@ -22,8 +22,7 @@ import type { SlowEpisode } from '../../shared/slow.js'
 import { folderForChildren } from '../../shared/start-folder.js'
 import type { CaptureKind, ChildState } from '../../shared/stats.js'
 import { monotonicMs } from '../../sync/clock.js'
-import type { MailboxTerms } from '../../sync/mailbox.js'
-import type { TransferTerms } from '../../sync/transfer.js'
+import type { DescriptorEnds } from '../../sync/descriptor-ends.js'
 import { closeAllOnExec } from '../../sys/descriptor.js'
 import { withoutSystemd } from '../systemd/systemd-environment.js'
 import { guardChannel } from './guard-channel.js'
@@ -75,9 +74,9 @@ export interface Inheritance {
   /** Only where there is no accept mutex. */
   readonly passOn: number | undefined
   /** Only where connections may be parked. */
-  readonly mailbox: MailboxTerms | undefined
+  readonly mailbox: DescriptorEnds | undefined
   /** The way of idle connections from processes that leave to those that stay. */
-  readonly transfer: TransferTerms | undefined
+  readonly transfer: DescriptorEnds | undefined
   /** Files of the accept mutex, for each child to open anew. */
   readonly lockFiles: readonly number[]
 }
@@ -126,7 +125,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     // The number that a descriptor of the parent will have in the child.
     const inherit = (fd: number): number => FIRST_INHERITED + inherited.push(fd) - 1
     const passOnThere = passOn === undefined ? -1 : inherit(passOn)
-    const inheritEnds = ({ sendEnd, receiveEnd }: MailboxTerms): MailboxTerms => ({
+    const inheritEnds = ({ sendEnd, receiveEnd }: DescriptorEnds): DescriptorEnds => ({
       sendEnd: inherit(sendEnd),
       receiveEnd: inherit(receiveEnd),
     })

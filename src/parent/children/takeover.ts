@@ -1,13 +1,12 @@
 import type { Transfer } from '../../sync/transfer.js'
 import { closeDescriptor } from '../../sys/descriptor.js'
-import { countWaiting } from '../../sys/descriptor-socket.js'
 import type { ForkedChild } from './forked-child.js'
 
 /** How often to look while connections move, and whether an old parent's children have begun to. */
 const LOOK_EVERY_MS = 25
 
-/** What nobody has taken for so long finds no room anywhere. */
-const STUCK_MS = 1000
+/** What nobody has taken for so long finds no room anywhere. A child that leaves sees it earlier, and takes back what is on its way. */
+const STUCK_MS = 5000
 
 /**
  * Sees to it that somebody takes over the idle connections of processes that leave: those that stay get a parker for them, which is a thread,
@@ -72,7 +71,7 @@ export class Takeover {
   }
 
   #count(): number {
-    return this.#transfer === undefined ? 0 : countWaiting(this.#transfer.receiveEnd)
+    return this.#transfer?.waiting ?? 0
   }
 
   #follow(doOthersLeave: () => boolean): void {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { deserializeError, fail, type SerializedError } from '../../shared/errors.js'
 import { folderForChildren } from '../../shared/start-folder.js'
-import type { TransferTerms } from '../../sync/transfer.js'
+import type { DescriptorEnds } from '../../sync/descriptor-ends.js'
 import type { Listener } from '../binding/listener.js'
 import { forSuccessor } from '../systemd/systemd-environment.js'
 import { type HandedOver, startReport, UPGRADE_VARIABLE } from './predecessor.js'
@@ -28,7 +28,7 @@ export interface Inheritance {
   readonly listeners: readonly Listener[]
   readonly passOn: number | undefined
   readonly ticketKeys: number
-  readonly transfer: TransferTerms | undefined
+  readonly transfer: DescriptorEnds | undefined
   /** The path of this parent's pid file. */
   readonly pidFile: string | undefined
 }
