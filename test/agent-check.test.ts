@@ -156,15 +156,20 @@ ${servers.join('\n')}
         JSON.stringify(even),
       )
 
-      // Load on a, from elsewhere.
-      const blocks = Array.from({ length: THREADS - 1 }, () => get(`${a.address}/?ms=3000`))
-      await until(async () => (await weight('a')) <= 25, 2500, 'a is busy')
+      // Load on a, from elsewhere, for as long as the others are asked.
+      let isLoaded = true
+      const occupy = async (): Promise<void> => {
+        while (isLoaded) await get(`${a.address}/?ms=500`)
+      }
+      const load = Array.from({ length: THREADS - 1 }, occupy)
+      await until(async () => (await weight('a')) <= 25, 10_000, 'a is busy')
       const uneven = await spread(27)
+      isLoaded = false
       assert.ok(
         (uneven.a ?? 0) < (uneven.b ?? 0) && (uneven.a ?? 0) < (uneven.c ?? 0),
         JSON.stringify(uneven),
       )
-      await Promise.all(blocks)
+      await Promise.all(load)
       await until(async () => (await weight('a')) === 100, 5000, 'a is idle again')
 
       // b leaves, as on TERM.

@@ -71,7 +71,8 @@ export async function runTool(
 ): Promise<string> {
   const options = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 } as const
   const running = run(tool, args, options)
-  running.child.stdin?.end(input)
+  // It may be gone before it has read anything.
+  running.child.stdin?.on('error', () => undefined).end(input)
   const { stdout } = await running.catch((error) => {
     throw new Error(`${tool} ${args.join(' ')}: ${error.message}\n${error.stdout}${error.stderr}`)
   })
