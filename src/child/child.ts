@@ -227,7 +227,7 @@ export class Child {
     else this.#crew.lost(message.count)
   }
 
-  renewTls(tls: TlsTerms): void {
+  renewTls(tls: readonly TlsTerms[]): void {
     this.#crew.renewTls(tls)
   }
 

@@ -49,7 +49,7 @@ export class Crew {
   readonly #events: CrewEvents
   readonly #addresses: readonly ListenerAddress[]
   readonly #threads = new Map<number, WorkerThread>()
-  #tls: TlsTerms | undefined
+  #tls: readonly TlsTerms[]
   readonly #programs = new LeftPrograms()
   #limits: Range
   #spares: Range
@@ -133,7 +133,7 @@ export class Crew {
   }
 
   /** New certificates, for the threads that run and those to come. */
-  renewTls(tls: TlsTerms): void {
+  renewTls(tls: readonly TlsTerms[]): void {
     this.#tls = tls
     for (const thread of this.#threads.values()) thread.renewTls(tls)
   }

@@ -205,7 +205,7 @@ export class WorkerThread {
     return isDone
   }
 
-  renewTls(tls: TlsTerms): void {
+  renewTls(tls: readonly TlsTerms[]): void {
     this.#port.postMessage({ type: 'tls', tls } satisfies RenewTls)
   }
 

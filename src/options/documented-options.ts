@@ -12,7 +12,7 @@ export interface DocumentedOptions {
   /**
    * Where to listen; a PORT alone is on every interface.
    *
-   * Allowed: an address or a list of up to 64: PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd or systemd:NAME, each with https:// in front for TLS.
+   * Allowed: an address or a list of up to 64: PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd or systemd:NAME, each with https:// in front for TLS, or in the API { address, tls } for TLS with other certificates than the rest.
    * @default the port that PORT in the environment says; else where the program listens, for a handler 127.0.0.1:8080
    */
   listen?: OptionInput['listen']

@@ -6,7 +6,7 @@ import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import { defaultSizes, measureMachine } from './default-sizes.js'
 import type { DocumentedOptions } from './documented-options.js'
 import { inspectSchema } from './inspect.js'
-import { pathsSchema, tlsSchema } from './tls-options.js'
+import { listenerSchema, pathsSchema, type TlsOption, tlsSchema } from './tls-options.js'
 import { duration, mebibytes, size } from './units.js'
 
 /**
@@ -91,6 +91,7 @@ export const MOST_LISTENERS = 64
 export const USUAL_LISTEN: readonly string[] = ['127.0.0.1:8080']
 
 const address = z.union([z.int().min(0).max(65_535), z.string().min(1)])
+const listener = z.union([address, listenerSchema(address)])
 
 export const schema = z.strictObject({
   handler: option(z.union([z.string().min(1), z.instanceof(URL)]), {
@@ -99,10 +100,10 @@ export const schema = z.strictObject({
   }),
   listen: option(
     z
-      .union([address.transform((one) => [one]), z.array(address).min(1).max(MOST_LISTENERS)])
+      .union([listener.transform((one) => [one]), z.array(listener).min(1).max(MOST_LISTENERS)])
       .default([...USUAL_LISTEN]),
     {
-      allowed: `an address or a list of up to ${MOST_LISTENERS}: PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd or systemd:NAME, each with https:// in front for TLS`,
+      allowed: `an address or a list of up to ${MOST_LISTENERS}: PORT, HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, fd:N, systemd or systemd:NAME, each with https:// in front for TLS, or in the API { address, tls } for TLS with other certificates than the rest`,
       fixed: true,
       meaning:
         'where to listen; a PORT alone is on every interface (default: the port that PORT in the environment says; else where the program listens, for a handler 127.0.0.1:8080)',
@@ -496,9 +497,13 @@ export function plainOptions(given: PoolOptions): z.input<typeof schema> {
 }
 
 /** Every option with its value. */
-export type Settings = Readonly<Omit<z.output<typeof schema>, 'handler'>> & {
+export type Settings = Readonly<Omit<z.output<typeof schema>, 'handler' | 'listen'>> & {
   /** A file URL. */
   readonly handler: string
+  /** The addresses alone. */
+  readonly listen: readonly (string | number)[]
+  /** In their order; undefined for those that have what all have. */
+  readonly ownTls: readonly (readonly TlsOption[] | undefined)[]
 }
 
 export type OptionName = keyof typeof schema.shape

@@ -45,9 +45,12 @@ export function parseOptions(given: unknown): Settings {
   const settings = result.data
   if (settings.group !== undefined && settings.user === undefined)
     throw refusal('group', settings.group)
-  checkProxied(given, settings)
+  const addresses = settings.listen.map((one) => (typeof one === 'object' ? one.address : one))
+  checkProxied(given, settings, addresses)
   return {
     ...settings,
+    listen: addresses,
+    ownTls: settings.listen.map((one) => (typeof one === 'object' ? one.tls : undefined)),
     admin: settings.admin === 'off' ? undefined : settings.admin,
     tls: tlsOf(given, settings),
     // Who stands at a breakpoint must not be killed for that.
@@ -115,7 +118,8 @@ function tlsOf(
 /** What is listed must be a listener, or a slip of the pen would open one to clients that say who they are. */
 function checkProxied(
   given: { readonly listen?: unknown },
-  { listen, proxyProtocol }: z.output<typeof schema>,
+  { proxyProtocol }: z.output<typeof schema>,
+  listen: Settings['listen'],
 ): void {
   if (!Array.isArray(proxyProtocol) || given.listen === undefined) return
   const listeners = listen.map((one) => parseAddress(one))
@@ -170,7 +174,21 @@ function explain(given: object, error: z.ZodError): Error {
     return fail('FT_ERR_OPTION_UNKNOWN', [issue.keys[0] ?? '', optionNames])
   const name = issue?.path[0] as OptionName
   const value = (given as Record<string, unknown>)[name]
+  if (name === 'listen') return refusal(name, mapEach(value, listenerWithoutSecrets))
   return refusal(name, name === 'tls' ? withoutSecrets(value) : value)
+}
+
+function mapEach(value: unknown, change: (one: unknown) => unknown): unknown {
+  return Array.isArray(value) ? value.map(change) : change(value)
+}
+
+function listenerWithoutSecrets(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('address' in value))
+    return withoutSecrets(value)
+  const { address, ...rest } = value
+  const { tls } = rest as { readonly tls?: unknown }
+  const shown = typeof tls === 'object' ? { tls: withoutSecrets(tls) } : {}
+  return { address, ...(withoutSecrets(rest) as object), ...shown }
 }
 
 /** An error goes into logs, and a private key must not. */

@@ -32,6 +32,10 @@ export const tlsSchema = z
   .union([identity.transform((one) => [one]), z.array(identity).min(1).max(256)])
   .optional()
 
+/** An address with what is only for the listener there. */
+export const listenerSchema = <T extends z.ZodType>(address: T) =>
+  z.strictObject({ address, tls: tlsSchema })
+
 export const pathsSchema = z
   .union([
     z

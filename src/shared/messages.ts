@@ -50,6 +50,8 @@ export interface ListenerTerms {
   readonly proxyProtocol: boolean
   /** With a TLS handshake of the pool's; a program's server may have its own all the same. */
   readonly isSecure: boolean
+  /** Which of the terms of TLS that is done with; none if no key was given. */
+  readonly certificates?: number
 }
 
 /** A certificate with its key, as `node:tls` takes them; all is PEM. */
@@ -67,8 +69,10 @@ export interface TlsIdentity {
 
 export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
 
-/** What the pool's own TLS is done with. The first identity is for clients that ask for none of the names. */
+/** What the pool's own TLS is done with, at one listener or several. The first identity is for clients that ask for none of the names. */
 export interface TlsTerms {
+  /** The address whose own they are; empty for those of the pool. */
+  readonly owner: string
   readonly identities: readonly TlsIdentity[]
   readonly requestCert: boolean
   readonly rejectUnauthorized: boolean
@@ -79,7 +83,7 @@ export interface TlsTerms {
 /** New certificates, on their way from the parent to the threads. */
 export interface RenewTls {
   readonly type: 'tls'
-  readonly tls: TlsTerms
+  readonly tls: readonly TlsTerms[]
 }
 
 /** What is turned away, and what is told of the wait. */
@@ -150,8 +154,8 @@ export interface StartChild {
   readonly listeners: readonly number[]
   /** In their order. */
   readonly listenerTerms: readonly ListenerTerms[]
-  /** Where one is secure. */
-  readonly tls?: TlsTerms | undefined
+  /** As the terms of the listeners number them. */
+  readonly tls: readonly TlsTerms[]
   /** Memory with the key of the session tickets. */
   readonly ticketKeys: number
   readonly scoreboard: number
@@ -383,7 +387,7 @@ export interface Lease {
   readonly overload: OverloadTerms
   readonly addresses: readonly ListenerAddress[]
   readonly listenerTerms: readonly ListenerTerms[]
-  readonly tls: TlsTerms | undefined
+  readonly tls: readonly TlsTerms[]
   readonly ticketKeys: number
   readonly watch: boolean
   readonly memory: SharedArrayBuffer

@@ -2,38 +2,38 @@ import type { WayOfLeaving } from '../shared/messages.js'
 import { listenerOf } from '../sync/entry.js'
 import type { Service } from './service.js'
 
-/** One handler on listeners of two kinds: some connections begin with a TLS handshake, others do not. */
+/** One handler on listeners of several kinds: some connections begin with a TLS handshake, with these or those certificates, others do not. */
 export class ByListener implements Service {
   readonly #clear: Service
-  readonly #secure: Service
-  readonly #isSecure: (listener: number) => boolean
+  readonly #services: readonly Service[]
+  readonly #all: ReadonlySet<Service>
 
-  constructor(clear: Service, secure: Service, isSecure: (listener: number) => boolean) {
+  /** `services` are those of the listeners, in their order. */
+  constructor(clear: Service, services: readonly Service[]) {
     this.#clear = clear
-    this.#secure = secure
-    this.#isSecure = isSecure
+    this.#services = services
+    this.#all = new Set([clear, ...services])
   }
 
   /** Of a parked connection the listener is not known, and none over TLS is ever parked. */
   serve(entry: number): void {
-    const service = this.#isSecure(listenerOf(entry)) ? this.#secure : this.#clear
+    const service = this.#services[listenerOf(entry)] ?? this.#clear
     service.serve(entry)
   }
 
   async leave(way: WayOfLeaving): Promise<void> {
-    await Promise.all([this.#clear.leave(way), this.#secure.leave(way)])
+    await Promise.all([...this.#all].map(async (service) => await service.leave(way)))
   }
 
   endsSoon(): void {
-    this.#clear.endsSoon()
-    this.#secure.endsSoon()
+    for (const service of this.#all) service.endsSoon()
   }
 
   requests(): readonly string[] {
-    return [...this.#clear.requests(), ...this.#secure.requests()]
+    return [...this.#all].flatMap((service) => service.requests())
   }
 
   async drained(): Promise<void> {
-    await Promise.all([this.#clear.drained(), this.#secure.drained()])
+    await Promise.all([...this.#all].map(async (service) => await service.drained()))
   }
 }

@@ -2,8 +2,8 @@ import type * as Http2Module from 'node:http2'
 import { createRequire } from 'node:module'
 import type { Server } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
-import type { ConnectionHandler, FetchHandler, RequestHandler } from '../handler.js'
-import type { Lease, WorkerMessage } from '../shared/messages.js'
+import type { FetchHandler, RequestHandler } from '../handler.js'
+import type { Lease, ListenerTerms, WorkerMessage } from '../shared/messages.js'
 import { Parking } from '../sync/parking.js'
 import { Transfer } from '../sync/transfer.js'
 import { Epoll } from '../sys/epoll.js'
@@ -43,13 +43,14 @@ export async function serviceForHandler(
   report: ReportFailure,
 ): Promise<Service | undefined> {
   if (handler.kind === 'none' || handler.kind === 'server') return undefined
-  const isSecure = (listener: number): boolean => lease.listenerTerms[listener]?.isSecure === true
-  const isAnySecure = lease.listenerTerms.some((listener) => listener.isSecure)
   if (handler.kind === 'connection') {
     const { serve } = handler
     const clear = new RawService(serve, terms, report)
-    if (!isAnySecure) return clear
-    return new ByListener(clear, await secureRawService(serve, lease, tls, terms, report), isSecure)
+    return await servicesFor(lease.listenerTerms, clear, async (certificates) => {
+      const server = await secureRawServer(tls, certificates, lease.timeouts)
+      server.on('secureConnection', beginRaw(serve, terms.activity, report))
+      return new SocketService(server, terms)
+    })
   }
   const serve = handler.kind === 'fetch' ? await adapt(handler.serve) : handler.serve
   const failures = new RequestFailures(terms.activity, report, isLeaving)
@@ -66,23 +67,26 @@ export async function serviceForHandler(
     keepAlive: keepAliveOptions(lease, terms),
     http2: () => clearHttp2Server(served),
   })
-  if (!isAnySecure) return clear
-  const own = await secureHttpServer(tls, lease.timeouts)
-  served(own)
-  const secure = new HttpService(own, terms, { ...options, keepAlive: undefined })
-  return new ByListener(clear, secure, isSecure)
+  return await servicesFor(lease.listenerTerms, clear, async (certificates) => {
+    const own = await secureHttpServer(tls, certificates, lease.timeouts)
+    served(own)
+    return new HttpService(own, terms, { ...options, keepAlive: undefined })
+  })
 }
 
-async function secureRawService(
-  handle: ConnectionHandler,
-  { timeouts }: Lease,
-  tls: SharedTls,
-  terms: ThreadTerms,
-  report: ReportFailure,
+/** A service for each kind of listener: in clear, and one for each of the terms of TLS. */
+async function servicesFor(
+  listeners: readonly ListenerTerms[],
+  clear: Service,
+  secure: (certificates: number | undefined) => Promise<Service>,
 ): Promise<Service> {
-  const server = await secureRawServer(tls, timeouts)
-  server.on('secureConnection', beginRaw(handle, terms.activity, report))
-  return new SocketService(server, terms)
+  const made = new Map<number | undefined, Service>()
+  const services: Service[] = []
+  for (const { isSecure, certificates } of listeners) {
+    if (isSecure && !made.has(certificates)) made.set(certificates, await secure(certificates))
+    services.push((isSecure ? made.get(certificates) : undefined) ?? clear)
+  }
+  return made.size === 0 ? clear : new ByListener(clear, services)
 }
 
 type Http2 = typeof Http2Module

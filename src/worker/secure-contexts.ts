@@ -84,10 +84,14 @@ export class SecureContexts {
     }
   }
 
-  /** Who was let in by other rules is not let in by a ticket: what says whose certificates are good is part of it. */
+  /**
+   * Who was let in by other rules is not let in by a ticket: what says whose certificates are good is part of it. So is the listener, if it
+   * has certificates of its own: who has seen those of one has not seen those of another.
+   */
   get #sessionIdContext(): string {
-    const { requestCert, rejectUnauthorized, identities } = this.#terms
-    const rules = JSON.stringify([requestCert, rejectUnauthorized, identities.map(({ ca }) => ca)])
+    const { owner, requestCert, rejectUnauthorized, identities } = this.#terms
+    const cas = identities.map(({ ca }) => ca)
+    const rules = JSON.stringify([owner, requestCert, rejectUnauthorized, cas])
     return createHash('sha256').update(rules).digest('hex').slice(0, 32)
   }
 }

@@ -5,17 +5,17 @@ import { TicketKeys } from '../sync/ticket-keys.js'
 export class SharedTls {
   readonly #fd: number
   #keys: TicketKeys | undefined
-  #terms: TlsTerms | undefined
-  readonly #followers: ((terms: TlsTerms) => void)[] = []
+  #terms: readonly TlsTerms[]
+  readonly #followers: (() => void)[] = []
 
   constructor({ tls, ticketKeys }: Pick<Lease, 'tls' | 'ticketKeys'>) {
     this.#terms = tls
     this.#fd = ticketKeys
   }
 
-  /** None if no key was given. */
-  get terms(): TlsTerms | undefined {
-    return this.#terms
+  /** Those with this number; none if no key was given for them. */
+  termsOf(certificates: number | undefined): TlsTerms | undefined {
+    return certificates === undefined ? undefined : this.#terms[certificates]
   }
 
   /** Only threads that speak TLS map it. */
@@ -25,12 +25,15 @@ export class SharedTls {
   }
 
   /** New certificates have come. */
-  renew(terms: TlsTerms): void {
+  renew(terms: readonly TlsTerms[]): void {
     this.#terms = terms
-    for (const follow of this.#followers) follow(terms)
+    for (const follow of this.#followers) follow()
   }
 
-  onRenewed(follow: (terms: TlsTerms) => void): void {
-    this.#followers.push(follow)
+  onRenewed(certificates: number | undefined, follow: (terms: TlsTerms) => void): void {
+    this.#followers.push(() => {
+      const terms = this.termsOf(certificates)
+      if (terms !== undefined) follow(terms)
+    })
   }
 }

@@ -186,6 +186,25 @@ test('one address is a list of one', () => {
   assert.equal(listen([0, '[::1]:0']), [0, '[::1]:0'])
 })
 
+test('an address may have TLS of its own, and an error shows none of it', () => {
+  const tls = { key: 'a secret', cert: 'b.pem' }
+  const { listen, ownTls } = parseOptions({ handler, listen: [80, { address: 443, tls }] })
+  assert.equal(listen, [80, 443])
+  assert.equal(ownTls, [undefined, [tls]])
+  assert.equal(parseOptions({ handler, listen: { address: 'unix:@a' } }).ownTls, [undefined])
+  for (const wrong of [
+    { address: -1, tls },
+    { address: 443, tls: { ...tls, cert: 5 } },
+    { address: 443, tls: [tls, {}] },
+    { address: 443, tls, more: true },
+    { address: 443, ...tls },
+  ]) {
+    const { message } = refusal({ handler, listen: [80, wrong] })
+    assert.match(message, `listen: [ 80, { address: ${wrong.address}`)
+    assert.not.match(message, 'secret')
+  }
+})
+
 test('what is left out, or undefined, has its default', () => {
   const all = Object.fromEntries(optionNames.map((name) => [name, undefined]))
   for (const given of [{ handler }, { ...all, handler }]) {

@@ -11,7 +11,7 @@ const SYSTEMD = 'systemd:'
 
 /**
  * Binds what is to be bound, and adopts what comes from outside, in the order given. Each goes into `opened` at once, so
- * that the caller can close all of them if a later one fails. Returns the address that each stands for: systemd's may be several.
+ * that the caller can close all of them if a later one fails. Returns which of the addresses each stands for: systemd's may be several.
  * @throws what `Listener.open` and `Listener.adopt` throw, FT_ERR_SYSTEMD_SOCKETS, FT_ERR_ACCOUNT, FT_ERR_OPTION for more
  *   than are allowed
  */
@@ -20,15 +20,15 @@ export async function openListeners(
   settings: Settings,
   predecessor: Predecessor | undefined,
   opened: Listener[],
-): Promise<readonly Address[]> {
+): Promise<readonly number[]> {
   const { backlog, ipv6Only, reusePort } = settings
   const options = { backlog, ipv6Only, reusePort, unixRights: unixRights(settings) }
-  const meant: Address[] = []
-  for (const address of addresses) {
+  const meant: number[] = []
+  for (const [index, address] of addresses.entries()) {
     if (address.kind === 'fd') adoptNumber(address.fd, predecessor, opened)
     else if (address.kind === 'systemd') adoptPassed(address.name, predecessor, opened)
     else opened.push(await openListener(address, options, predecessor))
-    while (meant.length < opened.length) meant.push(address)
+    while (meant.length < opened.length) meant.push(index)
   }
   if (opened.length > MOST_LISTENERS)
     throw fail('FT_ERR_OPTION', ['listen', settings.listen, metaOf('listen').allowed])

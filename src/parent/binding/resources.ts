@@ -38,6 +38,8 @@ export interface Resources {
   readonly listeners: readonly Listener[]
   /** What `listen` says of each. */
   readonly addresses: readonly Address[]
+  /** Which entry of `listen` that is. */
+  readonly entries: readonly number[]
   readonly mechanism: Mechanism
   readonly lockFiles: LockFiles
   readonly scoreboardFd: number
@@ -83,7 +85,8 @@ export async function acquireResources(
     undo.push(() => {
       for (const listener of listeners) listener.close()
     })
-    const addresses = await openListeners(wanted, settings, predecessor, listeners)
+    const entries = await openListeners(wanted, settings, predecessor, listeners)
+    const addresses = entries.flatMap((entry) => wanted[entry] ?? [])
     const mechanism = chooseMechanism(settings, listeners.length)
     const admin =
       settings.admin === undefined ? undefined : await openAdmin(settings.admin, predecessor)
@@ -112,7 +115,7 @@ export async function acquireResources(
     if (mailbox !== undefined) undo.push(() => closeEnds(mailbox))
     predecessor?.closeRest()
     return {
-      ...{ learns, listeners, addresses, admin, agent, metrics, identity, pidFile },
+      ...{ learns, listeners, addresses, entries, admin, agent, metrics, identity, pidFile },
       ...{ mechanism, lockFiles, scoreboardFd, scoreboard, passOn, mailbox, transfer, ticketKeys },
     }
   } catch (error) {

@@ -238,7 +238,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
     this.#send({ type: 'lead', thread })
   }
 
-  renewTls(tls: TlsTerms): void {
+  renewTls(tls: readonly TlsTerms[]): void {
     this.#send({ type: 'tls', tls })
   }
 

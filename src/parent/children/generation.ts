@@ -1,10 +1,9 @@
-import { type Address, isSamePlace, parseAddress } from '../../options/address.js'
 import type { Settings } from '../../options/options.js'
-import type { ListenerTerms } from '../../shared/messages.js'
 import type { Listener } from '../binding/listener.js'
 import { accessLogOf } from '../binding/log-file.js'
 import type { Resources } from '../binding/resources.js'
-import { Certificates } from '../tls/certificates.js'
+import type { Certificates } from '../tls/certificates.js'
+import { listenerTerms } from '../tls/listener-terms.js'
 import type { StartTerms } from './forked-child.js'
 import { releaseOf } from './release.js'
 
@@ -18,19 +17,19 @@ export interface Generation {
   readonly startTimeout: number
   readonly drainTimeout: number
   readonly recycle: { readonly lifetime: number; readonly rss: number }
-  /** Where one of the listeners is the pool's own TLS. */
-  readonly certificates: Certificates | undefined
+  /** For those listeners that are the pool's own TLS. */
+  readonly certificates: readonly Certificates[]
 }
 
 export function createGeneration(
   number: number,
   settings: Settings,
-  { addresses, identity, mechanism, lockFiles, listeners, learns }: Resources,
+  resources: Resources,
 ): Generation {
+  const { identity, mechanism, lockFiles, learns } = resources
   const { handler, drainTimeout, startTimeout, execArgv, env, resourceLimits } = settings
   const accessLog = accessLogOf(settings)
-  const begins = listenerTerms(addresses, settings)
-  const certificates = certificatesFor(begins, settings)
+  const { listeners, certificates } = listenerTerms(resources, settings)
   const { umask, keepAliveTimeout, headersTimeout, requestTimeout } = settings
   return {
     number,
@@ -59,10 +58,10 @@ export function createGeneration(
       watch: settings.watch,
       threadPrefix: settings.threadPrefix,
       ...(accessLog === undefined ? {} : { accessLog }),
-      listenerTerms: begins,
+      listenerTerms: listeners,
       // Those of the moment in which a child starts.
       get tls() {
-        return certificates?.terms
+        return certificates.map(({ terms }) => terms)
       },
       acceptMutex: mechanism,
       acceptPermits: settings.acceptPermits,
@@ -70,7 +69,7 @@ export function createGeneration(
       ...(lockFiles.folder === undefined ? {} : { lockFolder: lockFiles.folder }),
       ...(settings.inspect === undefined ? {} : { inspect: settings.inspect }),
       ...(execArgv === undefined ? {} : { execArgv }),
-      env: { ...portOf(learns ? undefined : listeners[0]), ...env },
+      env: { ...portOf(learns ? undefined : resources.listeners[0]), ...env },
       ...(resourceLimits === undefined ? {} : { resourceLimits: definedOnly(resourceLimits) }),
     },
     release: releaseOf(handler),
@@ -79,33 +78,6 @@ export function createGeneration(
     recycle: { lifetime: settings.recycleLifetime, rss: settings.recycleRss },
     certificates,
   }
-}
-
-/**
- * `https://` in front says that it is TLS. With `tls` and no such address all are: who gives a key does not want to serve in clear.
- */
-function listenerTerms(
-  addresses: readonly Address[],
-  { proxyProtocol, tls }: Settings,
-): readonly ListenerTerms[] {
-  const isAnySecure = addresses.some(({ isSecure }) => isSecure)
-  const usual = tls !== undefined && !isAnySecure
-  return addresses.map((address) => {
-    const isMeant = (given: string | number): boolean => isSamePlace(parseAddress(given), address)
-    return {
-      proxyProtocol: Array.isArray(proxyProtocol) ? proxyProtocol.some(isMeant) : proxyProtocol,
-      isSecure: address.isSecure ?? usual,
-    }
-  })
-}
-
-/** @throws FT_ERR_TLS */
-function certificatesFor(
-  listeners: readonly ListenerTerms[],
-  { tls }: Settings,
-): Certificates | undefined {
-  const isNeeded = listeners.some(({ isSecure }) => isSecure)
-  return isNeeded && tls !== undefined ? new Certificates(tls) : undefined
 }
 
 /** Where the pool listens is what a program is to listen at, too. */

@@ -8,21 +8,23 @@ import { filesOf, readIdentities } from './read-identities.js'
 /** A new certificate and its key are two files, written one after the other: so long they may not fit together. */
 const PATIENCE_LOOKS = 5
 
-/** The certificates of one generation, which follow their files. */
+/** Certificates of one generation, which follow their files. */
 export class Certificates {
   readonly #options: readonly TlsOption[]
+  readonly #owner: string
   readonly #files: readonly string[]
   /** What the files looked like before they were read. */
   #seen: string
   #terms: TlsTerms
   #failedLooks = 0
 
-  /** @throws FT_ERR_TLS */
-  constructor(options: readonly TlsOption[]) {
+  /** `owner` is the address whose own they are. @throws FT_ERR_TLS */
+  constructor(options: readonly TlsOption[], owner: string) {
     this.#options = options
+    this.#owner = owner
     this.#files = filesOf(options)
     this.#seen = this.#files.map((file) => describe(file, statOrNone(file))).join('\n')
-    this.#terms = readIdentities(options)
+    this.#terms = readIdentities(options, owner)
   }
 
   /** Of this moment. */
@@ -39,7 +41,7 @@ export class Certificates {
     const now = await this.#look()
     if (now === this.#seen) return false
     try {
-      const terms = readIdentities(this.#options)
+      const terms = readIdentities(this.#options, this.#owner)
       this.#seen = now
       this.#failedLooks = 0
       const isNew = !isDeepStrictEqual(terms, this.#terms)

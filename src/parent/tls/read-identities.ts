@@ -17,15 +17,19 @@ interface Material {
 
 /**
  * Reads and tries keys and certificates, as the user that the parent runs as: it may be root, and its children are not.
+ * `owner` is the address whose own they are, empty for those of the pool.
  * @throws FT_ERR_TLS, which names the file
  */
-export function readIdentities(options: readonly TlsOption[]): TlsTerms {
+export function readIdentities(options: readonly TlsOption[], owner = ''): TlsTerms {
+  const of = owner === '' ? '' : ` of ${owner}`
   const identities = options.map((option, index) => {
-    const { key, cert, ca } = materialsOf(option, options.length === 1 ? '' : ` ${index + 1}`)
+    const number = options.length === 1 ? '' : ` ${index + 1}`
+    const { key, cert, ca } = materialsOf(option, number + of)
     return readIdentity(option, key, cert, ca)
   })
   const [first] = options
   return {
+    owner,
     identities,
     requestCert: first?.requestCert ?? false,
     rejectUnauthorized: first?.rejectUnauthorized ?? true,

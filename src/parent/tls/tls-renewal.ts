@@ -1,6 +1,7 @@
 import { monotonicMs } from '../../sync/clock.js'
 import { TicketKeys } from '../../sync/ticket-keys.js'
 import type { Children } from '../children/children.js'
+import type { Certificates } from './certificates.js'
 
 const LOOK_EVERY_MS = 1000
 
@@ -45,15 +46,22 @@ export class TlsRenewal {
   async #renew(): Promise<void> {
     const { generation } = this.#children
     const { certificates } = generation
-    try {
-      if (certificates === undefined || !(await certificates.renew())) return
-    } catch (error) {
-      this.#report(error as Error)
-      return
-    }
+    const renewed = await Promise.all(certificates.map(async (one) => await this.#isNew(one)))
+    if (!renewed.includes(true)) return
     this.#decided('renew the certificates', 'their files have changed')
+    const terms = certificates.map((one) => one.terms)
     // A child that starts at this moment has read them already, or is told behind its start message.
     for (const child of this.#children.all)
-      if (child.generation === generation.number) child.renewTls(certificates.terms)
+      if (child.generation === generation.number) child.renewTls(terms)
+  }
+
+  /** What is of no use at one listener holds up no other. */
+  async #isNew(certificates: Certificates): Promise<boolean> {
+    try {
+      return await certificates.renew()
+    } catch (error) {
+      this.#report(error as Error)
+      return false
+    }
   }
 }
