@@ -19,7 +19,10 @@ export class Takeover {
   readonly #children: () => readonly ForkedChild[]
   readonly #transfer: Transfer | undefined
   #looks: NodeJS.Timeout | undefined
+  /** Children of this parent that leave have connections to move. */
   #isBegun = false
+  /** Those of an old parent may have some at any time. */
+  #othersLeave = false
   /** When the transfer was last seen empty, or other than the time before. */
   #movedAt = 0
   #waiting = 0
@@ -34,7 +37,7 @@ export class Takeover {
   /** A child that leaves has connections to move. */
   begin(): void {
     this.#callReceivers()
-    this.#follow(() => false)
+    this.#follow()
   }
 
   /** A child has begun to serve. */
@@ -44,17 +47,17 @@ export class Takeover {
 
   /** A child is gone. */
   gone(): void {
-    if (!this.#children().some(({ state }) => state === 'draining')) this.#isBegun = false
+    if (!this.#isAnyLeaving) this.#isBegun = false
   }
 
   /** The children of an old parent leave, until `isOver`: nobody tells this one when the first connection moves. */
   followOthers(isOver: Promise<void>): void {
     if (this.#transfer === undefined) return
-    let othersLeave = true
+    this.#othersLeave = true
     void isOver.then(() => {
-      othersLeave = false
+      this.#othersLeave = false
     })
-    this.#follow(() => othersLeave)
+    this.#follow()
   }
 
   /** Before the transfer is closed. */
@@ -74,12 +77,18 @@ export class Takeover {
     return this.#transfer?.waiting ?? 0
   }
 
-  #follow(doOthersLeave: () => boolean): void {
+  get #isAnyLeaving(): boolean {
+    return this.#children().some(({ state }) => state === 'draining')
+  }
+
+  #follow(): void {
     clearInterval(this.#looks)
     this.#looks = setInterval(() => {
       const waiting = this.#count()
-      if (waiting === 0 && !this.#isBegun && !doOthersLeave()) this.stop()
       if (waiting > 0 && !this.#isBegun) this.#callReceivers()
+      // Whoever has left with the last of them was perhaps the last to leave.
+      else if (waiting === 0 && !this.#isAnyLeaving) this.#isBegun = false
+      if (waiting === 0 && !this.#isBegun && !this.#othersLeave) this.stop()
       this.#lookWhetherStuck(waiting)
     }, LOOK_EVERY_MS)
   }
