@@ -1,13 +1,20 @@
 import type { CpuMeasure, LoopMeasure, Measures, ProcessMeasure } from '../shared/measures.js'
 import type { RecentPast, RunningRequest } from '../shared/stats.js'
 import { monotonicMs } from '../sync/clock.js'
-import { GC_BOUNDS } from '../sync/histogram.js'
+import type { Counts } from '../sync/common-counts.js'
 import { MAX_THREADS } from '../sync/limits.js'
 import type { LoopGauge } from '../sync/loop-gauges.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import type { Children } from './children/children.js'
-import { cgroupMemory, cpuTimes, descriptorsOf, processUsage } from './children/process-usage.js'
+import {
+  cgroupMemory,
+  cpuOf,
+  cpuTimes,
+  descriptorsOf,
+  processUsage,
+} from './children/process-usage.js'
 import type { Chronicle } from './chronicle.js'
+import { talliesOf } from './own-counts.js'
 import type { RecentLoad } from './recent-load.js'
 import { requestPath } from './slow/route-name.js'
 
@@ -23,9 +30,11 @@ export interface MeasuresSource {
 }
 
 /** What metrics say beyond `stats()`: read from shared memory and /proc, so also while every thread hangs. */
-export function collectMeasures({ children, scoreboard, chronicle }: MeasuresSource): Measures {
-  const collections = (name: 'gcMinor' | 'gcMajor' | 'gcIncremental' | 'gcWeak') =>
-    scoreboard.histogram(name, GC_BOUNDS).read()
+export function collectMeasures(
+  { children, scoreboard }: MeasuresSource,
+  counts: Counts,
+): Measures {
+  const { histograms } = counts
   const loops: LoopMeasure[] = []
   for (const { slot, pid } of children.all)
     for (let thread = 0; thread < MAX_THREADS; thread++) {
@@ -41,43 +50,38 @@ export function collectMeasures({ children, scoreboard, chronicle }: MeasuresSou
   }))
   const parent = { process: 'parent', pid: process.pid, startedAt: Math.round(STARTED_AT) }
   return {
-    requests: scoreboard.requests.read(),
-    queueTimes: scoreboard.queueTimes.read(),
-    handOff: scoreboard.histogram('handOff').read(),
-    mutexWaits: scoreboard.histogram('mutexWait').read(),
-    mutexHolds: scoreboard.histogram('mutexHold').read(),
+    requests: counts.requests,
+    queueTimes: histograms.queueTime,
+    handOff: histograms.handOff,
+    mutexWaits: histograms.mutexWait,
+    mutexHolds: histograms.mutexHold,
     collections: {
-      minor: collections('gcMinor'),
-      major: collections('gcMajor'),
-      incremental: collections('gcIncremental'),
-      weakcb: collections('gcWeak'),
+      minor: histograms.gcMinor,
+      major: histograms.gcMajor,
+      incremental: histograms.gcIncremental,
+      weakcb: histograms.gcWeak,
     },
     loops,
     processes: [parent, ...members].flatMap(processMeasure),
     memory: cgroupMemory(),
     spares: children.sizes.spares,
-    deaths: chronicle.deaths,
-    recyclings: chronicle.recyclings,
-    starts: chronicle.starts,
-    reloads: chronicle.reloads,
+    deaths: talliesOf(counts, 'deaths'),
+    recyclings: talliesOf(counts, 'recyclings'),
+    starts: talliesOf(counts, 'starts'),
+    reloads: talliesOf(counts, 'reloads'),
   }
 }
 
-/** Zeros where there is no /proc. */
-export function collectCpu({ children }: MeasuresSource): CpuMeasure {
-  const sum = { userMs: 0, systemMs: 0, endedUserMs: 0, endedSystemMs: 0 }
-  for (const pid of [process.pid, ...children.all.map((child) => child.pid)]) {
-    try {
-      const { userMs, systemMs, childrenUserMs, childrenSystemMs } = cpuTimes(pid)
-      sum.userMs += userMs
-      sum.systemMs += systemMs
-      sum.endedUserMs += childrenUserMs
-      sum.endedSystemMs += childrenSystemMs
-    } catch {
-      // It has just gone.
-    }
+/** What is no process's of this parent that runs has ended, or is of the children of an old parent that leaves. */
+export function collectCpu({ children }: MeasuresSource, { figures }: Counts): CpuMeasure {
+  const { userMs, systemMs } = cpuOf(children.all)
+  const { cpuUserMs = 0, cpuSystemMs = 0 } = figures
+  return {
+    userMs,
+    systemMs,
+    endedUserMs: Math.max(0, cpuUserMs - userMs),
+    endedSystemMs: Math.max(0, cpuSystemMs - systemMs),
   }
-  return sum
 }
 
 /** What the page shows beyond `stats()`. */

@@ -15,7 +15,6 @@ import type { Logger, LogLevel, Origin } from '../shared/logger.js'
 import type { HandlerKind, ListenerTerms } from '../shared/messages.js'
 import { writeStderr } from '../shared/standard-output.js'
 import type { AdminSource, Decision, OpenAdmin, Stats } from '../shared/stats.js'
-import { monotonicMs } from '../sync/clock.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
 import { signalEvent } from '../sys/event-descriptor.js'
 import { AgentCheck } from './agent/agent-check.js'
@@ -32,11 +31,13 @@ import { ListensElsewhere } from './children/listens-elsewhere.js'
 import { reapOrphans } from './children/orphans.js'
 import type { Sizes } from './children/sizes.js'
 import { Chronicle, causeOfDeath } from './chronicle.js'
+import { Counting } from './counting.js'
 import { createLog } from './create-log.js'
 import { exportsNothing } from './exports-nothing.js'
 import { logPool } from './log-pool.js'
 import { collectCpu, collectMeasures, collectPast, type MeasuresSource } from './measures.js'
 import { ordersFor } from './orders.js'
+import { ownCounts } from './own-counts.js'
 import type { PoolEvents } from './pool-events.js'
 import { RecentLoad } from './recent-load.js'
 import { FileWatch } from './reload/file-watch.js'
@@ -73,7 +74,7 @@ const ONE = { min: 1, max: 1 } as const
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #resources: Resources
   readonly #children: Children
-  readonly #startedMs = monotonicMs()
+  readonly #counting: Counting
   readonly #recent: RecentLoad
   readonly #slow = new SlowRoutes()
   readonly #chronicle = new Chronicle()
@@ -133,6 +134,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       createGeneration(0, settings, resources),
       { processes, threads, spares },
     )
+    this.#counting = new Counting(resources.counts, () => ownCounts(this.#seen))
     this.#channels = new ChannelHub(this.#children)
     this.#leadership = new Leadership(this.#children, isFirst)
     this.#tls = new TlsRenewal(
@@ -191,9 +193,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const source: AdminSource = {
       stats: () => this.stats(),
       notReady: () => this.#notReady(),
-      measures: () => collectMeasures(this.#seen),
+      measures: () => collectMeasures(this.#seen, this.#counting.read()),
       past: () => collectPast(this.#seen, this.#recent),
-      cpu: () => collectCpu(this.#seen),
+      cpu: () => collectCpu(this.#seen, this.#counting.read()),
       remark: () => this.#children.mixedCode,
       slow: () => this.#slow.report(this.#settings.slowThreshold),
       capture: async ({ process: slot, thread, kind, seconds }) => {
@@ -328,6 +330,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     if (predecessor !== undefined) {
       const isGone = predecessor.untilGone()
       pool.#children.takeover.followOthers(isGone)
+      pool.#counting.settleOften()
+      void isGone.then(() => {
+        if (!pool.#handover.isDone) pool.#counting.stop()
+      })
       // Its threads lead until they are gone.
       void isGone.then(() => pool.#leadership.begin())
     }
@@ -369,7 +375,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   stats(): Stats {
     if (this.#state === 'closed') throw fail('FT_ERR_CLOSED', ['stats()'])
     return collectStats({
-      startedMs: this.#startedMs,
+      startedMs: this.#resources.counts.startedMs,
+      counts: this.#counting.read(),
       generation: this.#children.generation.number,
       kinds: this.#kinds,
       listeners: this.#resources.listeners,
@@ -419,7 +426,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    */
   async upgrade(options: UpgradeOptions = {}): Promise<number> {
     if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['upgrade()'])
-    return await this.#handover.begin(options)
+    this.#counting.settleOften()
+    try {
+      return await this.#handover.begin(options)
+    } catch (error) {
+      this.#counting.stop()
+      throw error
+    }
   }
 
   /**
@@ -585,6 +598,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#agent?.handOver()
     this.#metrics?.handOver()
     this.#systemd.notify({ mainPid: pid })
+    // The new parent is to begin with all that this one has told; what its children still do comes until they are gone.
+    this.#counting.settle()
+    this.#counting.settleOften()
     void this.close()
   }
 
@@ -633,6 +649,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#tls.stop()
     this.#systemd.close()
     this.#recent.stop()
+    this.#counting.stop()
+    this.#counting.settle()
     this.#children.takeover.stop()
     if (this.#metrics === undefined) this.#resources.metrics?.close()
     else {

@@ -52,11 +52,6 @@ export class RecentLoad {
     return quantilesOf(this.#looks[0]?.durations, this.#durations())
   }
 
-  /** What all requests that have ended took together. */
-  get durationMs(): number {
-    return this.#durations().sumSeconds * 1000
-  }
-
   get busyShare(): number {
     let busy = 0
     let max = 0

@@ -2,6 +2,8 @@ import type { HandlerKind } from '../shared/messages.js'
 import type { Decision, ProcessStats, Stats, ThreadStats } from '../shared/stats.js'
 import { bit } from '../sync/bits.js'
 import { monotonicMs } from '../sync/clock.js'
+import type { Counts } from '../sync/common-counts.js'
+import { REQUEST_BOUNDS, sumOf } from '../sync/histogram.js'
 import { MAX_THREADS } from '../sync/limits.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import type { Listener } from './binding/listener.js'
@@ -11,6 +13,8 @@ import { processUsage } from './children/process-usage.js'
 import type { RecentLoad } from './recent-load.js'
 
 export interface StatsSource {
+  /** Of all parents that the pool has had. */
+  readonly counts: Counts
   /** Of the machine's monotonic clock. */
   readonly startedMs: number
   readonly generation: number
@@ -27,8 +31,11 @@ export interface StatsSource {
 /** Puts together what the parent knows and what the scoreboard says. */
 export function collectStats(source: StatsSource): Stats {
   const { children, scoreboard, maxThreads } = source
-  const slots = children.all.map(({ slot }) => slot)
-  const totals = children.ledger.totals(slots)
+  const { figures } = source.counts
+  const { sumSeconds } = sumOf(
+    source.counts.requests.map(({ durations }) => durations),
+    REQUEST_BOUNDS,
+  )
   const processes: ProcessStats[] = []
   const threads = { idle: 0, busy: 0, starting: 0, max: source.maxProcesses * maxThreads }
   let letters = ''
@@ -56,18 +63,18 @@ export function collectStats(source: StatsSource): Stats {
       backlog: listener.backlog,
     })),
     totals: {
-      connections: totals.accepted,
-      requests: totals.requests,
-      bytes: totals.bytes,
-      durationMs: Math.round(source.recent.durationMs),
-      errors: totals.errors,
-      childDeaths: children.ledger.deaths,
-      threadDeaths: children.ledger.count('threadDeaths', slots),
-      reloads: source.generation,
-      proxyErrors: children.ledger.count('proxyErrors', slots),
-      refused: children.ledger.count('refused', slots),
-      moved: children.ledger.count('moved', slots),
-      unmoved: children.ledger.count('unmoved', slots) + children.takeover.closed,
+      connections: figures.accepted ?? 0,
+      requests: figures.requests ?? 0,
+      bytes: figures.bytes ?? 0,
+      durationMs: Math.round(sumSeconds * 1000),
+      errors: figures.errors ?? 0,
+      childDeaths: figures.childDeaths ?? 0,
+      threadDeaths: figures.threadDeaths ?? 0,
+      reloads: figures.generations ?? 0,
+      proxyErrors: figures.proxyErrors ?? 0,
+      refused: figures.refused ?? 0,
+      moved: figures.moved ?? 0,
+      unmoved: figures.unmoved ?? 0,
     },
     queueTime: source.recent.queueTime,
     duration: source.recent.duration,

@@ -1,5 +1,5 @@
 import type { Histogram } from './histogram.js'
-import { HISTOGRAM_CELLS } from './scoreboard-layout.js'
+import { HISTOGRAM_CELLS } from './request-series-layout.js'
 
 const NS_PER_SECOND = 1e9
 const SUM = HISTOGRAM_CELLS - 1
@@ -7,6 +7,12 @@ const SUM = HISTOGRAM_CELLS - 1
 /** What a child may have written is no figure if it is below 0. */
 function plausible(cell: bigint | undefined): number {
   return cell !== undefined && cell > 0n ? Number(cell) : 0
+}
+
+/** Adds to a cell, unless the figure is none: a child may have written anything. */
+export function addPlausible(cells: BigInt64Array, index: number, more: number): void {
+  const rounded = Math.round(more)
+  if (rounded > 0 && Number.isFinite(rounded)) Atomics.add(cells, index, BigInt(rounded))
 }
 
 /**
@@ -33,6 +39,13 @@ export class HistogramCells {
     while (bucket < bounds.length && seconds > (bounds[bucket] ?? 0)) bucket++
     Atomics.add(this.#cells, this.#first + bucket, 1n)
     Atomics.add(this.#cells, this.#first + SUM, BigInt(Math.round(seconds * NS_PER_SECOND)))
+  }
+
+  /** What was counted elsewhere, with the same bounds. */
+  add({ counts, sumSeconds }: Histogram): void {
+    for (const [bucket, count] of counts.entries())
+      addPlausible(this.#cells, this.#first + bucket, count)
+    addPlausible(this.#cells, this.#first + SUM, sumSeconds * NS_PER_SECOND)
   }
 
   read(): Histogram {

@@ -1,12 +1,7 @@
 import { type Histogram, REQUEST_BOUNDS } from './histogram.js'
 import { HistogramCells } from './histogram-cells.js'
+import { CELLS_OFFSET, HISTOGRAM_BYTES, KEYS_OFFSET, MAX_SERIES } from './request-series-layout.js'
 import { NO_ROUTE, OTHER_ROUTE, RouteNames } from './route-names.js'
-import {
-  HISTOGRAM_CELLS,
-  MAX_SERIES,
-  SERIES_CELLS_OFFSET,
-  SERIES_OFFSET,
-} from './scoreboard-layout.js'
 
 /** Those of RFC 9110 and PATCH, as OpenTelemetry has it: what else a client may call a method is `_OTHER`, or it could make series without end. */
 const METHODS = [
@@ -39,6 +34,8 @@ export interface RequestKind {
 
 /** The requests of one kind. */
 export interface RequestSeries {
+  /** Its place in the table, which it keeps. */
+  readonly place: number
   readonly method: string
   readonly status: string
   readonly scheme: 'http' | 'https'
@@ -63,27 +60,35 @@ const ROUTED_SERIES = MAX_SERIES - MAX_SERIES / 4
 export class RequestSeriesTable {
   readonly #keys: Int32Array
   readonly #cells: BigInt64Array
+  /** Where the histograms begin, in cells. */
+  readonly #firstCell: number
   readonly #routes: RouteNames
   /** The histograms that this thread has found, by key. */
   readonly #found = new Map<number, HistogramCells>()
 
-  constructor(memory: ArrayBuffer, cells: BigInt64Array) {
-    this.#keys = new Int32Array(memory, SERIES_OFFSET, MAX_SERIES)
+  /** `at`: where it begins, in bytes; `cells` are the whole memory. */
+  constructor(memory: ArrayBuffer, cells: BigInt64Array, at: number) {
+    this.#keys = new Int32Array(memory, at + KEYS_OFFSET, MAX_SERIES)
     this.#cells = cells
-    this.#routes = new RouteNames(memory)
+    this.#firstCell = (at + CELLS_OFFSET) / 8
+    this.#routes = new RouteNames(memory, at)
   }
 
   record(kind: RequestKind, seconds: number): void {
-    const key = this.#keyOf(kind)
-    const cells = this.#found.get(key) ?? this.#find(key)
-    cells.record(seconds)
+    this.#of(kind).record(seconds)
+  }
+
+  /** What was counted elsewhere. */
+  add(kind: RequestKind, durations: Histogram): void {
+    this.#of(kind).add(durations)
   }
 
   read(): RequestSeries[] {
     const series: RequestSeries[] = []
     for (let place = 0; place < MAX_SERIES; place++) {
       const key = Atomics.load(this.#keys, place)
-      if (key !== 0) series.push(this.#described(key, this.#at(place).read()))
+      if (key !== 0)
+        series.push({ place, ...described(key, this.#routes), durations: this.#at(place).read() })
     }
     return series
   }
@@ -94,6 +99,11 @@ export class RequestSeriesTable {
     for (let place = 0; place < MAX_SERIES; place++)
       if (Atomics.load(this.#keys, place) !== 0) all.push(this.#at(place).read())
     return all
+  }
+
+  #of(kind: RequestKind): HistogramCells {
+    const key = this.#keyOf(kind)
+    return this.#found.get(key) ?? this.#find(key)
   }
 
   #keyOf({ method, status, isSecure, protocol, route }: RequestKind): number {
@@ -130,21 +140,26 @@ export class RequestSeriesTable {
   }
 
   #at(place: number): HistogramCells {
-    const first = SERIES_CELLS_OFFSET / 8 + place * HISTOGRAM_CELLS
+    const first = this.#firstCell + (place * HISTOGRAM_BYTES) / 8
     return new HistogramCells(this.#cells, first, REQUEST_BOUNDS)
   }
+}
 
-  #described(key: number, durations: Histogram): RequestSeries {
-    const status = (key >> 11) & 0x3ff
-    return {
-      method: METHODS[(key >> 21) & 0xf] ?? '_OTHER',
-      status: status === 0 ? '_OTHER' : String(status),
-      scheme: (key >> 10) & 1 ? 'https' : 'http',
-      protocol: PROTOCOLS[(key >> 8) & 3] ?? '_OTHER',
-      route: this.#routes.nameOf(key & 0xff),
-      durations,
-    }
+function described(key: number, routes: RouteNames): Omit<RequestSeries, 'place' | 'durations'> {
+  const status = (key >> 11) & 0x3ff
+  return {
+    method: METHODS[(key >> 21) & 0xf] ?? '_OTHER',
+    status: status === 0 ? '_OTHER' : String(status),
+    scheme: (key >> 10) & 1 ? 'https' : 'http',
+    protocol: PROTOCOLS[(key >> 8) & 3] ?? '_OTHER',
+    route: routes.nameOf(key & 0xff),
   }
+}
+
+/** The kind of such a series. */
+export function kindOf({ method, status, scheme, protocol, route }: RequestSeries): RequestKind {
+  const known = status === '_OTHER' ? 0 : Number(status)
+  return { method, status: known, isSecure: scheme === 'https', protocol, route }
 }
 
 function packed(

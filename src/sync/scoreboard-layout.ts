@@ -1,4 +1,5 @@
 import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
+import { HISTOGRAM_BYTES, REQUEST_SERIES_BYTES } from './request-series-layout.js'
 
 /**
  * The scoreboard: memory that the parent, its children and all their threads map. Two levels, every offset in
@@ -10,8 +11,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *     behind them   queue times      128 bytes for each thread's place, see QueueTimes
  *                   event loops      256 bytes for each thread's place, see LoopGauges
  *                   histograms       128 bytes for each of those in PoolHistogram
- *                   routes           128 bytes for each name, see RouteNames
- *                   series           a key for each kind of request, then 128 bytes for each, see RequestSeriesTable
+ *                   request series   see request-series-layout.ts
  *
  *     header        +0 magic  +4 layout version  +8 process slots in use (highest index + 1)
  *                   +12 mailed        entries in the mailbox at most, see Mailbox      (all)
@@ -29,6 +29,7 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
  *                   +40 refused       requests and connections turned away before a handler ran  (listener and worker threads)
  *                   +44 moved         idle connections that came from processes that left    (parker)
  *                   +48 unmoved       those that found no room elsewhere                   (child and worker threads)
+ *                   +52 retiring      odd while the sums of a thread that has ended move to "retired"  (child)
  *                   +64 retired       accepted, requests, errors, bytes of threads that ended (child, 64-bit floats)
  *     thread slot   +0 sequence       odd while the thread writes its row              (the thread)
  *                   +4 state          a ThreadState                                    (the thread, child)
@@ -64,9 +65,6 @@ export const LOOPS_OFFSET =
   QUEUE_TIMES_OFFSET + MAX_PROCESSES * MAX_THREADS * QUEUE_TIMES_PLACE_BYTES
 export const LOOP_BYTES = 256
 
-/** Up to 15 buckets and the sum, 64 bits each. */
-export const HISTOGRAM_CELLS = 16
-
 /** Histograms that the whole pool has one of. */
 export const PoolHistogram = {
   handOff: 0,
@@ -81,20 +79,12 @@ export const PoolHistogram = {
 export const HISTOGRAMS_OFFSET = LOOPS_OFFSET + MAX_PROCESSES * MAX_THREADS * LOOP_BYTES
 const HISTOGRAMS = 8
 
-/** Beyond these, routes are one: `_OTHER`. Numbers above stand for what is no route, see RouteNames. */
-export const MAX_ROUTES = 128
-export const ROUTE_BYTES = 128
-export const ROUTES_OFFSET = HISTOGRAMS_OFFSET + HISTOGRAMS * HISTOGRAM_CELLS * 8
+export const REQUEST_SERIES_OFFSET = HISTOGRAMS_OFFSET + HISTOGRAMS * HISTOGRAM_BYTES
 
-/** Kinds of requests that are told apart. */
-export const MAX_SERIES = 1024
-export const SERIES_OFFSET = ROUTES_OFFSET + MAX_ROUTES * ROUTE_BYTES
-export const SERIES_CELLS_OFFSET = SERIES_OFFSET + MAX_SERIES * 4
-
-export const SCOREBOARD_BYTES = SERIES_CELLS_OFFSET + MAX_SERIES * HISTOGRAM_CELLS * 8
+export const SCOREBOARD_BYTES = REQUEST_SERIES_OFFSET + REQUEST_SERIES_BYTES
 
 export const MAGIC = 0x666b7468
-export const LAYOUT_VERSION = 6
+export const LAYOUT_VERSION = 7
 
 export const Header = { magic: 0, version: 1, slotsInUse: 2, mailed: 3, mails: 4 } as const
 
@@ -118,6 +108,7 @@ export const ProcessField = {
   refused: 10,
   moved: 11,
   unmoved: 12,
+  retiring: 13,
 } as const
 
 /** Place of the first 64-bit float in a process slot. */

@@ -6,9 +6,9 @@ import { MAX_PROCESSES, MAX_THREADS } from './limits.js'
 import { LoopGauges } from './loop-gauges.js'
 import { QueueTimes } from './queue-times.js'
 import { RequestSeriesTable } from './request-series.js'
+import { HISTOGRAM_CELLS } from './request-series-layout.js'
 import {
   Header,
-  HISTOGRAM_CELLS,
   HISTOGRAMS_OFFSET,
   LAYOUT_VERSION,
   MAGIC,
@@ -16,6 +16,7 @@ import {
   PROCESS_BYTES,
   ProcessField,
   processWord,
+  REQUEST_SERIES_OFFSET,
   RETIRED,
   SCOREBOARD_BYTES,
 } from './scoreboard-layout.js'
@@ -31,6 +32,9 @@ export const ListenerState = {
   steppingBack: 5,
   backingOff: 6,
 } as const
+
+/** How often a reader tries to get sums of which none moves at the same moment. */
+const READ_TRIES = 16
 
 /** Sums that only grow. */
 export interface Totals {
@@ -62,7 +66,7 @@ export class Scoreboard {
     this.queueTimes = new QueueTimes(memory)
     this.loops = new LoopGauges(memory)
     this.#cells = new BigInt64Array(memory)
-    this.requests = new RequestSeriesTable(memory, this.#cells)
+    this.requests = new RequestSeriesTable(memory, this.#cells, REQUEST_SERIES_OFFSET)
     this.#floats = new Float64Array(memory)
   }
 
@@ -143,8 +147,22 @@ export class Scoreboard {
     return connections
   }
 
-  /** Everything that the threads of a process have done, those that ended included. */
+  /**
+   * Everything that the threads of a process have done, those that ended included. Read again if the sums of a thread have moved meanwhile, or
+   * they would be in it twice, and the next reader would see the counts go back. A child that died in the middle of that leaves the word odd: then
+   * it takes what is there.
+   */
   totals(slot: number): Totals {
+    let sum: Totals = { accepted: 0, requests: 0, errors: 0, bytes: 0 }
+    for (let tries = 0; tries < READ_TRIES; tries++) {
+      const before = this.field(slot, 'retiring')
+      sum = this.#totalsNow(slot)
+      if ((before & 1) === 0 && this.field(slot, 'retiring') === before) break
+    }
+    return sum
+  }
+
+  #totalsNow(slot: number): Totals {
     const float = processWord(slot) / 2 + RETIRED
     const sum: Totals = {
       accepted: this.#floats[float] ?? 0,
@@ -175,10 +193,12 @@ export class Scoreboard {
   retireThread(slot: number, thread: number): void {
     const row = this.rows.read(slot, thread)
     const float = processWord(slot) / 2 + RETIRED
+    this.addToField(slot, 'retiring', 1)
     this.#floats[float] = (this.#floats[float] ?? 0) + row.accepted
     this.#floats[float + 1] = (this.#floats[float + 1] ?? 0) + row.requests
     this.#floats[float + 2] = (this.#floats[float + 2] ?? 0) + row.errors
     this.#floats[float + 3] = (this.#floats[float + 3] ?? 0) + row.bytes
     this.rows.write(slot, thread, emptyRow('.'))
+    this.addToField(slot, 'retiring', 1)
   }
 }

@@ -1,8 +1,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { RequestKind, RequestSeries } from '#dist/sync/request-series.js'
+import { MAX_ROUTES, MAX_SERIES } from '#dist/sync/request-series-layout.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
-import { MAX_ROUTES, MAX_SERIES, SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
+import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
 
 const GET: RequestKind = {
   method: 'GET',

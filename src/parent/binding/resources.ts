@@ -6,6 +6,7 @@ import type { Identity } from '../../shared/messages.js'
 import { PRIVATE, preparePrivateSocket } from '../../shared/runtime-folder.js'
 import { fromStartFolder } from '../../shared/start-folder.js'
 import { monotonicMs } from '../../sync/clock.js'
+import { CommonCounts } from '../../sync/common-counts.js'
 import type { DescriptorEnds } from '../../sync/descriptor-ends.js'
 import { Scoreboard } from '../../sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '../../sync/scoreboard-layout.js'
@@ -61,6 +62,9 @@ export interface Resources {
   readonly transfer: DescriptorEnds | undefined
   /** Memory with the key of the session tickets. */
   readonly ticketKeys: number
+  /** What the pool has counted, under all of its parents. */
+  readonly counts: CommonCounts
+  readonly countsFd: number
 }
 
 /**
@@ -107,6 +111,10 @@ export async function acquireResources(
     const ticketKeys = predecessor?.takeTicketKeys() ?? TicketKeys.create()
     undo.push(() => closeSync(ticketKeys))
     TicketKeys.map(ticketKeys).rotate(monotonicMs())
+    const countsFd = acquireCounts(predecessor)
+    undo.push(() => closeSync(countsFd))
+    const counts = CommonCounts.map(countsFd)
+    if (counts === undefined) throw new Error('unreachable: this memory is of this layout')
     const transfer = mayPark(settings)
       ? (predecessor?.takeTransfer() ?? openDescriptorSockets(TRANSFER_BYTES))
       : undefined
@@ -117,12 +125,22 @@ export async function acquireResources(
     return {
       ...{ learns, listeners, addresses, entries, admin, agent, metrics, identity, pidFile },
       ...{ mechanism, lockFiles, scoreboardFd, scoreboard, passOn, mailbox, transfer, ticketKeys },
+      ...{ counts, countsFd },
     }
   } catch (error) {
     for (const step of undo.reverse()) step()
     predecessor?.closeRest()
     throw error
   }
+}
+
+/** The old parent's, so that no count goes back; a new one if that is of another version which has counted otherwise. */
+function acquireCounts(predecessor: Predecessor | undefined): number {
+  const inherited = predecessor?.takeCounts()
+  if (inherited === undefined) return CommonCounts.create()
+  if (CommonCounts.map(inherited) !== undefined) return inherited
+  closeSync(inherited)
+  return CommonCounts.create()
 }
 
 function claimPidFile(
@@ -211,6 +229,7 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 export function releaseResources(resources: Resources): void {
   const { lockFiles, pidFile, scoreboardFd, passOn, mailbox, transfer, ticketKeys } = resources
   closeSync(scoreboardFd)
+  closeSync(resources.countsFd)
   closeSync(ticketKeys)
   if (passOn !== undefined) closeSync(passOn)
   if (mailbox !== undefined) closeEnds(mailbox)

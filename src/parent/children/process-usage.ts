@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import type { CpuMeasure } from '../../shared/measures.js'
 
 /** Linux counts CPU time for user space in hundredths of a second (USER_HZ), on every architecture. */
 const MS_PER_TICK = 10
@@ -42,6 +43,23 @@ export function cpuTimes(pid: number): CpuTimes {
     childrenUserMs: childrenUser,
     childrenSystemMs: childrenSystem,
   }
+}
+
+/** Of this process and those of its children that run, and of those that have ended. Zeros where there is no /proc. */
+export function cpuOf(children: readonly { readonly pid: number }[]): CpuMeasure {
+  const sum = { userMs: 0, systemMs: 0, endedUserMs: 0, endedSystemMs: 0 }
+  for (const pid of [process.pid, ...children.map((child) => child.pid)]) {
+    try {
+      const { userMs, systemMs, childrenUserMs, childrenSystemMs } = cpuTimes(pid)
+      sum.userMs += userMs
+      sum.systemMs += systemMs
+      sum.endedUserMs += childrenUserMs
+      sum.endedSystemMs += childrenSystemMs
+    } catch {
+      // It has just gone.
+    }
+  }
+  return sum
 }
 
 /** Open descriptors of a process, and how many it may have; `undefined` what can't be read, such as of another user's process. */

@@ -62,11 +62,15 @@ export class Handover {
 
   async #run(options: UpgradeOptions): Promise<number> {
     const { resources, settings, hurry } = this.#terms
-    const { listeners, admin, agent, metrics, passOn, ticketKeys, transfer, pidFile } = resources
+    const { listeners, admin, agent, metrics, passOn, ticketKeys, transfer, pidFile, countsFd } =
+      resources
     const { startTimeout, canaryTime: trialMs } = settings()
 
     const all = [...listeners, ...[admin, agent, metrics].filter((one) => one !== undefined)]
-    const inheritance = { listeners: all, passOn, ticketKeys, transfer, pidFile: pidFile?.path }
+    const inheritance = {
+      ...{ listeners: all, passOn, ticketKeys, transfer },
+      ...{ pidFile: pidFile?.path, counts: countsFd },
+    }
     const terms = { startTimeout, trialMs, stop: this.#stop.signal, hurry }
     return await startSuccessor(inheritance, options, terms, (pid, taken, receives) => {
       for (const listener of taken) listener.leave()

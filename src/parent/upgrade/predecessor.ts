@@ -21,6 +21,8 @@ const handedOver = z.object({
   passOn: descriptor.optional(),
   /** The key of the session tickets; older parents have none. */
   ticketKeys: descriptor.optional(),
+  /** What the pool has counted; older parents have none. */
+  counts: descriptor.optional(),
   /** The way of its children's idle connections to those of the new one. */
   transfer: z.object({ sendEnd: descriptor, receiveEnd: descriptor }).optional(),
 })
@@ -51,6 +53,7 @@ export class Predecessor {
   readonly #taken: number[] = []
   #passOn: number | undefined
   #ticketKeys: number | undefined
+  #counts: number | undefined
   #transfer: HandedOver['transfer']
   #receives = false
 
@@ -59,6 +62,7 @@ export class Predecessor {
     listeners,
     passOn,
     ticketKeys,
+    counts,
     transfer,
     pid,
     pidFile,
@@ -68,11 +72,11 @@ export class Predecessor {
     this.#listeners = [...listeners]
     this.#passOn = passOn
     this.#ticketKeys = ticketKeys
+    this.#counts = counts
     this.#transfer = transfer
     // They came without this flag, and the children have theirs by other numbers.
     for (const { fd } of listeners) setCloseOnExec(fd)
-    if (passOn !== undefined) setCloseOnExec(passOn)
-    if (ticketKeys !== undefined) setCloseOnExec(ticketKeys)
+    for (const one of [passOn, ticketKeys, counts]) if (one !== undefined) setCloseOnExec(one)
     for (const end of Object.values(transfer ?? {})) setCloseOnExec(end)
     setCloseOnExec(channel)
     this.#channel = new Socket({ fd: channel })
@@ -121,6 +125,12 @@ export class Predecessor {
     return fd
   }
 
+  takeCounts(): number | undefined {
+    const fd = this.#counts
+    this.#counts = undefined
+    return fd
+  }
+
   takeTransfer(): HandedOver['transfer'] {
     const ends = this.#transfer
     this.#transfer = undefined
@@ -131,10 +141,8 @@ export class Predecessor {
   /** Closes what was not taken: addresses at which this parent does not listen. */
   closeRest(): void {
     for (const { fd } of this.#listeners.splice(0)) closeDescriptor(fd)
-    const passOn = this.takePassOn()
-    if (passOn !== undefined) closeDescriptor(passOn)
-    const ticketKeys = this.takeTicketKeys()
-    if (ticketKeys !== undefined) closeDescriptor(ticketKeys)
+    for (const fd of [this.takePassOn(), this.takeTicketKeys(), this.takeCounts()])
+      if (fd !== undefined) closeDescriptor(fd)
     for (const end of Object.values(this.#transfer ?? {})) closeDescriptor(end)
     this.#transfer = undefined
   }

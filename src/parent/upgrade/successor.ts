@@ -29,6 +29,7 @@ export interface Inheritance {
   readonly passOn: number | undefined
   readonly ticketKeys: number
   readonly transfer: DescriptorEnds | undefined
+  readonly counts: number
   /** The path of this parent's pid file. */
   readonly pidFile: string | undefined
 }
@@ -103,7 +104,7 @@ function askToStop(started: ChildProcess, hurry: AbortSignal): void {
 }
 
 function spawnParent(
-  { listeners, passOn, ticketKeys, transfer, pidFile }: Inheritance,
+  { listeners, passOn, ticketKeys, transfer, counts, pidFile }: Inheritance,
   options: UpgradeOptions,
 ): ChildProcess {
   const {
@@ -119,6 +120,7 @@ function spawnParent(
     listeners: listeners.map(({ origin }, index) => ({ fd: FIRST_LISTENER + index, origin })),
     pid: process.pid,
     ticketKeys: hand(ticketKeys),
+    counts: hand(counts),
     ...(pidFile === undefined ? {} : { pidFile }),
     ...(passOn === undefined ? {} : { passOn: hand(passOn) }),
     ...(transfer === undefined
