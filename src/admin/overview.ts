@@ -1,16 +1,23 @@
 import type { IncomingMessage } from 'node:http'
-import { stripVTControlCharacters } from 'node:util'
 import type { AdminSource } from '../shared/stats.js'
 import { PAGE, PAGE_HEADERS } from './page.js'
 import { pageData } from './page-data.js'
 import { serverStatus } from './server-status.js'
-import { statusText } from './status-text.js'
+import { statusText, USUAL_SIZE } from './status-text.js'
+import { textOf } from './terminal-line.js'
 import { VERSION } from './version.js'
 
 export interface Overview {
   readonly body: string
   readonly type?: string
   readonly headers?: Readonly<Record<string, string>>
+}
+
+const PATHS = ['/', '/server-status', '/page.json']
+
+/** Whether that is what `overview` answers. */
+export function isOverview(url: string): boolean {
+  return PATHS.includes(url.split('?', 1)[0] ?? '')
 }
 
 /**
@@ -31,7 +38,6 @@ export function overview(
   if (path !== '/' && path !== '/server-status') return undefined
   if (/\btext\/html\b/.test(headers.accept ?? ''))
     return { body: PAGE, type: 'text/html; charset=utf-8', headers: PAGE_HEADERS }
-  // The colours of the parent's own terminal are not the client's.
-  const body = stripVTControlCharacters(statusText(source.stats()))
-  return { body, headers: { Vary: 'Accept' } }
+  const lines = statusText(pageData(source, Date.now()), USUAL_SIZE)
+  return { body: lines.map((line) => `${textOf(line)}\n`).join(''), headers: { Vary: 'Accept' } }
 }

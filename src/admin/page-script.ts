@@ -93,15 +93,8 @@ function quantiles(id, p50, p99) {
 }
 
 function health(data) {
-  const { stats, notReady, remark } = data
-  const waiting = sum(stats.listeners, (each) => each.backlog.length)
-  const { idle, busy, starting, max } = stats.threads
-  let level = 'good'
-  let text = 'Serving: ' + idle + ' of ' + plural(idle + busy, 'thread') + ' idle, nothing waits'
-  if (waiting > 0) text = 'Serving: ' + idle + ' of ' + plural(idle + busy, 'thread') + ' idle, ' + plural(waiting, 'connection') + ' waiting'
-  if (idle === 0) { level = 'warn'; text = 'Full: all ' + plural(busy, 'thread') + ' busy, ' + plural(waiting, 'connection') + ' waiting' + (starting > 0 ? ', ' + starting + ' starting' : busy < max ? '' : ', and no more may start') }
-  if (remark !== undefined && level === 'good') { level = 'warn'; text += '. ' + remark }
-  if (notReady !== undefined) { level = 'bad'; text = 'Not ready: ' + notReady }
+  const { stats } = data
+  const { level, text } = data.health
   $('health').dataset.level = level
   if ($('health').textContent !== text) $('health').textContent = text
   $('who').textContent = 'pid ' + stats.pid + ' · generation ' + stats.generation + ' · up ' + age(stats.uptimeMs)

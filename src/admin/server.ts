@@ -5,7 +5,7 @@ import { type AdminSource, ORDERS, type OrderName } from '../shared/stats.js'
 import { answerCapture, type CaptureRequest, captureOf } from './captures.js'
 import { METRICS_TYPES, type MetricsForm, metrics, metricsForm } from './exposition.js'
 import { streamOrder } from './order-stream.js'
-import { overview } from './overview.js'
+import { isOverview, overview } from './overview.js'
 
 /** After a handover: how long a client that has connected before may take to ask. */
 const FIRST_QUESTION_MS = 1000
@@ -173,14 +173,14 @@ export class AdminServer {
     }
     if (method !== 'GET' && method !== 'HEAD')
       return { status: 405, body: 'only GET is answered here\n' }
-    const seen = this.#isClosed ? undefined : overview(request, this.#source)
+    if (this.#isClosed && (url === '/status.json' || isOverview(url))) {
+      const why = this.#source.notReady() ?? 'another process serves here by now'
+      return { status: 503, body: `${why}\n` }
+    }
+    const seen = overview(request, this.#source)
     if (seen !== undefined) return { status: 200, ...seen }
     switch (url) {
       case '/status.json': {
-        if (this.#isClosed) {
-          const why = this.#source.notReady() ?? 'another process serves here by now'
-          return { status: 503, body: `${why}\n` }
-        }
         const body = `${JSON.stringify(this.#source.stats())}\n`
         return { status: 200, body, type: 'application/json' }
       }

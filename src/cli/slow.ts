@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { askAdmin, openAdminStream } from '../admin/client.js'
 import { parseAddress } from '../options/address.js'
 import { fail } from '../shared/errors.js'
+import { plainText } from '../shared/plain-text.js'
 import type { SlowReport, SlowRoute } from '../shared/slow.js'
 
 const SHOWN_FRAMES = 3
@@ -28,21 +29,17 @@ function routeText({ route, count, blockedMs, longestMs, frames, example }: Slow
   const { at, process, thread } = example
   const when = `${new Date(at).toISOString()} in thread ${process}.${thread}`
   const lines = [
-    `${plain(route)}: ${times}`,
+    `${plainText(route)}: ${times}`,
     ...frames
       .slice(0, SHOWN_FRAMES)
       .map(
-        ({ frame, share }) => `  ${String(Math.round(share * 100)).padStart(3)} %  ${plain(frame)}`,
+        ({ frame, share }) =>
+          `  ${String(Math.round(share * 100)).padStart(3)} %  ${plainText(frame)}`,
       ),
-    `  last: ${plain(example.request)}, ${example.blockedMs} ms, ${when}`,
-    ...example.stack.map((frame) => `        at ${plain(frame)}`),
+    `  last: ${plainText(example.request)}, ${example.blockedMs} ms, ${when}`,
+    ...example.stack.map((frame) => `        at ${plainText(frame)}`),
   ]
   return `${lines.join('\n')}\n`
-}
-
-/** What clients have sent does not steer the terminal. */
-function plain(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?')
 }
 
 /**

@@ -197,6 +197,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       past: () => collectPast(this.#seen, this.#recent),
       cpu: () => collectCpu(this.#seen, this.#counting.read()),
       remark: () => this.#children.mixedCode,
+      ranges: () => this.sizes,
       slow: () => this.#slow.report(this.#settings.slowThreshold),
       capture: async ({ process: slot, thread, kind, seconds }) => {
         const child = this.#children.all.find((one) => one.slot === slot)

@@ -1,5 +1,6 @@
 import type { ThreadState } from '../sync/thread-rows.js'
 import type { CpuMeasure, Measures } from './measures.js'
+import type { Range } from './messages.js'
 import type { SlowReport } from './slow.js'
 
 export type ChildState = 'starting' | 'ready' | 'draining'
@@ -154,6 +155,9 @@ export interface ReloadProgress {
   readonly step: string
 }
 
+/** Between which limits a pool breathes, as `resize` changes them: processes, threads in each, idle threads in all. */
+export type PoolRanges = Readonly<Record<'processes' | 'threads' | 'spares', Range>>
+
 /** What the admin address shows, and what it may ask the pool to do. */
 export interface AdminSource {
   readonly stats: () => Stats
@@ -162,6 +166,7 @@ export interface AdminSource {
   /** What is to be known of a pool that is ready. */
   readonly remark: () => string | undefined
   readonly slow: () => SlowReport
+  readonly ranges: () => PoolRanges
   readonly measures: () => Measures
   readonly past: () => RecentPast
   readonly cpu: () => CpuMeasure

@@ -16,6 +16,7 @@ const source = {
   measures: nobodyAsks,
   past: nobodyAsks,
   cpu: nobodyAsks,
+  ranges: nobodyAsks,
   notReady: () => undefined,
   remark: () => undefined,
   slow: () => ({ slowThreshold: 0, routes: [] }),
