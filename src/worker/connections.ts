@@ -1,4 +1,4 @@
-import { Socket, type SocketConstructorOpts } from 'node:net'
+import type { Socket, SocketConstructorOpts } from 'node:net'
 import { descriptorOf, isResumed, listenerOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
@@ -10,6 +10,7 @@ import type { Answer, FrontDoor } from './front-door.js'
 import type { ProxyHeaders } from './proxy-headers.js'
 import type { RequestMeter } from './request-meter.js'
 import type { RootContext } from './root-context.js'
+import { wrapDescriptor } from './wrap-descriptor.js'
 
 /** What `net.Server` sets on the sockets that it accepts; servers carry these settings themselves. */
 export interface SocketSettings {
@@ -88,13 +89,14 @@ export class Connections {
     const { answer } = this.#events
     const fd = descriptorOf(entry)
     handOff.queue.unhand(thread)
-    const waitedMs = frontDoor.admit(entry, fd, answer)
-    if (waitedMs === undefined) {
+    const wait = frontDoor.admit(entry, fd, answer)
+    if (wait === undefined) {
       // Not at once: the thread would take the next one from within this call, and a long queue would overflow its stack.
       setImmediate(() => activity.connectionFailed())
       return
     }
-    const socket = this.#wrap(fd)
+    const { waitedMs, isTcp } = wait
+    const socket = this.#wrap(fd, isTcp)
     if (socket === undefined) {
       activity.connectionFailed()
       return
@@ -113,20 +115,14 @@ export class Connections {
     else headers.read(socket, fd, () => this.#events.opened(socket, listener))
   }
 
-  #wrap(fd: number): Socket | undefined {
+  #wrap(fd: number, isTcp: boolean): Socket | undefined {
     const { noDelay, keepAlive, keepAliveInitialDelay = 0 } = this.#settings
-    let socket: Socket
-    try {
-      if (this.#events.refuses?.() === true) {
-        closeDescriptor(fd)
-        return undefined
-      }
-      socket = new Socket({ fd, ...this.#options })
-    } catch {
-      // The peer is gone before its connection was wrapped, and the system no longer knows the socket.
+    if (this.#events.refuses?.() === true) {
       closeDescriptor(fd)
       return undefined
     }
+    const socket = wrapDescriptor(fd, isTcp, this.#options)
+    if (socket === undefined) return undefined
     // Without it small responses wait for the acknowledgement of earlier ones (Nagle).
     if (noDelay === true) socket.setNoDelay(true)
     if (keepAlive === true) socket.setKeepAlive(true, keepAliveInitialDelay * 1000)

@@ -8,7 +8,7 @@ import { isResumed } from '../sync/entry.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { diagnostics } from './diagnostics.js'
-import { QueueClock } from './queue-clock.js'
+import { QueueClock, type Wait } from './queue-clock.js'
 import { sinceRequestStartMs } from './request-start.js'
 
 /** How long a client that is turned away has for reading the answer. */
@@ -41,11 +41,11 @@ export class FrontDoor {
   }
 
   /**
-   * What a connection has waited that was just taken, -1 if it has brought nothing yet. `undefined` if it was turned away; its
-   * descriptor is closed then.
+   * What a connection has waited that was just taken. `undefined` if it was turned away; its descriptor is closed then.
    */
-  admit(entry: number, fd: number, answer: Answer): number | undefined {
-    const waitedMs = this.#clock.waitedMs(fd)
+  admit(entry: number, fd: number, answer: Answer): Wait | undefined {
+    const wait = this.#clock.wait(fd)
+    const { waitedMs } = wait
     const { queueTimeout, maxConnections } = this.#terms
     const isLate = queueTimeout > 0 && waitedMs > queueTimeout
     // One that was parked counts already. Without a byte nothing can be answered yet: see `opened`.
@@ -54,7 +54,7 @@ export class FrontDoor {
       waitedMs >= 0 &&
       !isResumed(entry) &&
       this.#scoreboard.connections >= maxConnections
-    if (!isLate && !isTooMuch) return waitedMs
+    if (!isLate && !isTooMuch) return wait
     this.#count()
     if (answer === 'http') refuse(fd, this.#refusal)
     else closeDescriptor(fd)

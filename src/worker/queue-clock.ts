@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { peekConnection } from '../sys/socket.js'
-import { sinceDataMs } from '../sys/tcp-info.js'
+import { NO_TCP, sinceDataMs } from '../sys/tcp-info.js'
 
 const ARRIVAL = Symbol('arrival')
 
@@ -16,6 +16,14 @@ interface Arrival {
   readonly takenAt: number
   /** What it has waited by then. */
   readonly waitedMs: number
+}
+
+/** What is known of a connection when it is taken. */
+export interface Wait {
+  /** How long its first bytes have waited: -1 if it has brought nothing. */
+  readonly waitedMs: number
+  /** Certainly; where the system does not tell, it may be TCP all the same. */
+  readonly isTcp: boolean
 }
 
 /** Less is not worth asking the kernel, whose clock is no finer. */
@@ -39,11 +47,12 @@ export class QueueClock {
     this.#isExact = isExact
   }
 
-  /** What a connection that nobody has read from has waited: -1 if it has brought nothing. */
-  waitedMs(fd: number): number {
-    const waitedMs = sinceDataMs(fd)
-    if (waitedMs >= 0) return waitedMs
-    return peekConnection(fd) === 'bytes' ? 0 : -1
+  /** Of a connection that nobody has read from. */
+  wait(fd: number): Wait {
+    const sinceMs = sinceDataMs(fd)
+    const isTcp = sinceMs !== NO_TCP
+    if (sinceMs >= 0) return { waitedMs: sinceMs, isTcp }
+    return { waitedMs: peekConnection(fd) === 'bytes' ? 0 : -1, isTcp }
   }
 
   /** A connection was taken, after so long a wait of its first bytes, which are there. */
