@@ -66,9 +66,9 @@ export class Handover {
       resources
     const { startTimeout, canaryTime: trialMs } = settings()
 
-    const all = [...listeners, ...[admin, agent, metrics].filter((one) => one !== undefined)]
+    const own = [admin, agent, metrics].filter((one) => one !== undefined)
     const inheritance = {
-      ...{ listeners: all, passOn, ticketKeys, transfer },
+      ...{ listeners, own, passOn, ticketKeys, transfer },
       ...{ pidFile: pidFile?.path, counts: countsFd },
     }
     const terms = { startTimeout, trialMs, stop: this.#stop.signal, hurry }

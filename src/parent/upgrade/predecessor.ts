@@ -12,7 +12,14 @@ const descriptor = z.int().min(3)
 const handedOver = z.object({
   /** A socket pair: the new parent says how its start went. */
   channel: descriptor,
-  listeners: z.array(z.object({ fd: descriptor, origin: z.string() })),
+  listeners: z.array(
+    z.object({
+      fd: descriptor,
+      origin: z.string(),
+      /** The handler is served there; at the others the parent itself answers. Older parents do not say. */
+      serves: z.boolean().default(true),
+    }),
+  ),
   /** Of the old parent. */
   pid: z.int(),
   /** Its path, if the old parent has one. */
@@ -95,9 +102,10 @@ export class Predecessor {
     return new Predecessor(parseHandedOver(text))
   }
 
-  /** Where the old parent listens, as the option `listen` takes it: for a new one that was not told. */
+  /** Where the old parent serves, as the option `listen` takes it: for a new one that was not told. */
   get addresses(): string[] {
-    return this.#listeners.map(({ origin }) => origin.replace(/^port /, ''))
+    const served = this.#listeners.filter(({ serves }) => serves)
+    return served.map(({ origin }) => origin.replace(/^port /, ''))
   }
 
   /** Up to `most` of the listeners that the old parent called so; they are the caller's now. */

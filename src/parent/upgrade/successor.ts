@@ -25,7 +25,10 @@ export interface UpgradeOptions {
 }
 
 export interface Inheritance {
+  /** Where the handler is served. */
   readonly listeners: readonly Listener[]
+  /** Where this parent itself answers. */
+  readonly own: readonly Listener[]
   readonly passOn: number | undefined
   readonly ticketKeys: number
   readonly transfer: DescriptorEnds | undefined
@@ -80,7 +83,7 @@ export async function startSuccessor(
     const isTaken = (index: number): boolean => taken.includes(FIRST_LISTENER + index)
     handOver(
       pid,
-      inheritance.listeners.filter((_, index) => isTaken(index)),
+      [...inheritance.listeners, ...inheritance.own].filter((_, index) => isTaken(index)),
       receives,
     )
     return pid
@@ -104,7 +107,7 @@ function askToStop(started: ChildProcess, hurry: AbortSignal): void {
 }
 
 function spawnParent(
-  { listeners, passOn, ticketKeys, transfer, counts, pidFile }: Inheritance,
+  { listeners, own, passOn, ticketKeys, transfer, counts, pidFile }: Inheritance,
   options: UpgradeOptions,
 ): ChildProcess {
   const {
@@ -112,12 +115,16 @@ function spawnParent(
     execArgv = process.execArgv,
     argv = process.argv.slice(1),
   } = options
-  const descriptors = listeners.map(({ fd }) => fd)
+  const all = [...listeners, ...own]
+  const descriptors = all.map(({ fd }) => fd)
   // The number that a descriptor of this process will have there.
   const hand = (fd: number): number => FIRST_LISTENER + descriptors.push(fd) - 1
   const handedOver: HandedOver = {
     channel: CHANNEL,
-    listeners: listeners.map(({ origin }, index) => ({ fd: FIRST_LISTENER + index, origin })),
+    listeners: all.map(({ origin }, index) => {
+      const serves = index < listeners.length
+      return { fd: FIRST_LISTENER + index, origin, serves }
+    }),
     pid: process.pid,
     ticketKeys: hand(ticketKeys),
     counts: hand(counts),
