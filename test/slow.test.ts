@@ -55,6 +55,29 @@ test('also what blocks after an await', async () => {
   assert.is(routes[0]?.route, 'GET /late/:id')
 })
 
+test('a route has the name that the handler gives it, before it blocks or when it is over', async () => {
+  await using serving = await serve('blocks', { admin: '127.0.0.1:0' })
+  const { url } = serving
+  for (const path of ['/early/1', '/early/x', '/ended/2', '/ended/y']) {
+    // Others come while it blocks, and at once when it is over: they are what the thread has begun last.
+    await Promise.all([path, '/quick', '/quick'].map((one) => get(url + one)))
+  }
+  const named = await until(
+    async () => {
+      const { routes } = await report(serving)
+      const found = routes.filter(({ route }) => /early|ended/.test(route))
+      return found.reduce((sum, { count }) => sum + count, 0) === 4 ? found : undefined
+    },
+    10_000,
+    'four are told',
+  )
+  assert.equal(named.map(({ route, count }) => `${route} ${count}`).sort(), [
+    'GET /early/:which 2',
+    'GET /ended/:what 2',
+  ])
+  assert.match(named.map(({ example }) => example.request).join(), /GET \/early\/x|GET \/ended\/y/)
+})
+
 test('slowThreshold 0 looks for nothing', async () => {
   await using serving = await serve('blocks', { admin: '127.0.0.1:0', slowThreshold: 0 })
   await get(`${serving.url}/burn/1`)

@@ -276,7 +276,7 @@ export class Crew {
 
   #startThread(): WorkerThread {
     const { slot, generation, handler, args, learns, timeouts, overload, watch } = this.#start
-    const { keepAlive, mailbox, scoreboard, listenerTerms, ticketKeys } = this.#start
+    const { keepAlive, mailbox, slowThreshold, scoreboard, listenerTerms, ticketKeys } = this.#start
     const thread = this.#freeId()
     this.#scoreboard.rows.write(slot, thread, emptyRow('S'))
     // Not that of the thread that was in this place before.
@@ -293,6 +293,7 @@ export class Crew {
       signalSpread: this.#start.signalSpread,
       timeouts,
       overload,
+      slowThreshold,
       addresses: this.#addresses,
       listenerTerms,
       tls: this.#tls,

@@ -1,6 +1,7 @@
 import type { SlowEpisode } from '../shared/slow.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
+import type { RequestMark } from '../sync/thread-rows.js'
 import type { Crew } from './crew.js'
 import { stackOf } from './thread-stack.js'
 import type { WorkerThread } from './worker-thread.js'
@@ -17,6 +18,7 @@ const LONGEST_LOOK_MS = 1000
 interface Episode {
   readonly begunAt: number
   readonly request: string
+  readonly mark: RequestMark
   readonly stacks: (readonly string[])[]
 }
 
@@ -127,7 +129,8 @@ export class SlowWatch {
       // It was silent at the look before the question as well.
       const request = this.#scoreboard.rows.readRequest(this.#slot, id)
       const begunAt = performance.now() - silentMs - this.#everyMs
-      episode = { begunAt, request, stacks: [] }
+      const mark = this.#scoreboard.rows.readRoute(this.#slot, id)
+      episode = { begunAt, request, mark, stacks: [] }
       this.#episodes.set(id, episode)
     }
     if (performance.now() - episode.begunAt < this.#thresholdMs || thread.threadId === undefined)
@@ -155,7 +158,12 @@ export class SlowWatch {
     this.#episodes.delete(id)
     const blockedMs = Math.round(performance.now() - episode.begunAt - this.#everyMs / 2)
     if (blockedMs < this.#thresholdMs) return
-    const { request, stacks } = episode
-    this.#report({ slot: this.#slot, thread: id, request, blockedMs, stacks })
+    const { request, mark, stacks } = episode
+    const { rows, requests } = this.#scoreboard
+    // The handler may have named it before it blocked, since then, or at its end.
+    const number = rows.readRoute(this.#slot, id, mark).route || mark.route
+    const route = requests.routeName(number)
+    const named = route === undefined ? {} : { route }
+    this.#report({ slot: this.#slot, thread: id, request, ...named, blockedMs, stacks })
   }
 }

@@ -384,6 +384,7 @@ export interface Lease {
   /** A program has so long to listen, from the start of the thread. */
   readonly listenWithinMs: number
   readonly timeouts: ClientTimeouts
+  readonly slowThreshold: number
   readonly overload: OverloadTerms
   readonly addresses: readonly ListenerAddress[]
   readonly listenerTerms: readonly ListenerTerms[]

@@ -6,4 +6,25 @@ export interface RoutedRequest {
   [ROUTE]?: string
   /** Of a request in HTTP/2. */
   readonly stream?: RoutedRequest
+  readonly url?: string
+  /** Where a framework, such as Express, changes the other one on its way. */
+  readonly originalUrl?: string
+}
+
+const HEARS = Symbol.for('forkthread.route.hears')
+
+/** Hears of each name. */
+export type RouteListener = (target: string | undefined, route: string) => void
+
+type Global = { [HEARS]?: RouteListener }
+
+/** For the pool: whoever listens is the only one. */
+export function onRouteNamed(listener: RouteListener): void {
+  ;(globalThis as Global)[HEARS] = listener
+}
+
+export function nameRoute(request: RoutedRequest, route: string): void {
+  const routed = request.stream ?? request
+  routed[ROUTE] = route
+  ;(globalThis as Global)[HEARS]?.(request.originalUrl ?? request.url, route)
 }

@@ -4,6 +4,8 @@ export interface SlowEpisode {
   readonly thread: number
   /** What it had begun last, such as `GET /users/7?page=2`. */
   readonly request: string
+  /** What the handler calls its route, if it has said so. */
+  readonly route?: string
   readonly blockedMs: number
   /** Taken while it blocked, each from the innermost frame outwards. */
   readonly stacks: readonly (readonly string[])[]
@@ -18,7 +20,7 @@ export interface SlowReport {
 }
 
 export interface SlowRoute {
-  /** Method and path, ids in it folded: `GET /users/:id`. */
+  /** Method and what the handler calls the route; else its path, ids in it folded: `GET /users/:id`. */
   readonly route: string
   /** How often it has blocked a thread. */
   readonly count: number

@@ -1,6 +1,12 @@
 import { type Histogram, REQUEST_BOUNDS } from './histogram.js'
 import { HistogramCells } from './histogram-cells.js'
-import { CELLS_OFFSET, HISTOGRAM_BYTES, KEYS_OFFSET, MAX_SERIES } from './request-series-layout.js'
+import {
+  CELLS_OFFSET,
+  HISTOGRAM_BYTES,
+  KEYS_OFFSET,
+  MAX_ROUTES,
+  MAX_SERIES,
+} from './request-series-layout.js'
 import { NO_ROUTE, OTHER_ROUTE, RouteNames } from './route-names.js'
 
 /** Those of RFC 9110 and PATCH, as OpenTelemetry has it: what else a client may call a method is `_OTHER`, or it could make series without end. */
@@ -99,6 +105,16 @@ export class RequestSeriesTable {
     for (let place = 0; place < MAX_SERIES; place++)
       if (Atomics.load(this.#keys, place) !== 0) all.push(this.#at(place).read())
     return all
+  }
+
+  /** Of a route's name, for who keeps numbers. */
+  routeNumber(name: string): number {
+    return this.#routes.numberOf(name)
+  }
+
+  /** `undefined` if there is no such route, or it is one of those that have no name of their own. */
+  routeName(number: number): string | undefined {
+    return number > MAX_ROUTES ? undefined : this.#routes.nameOf(number)
   }
 
   #of(kind: RequestKind): HistogramCells {

@@ -47,6 +47,9 @@ import { HISTOGRAM_BYTES, REQUEST_SERIES_BYTES } from './request-series-layout.j
  *                   +80 heap used     bytes
  *                   +88 active        µs of event loop per request, recent
  *                   +96 request       what it began last, as text: a length in one byte, then Latin-1
+ *                   +244 route        the number of its route's name; 0 as long as it has none
+ *                   +248 slow route   the same of the last request that took long, when it ended
+ *                   +252 slow request what that was, as a hash of the text
  *
  * Each field has the one writer named above (a thread slot: its thread; the child clears the slot of a thread that
  * has ended). Counts over threads or processes are always derived, never stored. No reader trusts what it
@@ -122,6 +125,9 @@ export const Row = {
   connections: 3,
   fresh: 4,
   upgraded: 5,
+  route: 61,
+  slowRoute: 62,
+  slowRequest: 63,
   // Places of 64-bit floats:
   accepted: 3,
   requests: 4,
@@ -136,6 +142,7 @@ export const Row = {
 
 /** Where the text of the request begins in a thread slot, in bytes. */
 export const REQUEST_OFFSET = 96
+export const MOST_REQUEST_BYTES = Row.route * 4 - REQUEST_OFFSET - 1
 
 export function processWord(slot: number): number {
   return (HEADER_BYTES + slot * PROCESS_BYTES) / 4

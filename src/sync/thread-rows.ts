@@ -1,5 +1,5 @@
 import { MAX_THREADS } from './limits.js'
-import { REQUEST_OFFSET, Row, THREAD_BYTES, threadWord } from './scoreboard-layout.js'
+import { MOST_REQUEST_BYTES, REQUEST_OFFSET, Row, threadWord } from './scoreboard-layout.js'
 
 /** The states of a thread, with Apache's letters. */
 export const threadStates = ['.', 'S', '_', 'R', 'W', 'K', 'C', 'G'] as const
@@ -42,9 +42,22 @@ export function emptyRow(state: ThreadState): ThreadRow {
 
 const SHORT_REQUEST = 40
 const SPACE = 0x20
-const MOST_REQUEST_BYTES = THREAD_BYTES - REQUEST_OFFSET - 1
 
 const STARTING = threadStates.indexOf('S')
+
+/** Stands for what a thread has begun. */
+export interface RequestMark {
+  readonly hash: number
+  /** The number of its route's name; 0 if nobody has said it yet. */
+  readonly route: number
+}
+
+/** FNV-1a, and never 0. */
+function hashOf(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
+  return hash | 1
+}
 
 /** How often a reader tries to get a row that nobody writes at the same moment. */
 const READ_TRIES = 16
@@ -108,7 +121,9 @@ export class ThreadRows {
    * reader may get half of it, and shows it as text only. In two pieces: to join them first costs more than to write them.
    */
   writeRequest(slot: number, thread: number, method: string, target = ''): void {
-    const at = threadWord(slot, thread) * 4 + REQUEST_OFFSET
+    const word = threadWord(slot, thread)
+    const at = word * 4 + REQUEST_OFFSET
+    this.#words[word + Row.route] = 0
     if (method.length + target.length > SHORT_REQUEST) {
       const request = `${method} ${target}`
       this.#bytes[at] = this.#bytes.write(request, at + 1, MOST_REQUEST_BYTES, 'latin1')
@@ -121,6 +136,49 @@ export class ThreadRows {
     if (target !== '') bytes[end++] = SPACE
     for (let index = 0; index < target.length; index++) bytes[end++] = target.charCodeAt(index)
     bytes[at] = end - at - 1
+  }
+
+  /** The route of what it began last, by the number of its name. */
+  writeRoute(slot: number, thread: number, route: number): void {
+    Atomics.store(this.#words, threadWord(slot, thread) + Row.route, route)
+  }
+
+  /** A request that took long has ended: of many that the thread has in flight, `route` is the name of this one. */
+  writeSlowRoute(
+    slot: number,
+    thread: number,
+    method: string,
+    target: string,
+    route: number,
+  ): void {
+    const word = threadWord(slot, thread)
+    const request = Buffer.from(`${method} ${target}`, 'latin1')
+    Atomics.store(this.#words, word + Row.slowRequest, 0)
+    Atomics.store(this.#words, word + Row.slowRoute, route)
+    Atomics.store(
+      this.#words,
+      word + Row.slowRequest,
+      hashOf(request.subarray(0, MOST_REQUEST_BYTES)),
+    )
+  }
+
+  /**
+   * What the thread began last; with `earlier` the route of that, be it what it began last or not: of a request that has ended meanwhile the name
+   * may have come at its end. Two requests for the very same are one here.
+   */
+  readRoute(slot: number, thread: number, earlier?: RequestMark): RequestMark {
+    const word = threadWord(slot, thread)
+    const hash = this.#hashOfRequest(slot, thread)
+    const wanted = earlier?.hash ?? hash
+    const load = (place: number): number => Atomics.load(this.#words, word + place)
+    const late = load(Row.slowRequest) === wanted ? load(Row.slowRoute) : 0
+    return { hash: wanted, route: late || (hash === wanted ? load(Row.route) : 0) }
+  }
+
+  #hashOfRequest(slot: number, thread: number): number {
+    const at = threadWord(slot, thread) * 4 + REQUEST_OFFSET
+    const length = Math.min(this.#bytes[at] ?? 0, MOST_REQUEST_BYTES)
+    return hashOf(this.#bytes.subarray(at + 1, at + 1 + length))
   }
 
   /** How many of its connections have changed to another protocol: seldom enough to be a word of its own. */

@@ -55,6 +55,8 @@ export class Activity {
   /** Fields of the row have changed that not every request changes. */
   #isRareChanged = true
   #upgraded = 0
+  /** Of the request that was begun last. */
+  #target: string | undefined
   /** When each fresh connection was taken, by its token; in the order of taking. */
   readonly #fresh = new Map<object, number>()
   #isWatchingFresh = false
@@ -156,6 +158,7 @@ export class Activity {
   requestStarted(token: object, method = '', target = ''): number {
     this.#forgetFresh(token)
     this.#scoreboard.rows.writeRequest(this.#slot, this.#thread, method, target)
+    this.#target = target
     const row = this.#row
     const now = monotonicMs()
     this.#blocking.called(now)
@@ -169,6 +172,14 @@ export class Activity {
     // Its turn comes when the handler that is about to run lets the event loop turn.
     if (kept >= 0) this.#serve(kept)
     return now
+  }
+
+  /** A handler names the route of a request; one of HTTP/2 may not say what it asks for. Only what was begun last is told of. */
+  routeNamed(target: string | undefined, route: string): void {
+    const isLast = target === undefined ? this.#row.inFlight === 1 : target === this.#target
+    if (!isLast) return
+    const number = this.#scoreboard.requests.routeNumber(route)
+    this.#scoreboard.rows.writeRoute(this.#slot, this.#thread, number)
   }
 
   /** The handler has returned, and its response is still to come: it waits for something. */

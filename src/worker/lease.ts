@@ -10,6 +10,7 @@ import type {
 } from '../shared/messages.js'
 import { noteSpawns } from '../shared/note-spawns.js'
 import { setPoolThread } from '../shared/pool-thread.js'
+import { onRouteNamed } from '../shared/route.js'
 import { guardThread } from '../shared/standard-output.js'
 import { nameThread } from '../shared/thread-name.js'
 import { Acceptor } from '../sync/acceptor.js'
@@ -101,7 +102,10 @@ export default async function lease(terms: Lease): Promise<void> {
   const proxyHeaders = proxyHeadersFor(terms, scoreboard)
   const tls = new SharedTls(terms)
   const frontDoor = new FrontDoor(slot, thread, terms.overload, scoreboard)
-  const meter = new RequestMeter(scoreboard.requests, inFlight)
+  const meter = new RequestMeter(scoreboard.requests, inFlight, {
+    thresholdMs: terms.slowThreshold || Number.POSITIVE_INFINITY,
+    ...{ rows: scoreboard.rows, slot, thread },
+  })
   const shared = {
     thread,
     handOff,
@@ -204,6 +208,7 @@ export default async function lease(terms: Lease): Promise<void> {
       const who = { process: slot, thread, generation, pid: process.pid }
       const context = contextFor(who, signal, pool)
       setPoolThread(context)
+      onRouteNamed((target, route) => activity.routeNamed(target, route))
       const loaded = await loadApp(terms, root, adoption, context)
       if (loaded.kind !== 'none' && loaded.kind !== 'server' && adoption.isAny)
         tell({

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import { ROUTE } from '../shared/route.js'
+import { ROUTE, type RoutedRequest } from '../shared/route.js'
 import { monotonicMs } from '../sync/clock.js'
-import type { Protocol, RequestSeriesTable } from '../sync/request-series.js'
+import type { Protocol, RequestKind, RequestSeriesTable } from '../sync/request-series.js'
+import type { ThreadRows } from '../sync/thread-rows.js'
 import type { InFlight, RunningRequest } from './in-flight.js'
 
 /** What nginx says of a client that has gone before there was an answer. */
@@ -16,8 +17,12 @@ interface MeteredResponse extends ServerResponse {
   [BEGUN]?: number
 }
 
-interface Routed {
-  readonly [ROUTE]?: string
+/** Which requests are long, and where the names of their routes are noted, for who looks for what has blocked the thread. */
+export interface SlowTerms {
+  readonly thresholdMs: number
+  readonly rows: ThreadRows
+  readonly slot: number
+  readonly thread: number
 }
 
 /**
@@ -27,10 +32,12 @@ interface Routed {
 export class RequestMeter {
   readonly #series: RequestSeriesTable
   readonly #inFlight: InFlight
+  readonly #slow: SlowTerms
 
-  constructor(series: RequestSeriesTable, inFlight: InFlight) {
+  constructor(series: RequestSeriesTable, inFlight: InFlight, slow: SlowTerms) {
     this.#series = series
     this.#inFlight = inFlight
+    this.#slow = slow
   }
 
   /** `look` finds the oldest request of a service. */
@@ -62,19 +69,34 @@ export class RequestMeter {
   }
 
   /** A stream of HTTP/2 is closed. */
-  streamEnded(stream: ServerHttp2Stream, method: string, isSecure: boolean, begunMs: number): void {
+  streamEnded(
+    stream: ServerHttp2Stream,
+    method: string,
+    target: string | undefined,
+    isSecure: boolean,
+    begunMs: number,
+  ): void {
     const status = Number(stream.sentHeaders?.[':status'] ?? CLIENT_GONE)
-    const { [ROUTE]: route } = stream as Routed
+    const { [ROUTE]: route } = stream as RoutedRequest
     const kind = { method, status, isSecure, protocol: '2', route } as const
-    this.#series.record(kind, (monotonicMs() - begunMs) / 1000)
+    this.#took(kind, target, begunMs)
   }
 
   #record(request: IncomingMessage, status: number, begunMs: number): void {
     const { method = '', httpVersion, socket } = request
-    const { [ROUTE]: route } = request as Routed
+    const { [ROUTE]: route } = request as RoutedRequest
     const isSecure = (socket as Partial<TLSSocket>).encrypted === true
     const kind = { method, status, isSecure, protocol: protocolOf(httpVersion), route }
-    this.#series.record(kind, (monotonicMs() - begunMs) / 1000)
+    this.#took(kind, (request as RoutedRequest).originalUrl ?? request.url, begunMs)
+  }
+
+  #took(kind: RequestKind, target = '', begunMs: number): void {
+    const ms = monotonicMs() - begunMs
+    this.#series.record(kind, ms / 1000)
+    const { method, route } = kind
+    if (ms < this.#slow.thresholdMs || route === undefined) return
+    const { rows, slot, thread } = this.#slow
+    rows.writeSlowRoute(slot, thread, method, target, this.#series.routeNumber(route))
   }
 }
 

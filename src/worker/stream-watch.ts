@@ -80,7 +80,7 @@ export class StreamWatch {
       this.#count(session, -1)
       this.#accessLog?.streamEnded(stream, headers, at)
       this.#running.delete(running)
-      this.#meter.streamEnded(stream, method, isSecure, begunMs)
+      this.#meter.streamEnded(stream, method, url, isSecure, begunMs)
       activity.requestEnded()
       if (diagnostics.requestEnd.hasSubscribers) diagnostics.requestEnd.publish({ stream })
     })

@@ -16,9 +16,13 @@ export function requestPath(request: string): string {
   return request.replace(/[?#].*$/, '')
 }
 
-/** What requests for the same thing have in common: `GET /users/7?page=2` → `GET /users/:id`. */
-export function routeName(request: string): string {
+/**
+ * What requests for the same thing have in common: the name that the handler gives it, or what can be made of the
+ * path: `GET /users/7?page=2` → `GET /users/:id`.
+ */
+export function routeName(request: string, named?: string): string {
   const [method = '', path] = requestPath(request).split(' ', 2)
+  if (named !== undefined) return `${method} ${named}`
   if (path === undefined || !path.startsWith('/')) return requestPath(request)
   const segments = path.split('/').slice(1)
   const folded = segments

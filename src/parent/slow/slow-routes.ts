@@ -24,8 +24,8 @@ export class SlowRoutes {
   readonly #routes = new Map<string, Sums>()
 
   /** `now` in epoch ms. */
-  add({ slot, thread, request, blockedMs, stacks }: SlowEpisode, now: number): void {
-    const name = routeName(request)
+  add({ slot, thread, request, route, blockedMs, stacks }: SlowEpisode, now: number): void {
+    const name = routeName(request, route)
     const isKnown = this.#routes.has(name) || this.#routes.size < MOST_ROUTES
     const key = isKnown ? name : OTHERS
     const before = this.#routes.get(key)

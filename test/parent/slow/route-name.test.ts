@@ -17,6 +17,10 @@ test('ids are folded, names stay', () => {
     assert.is(routeName(request), route)
 })
 
+test('what the handler calls it is its name', () => {
+  assert.is(routeName('GET /users/me?x=1', '/users/:who'), 'GET /users/:who')
+})
+
 test('what stands behind the path may be secret', () => {
   assert.is(requestPath('GET /login?token=abc'), 'GET /login')
 })
