@@ -18,6 +18,7 @@ export type Tool =
   | 'nginx'
   | 'openssl'
   | 'systemd-analyze'
+  | 'systemd-socket-activate'
   | 'promtool'
   | 'prometheus'
   | 'chromium'
@@ -30,6 +31,7 @@ export type Tool =
 const packages: Partial<Record<Tool, string>> = {
   ab: 'apache2-utils',
   'systemd-analyze': 'systemd',
+  'systemd-socket-activate': 'systemd',
   promtool: 'prometheus',
   'lwp-request': 'libwww-perl munin-plugins-core',
   script: 'bsdutils',
