@@ -21,7 +21,7 @@ const wrong = [
     imports: [
       '../sync/bits.js',
       '../parent/pool.js',
-      '../shared/messages.js',
+      '../shared/terms.js',
       '../options/options.js',
     ],
   },
@@ -32,7 +32,7 @@ const wrong = [
       '../child/child.js',
       '../worker/lease.js',
       '../listener/intake.js',
-      '../shared/messages.js',
+      '../shared/terms.js',
     ],
   },
   ...room('parent', ['child', 'listener', 'worker', 'parker', 'admin']),

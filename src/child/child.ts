@@ -5,19 +5,19 @@ import type {
   CaptureThread,
   ChannelLost,
   ChannelToChild,
-  ChildMessage,
   DrainChild,
   LeadPool,
   ResizeChild,
   StartChild,
-  TlsTerms,
-} from '../shared/messages.js'
+} from '../shared/messages-to-child.js'
+import type { ChildMessage } from '../shared/messages-to-parent.js'
 import {
   finish,
   type StandardOutput,
   type StandardTerms,
   takeOver,
 } from '../shared/standard-output.js'
+import type { TlsTerms } from '../shared/terms.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createChildMemory } from '../sync/child-memory.js'
 import { ClearHttp } from '../sync/clear-http.js'

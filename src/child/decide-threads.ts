@@ -1,5 +1,5 @@
 import { decideGiveBack } from '../shared/decide-give-back.js'
-import type { Range } from '../shared/messages.js'
+import type { Range } from '../shared/terms.js'
 
 /** What a child knows when it decides how many threads it should have. */
 export interface ThreadSituation {

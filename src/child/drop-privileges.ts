@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { fail } from '../shared/errors.js'
-import type { Identity } from '../shared/messages.js'
+import type { Identity } from '../shared/terms.js'
 
 /**
  * Makes this process run as another user for good: supplementary groups, group, user, in the order in which each step is

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { fail } from '../shared/errors.js'
-import type { StartChild } from '../shared/messages.js'
+import type { StartChild } from '../shared/messages-to-child.js'
 
 /**
  * Opens the files of the accept mutex: anew, since a lock belongs to the open file description, and what is inherited shares that

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { MOST_WAITING_BYTES } from '../shared/channel.js'
-import type { PoolLinkDown, PoolLinkUp } from '../shared/messages.js'
+import type { PoolLinkUp } from '../shared/messages-from-worker.js'
+import type { PoolLinkDown } from '../shared/messages-to-worker.js'
 
 export interface PoolLineEvents {
   /** The thread has posted it; `sent` is to be called when it has gone to the parent. */

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { fail } from '../shared/errors.js'
-import type { StartChild } from '../shared/messages.js'
+import type { StartChild } from '../shared/messages-to-child.js'
 import { stackOf } from './thread-stack.js'
 import type { WorkerThread } from './worker-thread.js'
 

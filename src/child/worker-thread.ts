@@ -6,19 +6,12 @@ import { Piscina } from 'piscina'
 import { entryFile } from '../shared/entries.js'
 import { deserializeError, fail, type SerializedError, serializeError } from '../shared/errors.js'
 import type { LoadedFile } from '../shared/loaded-file.js'
-import type {
-  AskedListener,
-  EndLease,
-  EndsSoon,
-  HandlerKind,
-  Lease,
-  RenewTls,
-  RestThread,
-  TlsTerms,
-  WayOfLeaving,
-  WorkerMessage,
-} from '../shared/messages.js'
+import type { WorkerMessage } from '../shared/messages-from-worker.js'
+import type { RenewTls } from '../shared/messages-to-child.js'
+import type { EndLease, EndsSoon, RestThread, WayOfLeaving } from '../shared/messages-to-worker.js'
 import { threadPending } from '../shared/standard-output.js'
+import type { AskedListener, HandlerKind, TlsTerms } from '../shared/terms.js'
+import type { Lease } from '../shared/thread-starts.js'
 import { userStack } from '../shared/user-stack.js'
 import { monotonicMs } from '../sync/clock.js'
 import type { LeftPrograms } from './left-programs.js'

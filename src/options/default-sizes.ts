@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os'
-import type { Range } from '../shared/messages.js'
+import type { Range } from '../shared/terms.js'
 import { MAX_PROCESSES } from '../sync/limits.js'
 
 export interface DefaultSizes {

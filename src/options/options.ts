@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { ACCESS_LOG_FORMATS } from '../shared/access-log.js'
 import { LOG_FORMATS, LOG_LEVELS, type Logger } from '../shared/logger.js'
-import type { Range } from '../shared/messages.js'
+import type { Range } from '../shared/terms.js'
 import { MAX_PERMITS, MAX_PROCESSES, MAX_THREADS } from '../sync/limits.js'
 import { defaultSizes, measureMachine } from './default-sizes.js'
 import type { DocumentedOptions } from './documented-options.js'

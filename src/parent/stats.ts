@@ -1,5 +1,5 @@
-import type { HandlerKind } from '../shared/messages.js'
 import type { Decision, ProcessStats, Stats, ThreadStats } from '../shared/stats.js'
+import type { HandlerKind } from '../shared/terms.js'
 import { bit } from '../sync/bits.js'
 import { monotonicMs } from '../sync/clock.js'
 import type { Counts } from '../sync/common-counts.js'

@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads'
-import type { ParkerStart } from '../shared/messages.js'
 import { nameThread } from '../shared/thread-name.js'
+import type { ParkerStart } from '../shared/thread-starts.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'

@@ -1,7 +1,7 @@
 import type { ThreadState } from '../sync/thread-rows.js'
 import type { CpuMeasure, Measures } from './measures.js'
-import type { Range } from './messages.js'
 import type { SlowReport } from './slow.js'
+import type { Range } from './terms.js'
 
 export type ChildState = 'starting' | 'ready' | 'draining'
 

@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 import { resolve } from 'node:path'
 import { fail } from '../shared/errors.js'
-import type { AskedListener, HandlerKind } from '../shared/messages.js'
+import type { AskedListener, HandlerKind } from '../shared/terms.js'
 import { addressText, type SocketAddress } from '../sys/sockaddr.js'
 import { addressInUse } from './address-in-use.js'
 import { kindOf } from './adopted-server.js'

@@ -1,4 +1,4 @@
-import type { WayOfLeaving } from '../shared/messages.js'
+import type { WayOfLeaving } from '../shared/messages-to-worker.js'
 import { listenerOf } from '../sync/entry.js'
 import type { Service } from './service.js'
 

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Server as NetServer } from 'node:net'
 import type { RequestHandler, UpgradeHandler } from '../handler.js'
-import type { ClientTimeouts } from '../shared/messages.js'
+import type { ClientTimeouts } from '../shared/terms.js'
 import type { ThreadTerms } from './connections.js'
 import { describe } from './http-message.js'
 import { isPromise } from './is-promise.js'

@@ -1,18 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type MessagePort, threadId } from 'node:worker_threads'
 import { fail, serializeError } from '../shared/errors.js'
-import type {
-  EndLease,
-  HandlerKind,
-  Lease,
-  LeaseMessage,
-  WorkerMessage,
-} from '../shared/messages.js'
+import type { WorkerMessage } from '../shared/messages-from-worker.js'
+import type { EndLease, LeaseMessage } from '../shared/messages-to-worker.js'
 import { noteSpawns } from '../shared/note-spawns.js'
 import { setPoolThread } from '../shared/pool-thread.js'
 import { onRouteNamed } from '../shared/route.js'
 import { guardThread } from '../shared/standard-output.js'
+import type { HandlerKind } from '../shared/terms.js'
 import { nameThread } from '../shared/thread-name.js'
+import type { Lease } from '../shared/thread-starts.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HandlerContext } from '../handler.js'
 import { fail } from '../shared/errors.js'
-import type { Lease } from '../shared/messages.js'
+import type { Lease } from '../shared/thread-starts.js'
 import { understandTypeScript } from '../shared/typescript.js'
 import type { Adoption } from './adoption.js'
 import { type LoadedHandler, loadHandler, pathOf, setUpHandler } from './load-handler.js'

@@ -1,7 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import { Channels } from '../shared/channel.js'
-import type { InspectTerms, PoolLinkDown, PoolLinkUp } from '../shared/messages.js'
+import type { PoolLinkUp } from '../shared/messages-from-worker.js'
+import type { PoolLinkDown } from '../shared/messages-to-worker.js'
 import type { PoolThread } from '../shared/pool-thread.js'
+import type { InspectTerms } from '../shared/terms.js'
 import type { RootContext } from './root-context.js'
 
 /**

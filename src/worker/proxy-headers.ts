@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Lease } from '../shared/messages.js'
+import type { Lease } from '../shared/thread-starts.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { peekBytes, receiveBytes } from '../sys/receive.js'
 import { setPeer } from './peer-address.js'

@@ -7,7 +7,7 @@ import {
   type SerializedError,
   serializeError,
 } from '../shared/errors.js'
-import type { WorkerMessage } from '../shared/messages.js'
+import type { WorkerMessage } from '../shared/messages-from-worker.js'
 import type { ReportFailure } from './service.js'
 
 /** A handler that fails on every request must not drown the log, nor the parent. */

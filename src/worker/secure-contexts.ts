@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
-import type { TlsTerms } from '../shared/messages.js'
+import type { TlsTerms } from '../shared/terms.js'
 import type { TicketKeys } from '../sync/ticket-keys.js'
 
 /** A handshake that takes longer is none that a person waits for. Node's own limit is two minutes. */

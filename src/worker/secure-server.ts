@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:tls'
 import { fail } from '../shared/errors.js'
-import type { ClientTimeouts } from '../shared/messages.js'
+import type { ClientTimeouts } from '../shared/terms.js'
 import { checkInterval } from './handler-server.js'
 import { SecureContexts } from './secure-contexts.js'
 import type { SharedTls } from './shared-tls.js'

@@ -1,4 +1,4 @@
-import type { WayOfLeaving } from '../shared/messages.js'
+import type { WayOfLeaving } from '../shared/messages-to-worker.js'
 
 /** Serves connections of one protocol in a worker thread. */
 export interface Service {

@@ -1,4 +1,4 @@
-import type { WayOfLeaving } from '../shared/messages.js'
+import type { WayOfLeaving } from '../shared/messages-to-worker.js'
 import { descriptorOf, listenerOf } from '../sync/entry.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { boundAddress } from '../sys/socket.js'

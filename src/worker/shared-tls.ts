@@ -1,4 +1,5 @@
-import type { Lease, TlsTerms } from '../shared/messages.js'
+import type { TlsTerms } from '../shared/terms.js'
+import type { Lease } from '../shared/thread-starts.js'
 import { TicketKeys } from '../sync/ticket-keys.js'
 
 /** What the servers of this thread have in common with those of all others: the key of the tickets, and the certificates. */

@@ -1,7 +1,7 @@
 import { decideThreads } from '#dist/child/decide-threads.js'
 import { decideProcesses } from '#dist/parent/children/decide-processes.js'
-import type { Range } from '#dist/shared/messages.js'
 import { SurplusClock } from '#dist/shared/surplus-clock.js'
+import type { Range } from '#dist/shared/terms.js'
 import type { Random } from './random.js'
 
 /** As in the real pool: regular looks, and what follows when no thread is idle (child/child.ts). */

@@ -1,6 +1,6 @@
 import type { Settings } from '../../options/options.js'
 import { fail } from '../../shared/errors.js'
-import type { Identity } from '../../shared/messages.js'
+import type { Identity } from '../../shared/terms.js'
 import { findGroup, findUser, groupsOf } from '../../sys/accounts.js'
 
 /**

@@ -1,7 +1,7 @@
 import { closeSync, lstatSync, type Stats, unlinkSync } from 'node:fs'
 import type { Address } from '../../options/address.js'
 import { fail } from '../../shared/errors.js'
-import type { HandlerKind } from '../../shared/messages.js'
+import type { HandlerKind } from '../../shared/terms.js'
 import { constants } from '../../sys/constants.js'
 import { setCloseOnExec, setNonBlocking } from '../../sys/descriptor.js'
 import { systemErrorName } from '../../sys/libc.js'

@@ -1,5 +1,5 @@
 import { closeSync, existsSync } from 'node:fs'
-import type { Identity } from '../../shared/messages.js'
+import type { Identity } from '../../shared/terms.js'
 import { createSharedMemory } from '../../sys/memory.js'
 import { LockFolder } from './lock-folder.js'
 

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { ForkthreadError, fail } from '../../shared/errors.js'
-import type { Identity } from '../../shared/messages.js'
+import type { Identity } from '../../shared/terms.js'
 import { Flock } from '../../sys/file-lock.js'
 import { unlinkIn } from '../../sys/unlink-in.js'
 import type { LockFiles } from './lock-files.js'

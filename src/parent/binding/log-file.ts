@@ -2,8 +2,8 @@ import { closeSync, fchownSync, openSync } from 'node:fs'
 import type { Settings } from '../../options/options.js'
 import { type AccessLogSettings, TO_STDOUT } from '../../shared/access-log.js'
 import { fail } from '../../shared/errors.js'
-import type { Identity } from '../../shared/messages.js'
 import { fromStartFolder } from '../../shared/start-folder.js'
+import type { Identity } from '../../shared/terms.js'
 
 /** Where children log requests, if they do. */
 export function accessLogOf({

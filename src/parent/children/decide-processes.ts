@@ -1,5 +1,5 @@
 import { decideGiveBack } from '../../shared/decide-give-back.js'
-import type { Range } from '../../shared/messages.js'
+import type { Range } from '../../shared/terms.js'
 
 /** A child as the decision sees it. */
 export interface ProcessSituation {

@@ -7,20 +7,16 @@ import { deserializeError, fail } from '../../shared/errors.js'
 import { withoutInspector } from '../../shared/inspector-flags.js'
 import type { LoadedFile } from '../../shared/loaded-file.js'
 import type {
-  AskedListener,
   CaptureThread,
-  ChildMessage,
   DrainChild,
-  HandlerKind,
   ParentMessage,
-  Range,
   StartChild,
-  ThreadCaptured,
-  TlsTerms,
-} from '../../shared/messages.js'
+} from '../../shared/messages-to-child.js'
+import type { ChildMessage, ThreadCaptured } from '../../shared/messages-to-parent.js'
 import type { SlowEpisode } from '../../shared/slow.js'
 import { folderForChildren } from '../../shared/start-folder.js'
 import type { CaptureKind, ChildState } from '../../shared/stats.js'
+import type { AskedListener, HandlerKind, Range, TlsTerms } from '../../shared/terms.js'
 import { monotonicMs } from '../../sync/clock.js'
 import type { DescriptorEnds } from '../../sync/descriptor-ends.js'
 import { closeAllOnExec } from '../../sys/descriptor.js'

@@ -1,4 +1,4 @@
-import type { AskedListener } from '../../shared/messages.js'
+import type { AskedListener } from '../../shared/terms.js'
 
 /** The start of a pool that was not told where to listen has found out: the handler is a program, and listens there. */
 export class ListensElsewhere extends Error {

@@ -1,4 +1,4 @@
-import type { Range } from '../../shared/messages.js'
+import type { Range } from '../../shared/terms.js'
 
 /** Between which limits a pool may breathe: processes, threads in each, idle threads in all. */
 export interface Sizes {

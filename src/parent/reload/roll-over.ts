@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ForkthreadError, fail } from '../../shared/errors.js'
-import type { HandlerKind } from '../../shared/messages.js'
 import type { ReloadProgress } from '../../shared/stats.js'
+import type { HandlerKind } from '../../shared/terms.js'
 import type { Children } from '../children/children.js'
 import type { ForkedChild } from '../children/forked-child.js'
 import type { Generation } from '../children/generation.js'

@@ -2,7 +2,7 @@ import { type Stats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { TlsOption } from '../../options/tls-options.js'
-import type { TlsTerms } from '../../shared/messages.js'
+import type { TlsTerms } from '../../shared/terms.js'
 import { filesOf, readIdentities } from './read-identities.js'
 
 /** A new certificate and its key are two files, written one after the other: so long they may not fit together. */

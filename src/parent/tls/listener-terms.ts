@@ -1,7 +1,7 @@
 import { isSamePlace, parseAddress } from '../../options/address.js'
 import type { Settings } from '../../options/options.js'
 import type { TlsOption } from '../../options/tls-options.js'
-import type { ListenerTerms } from '../../shared/messages.js'
+import type { ListenerTerms } from '../../shared/terms.js'
 import type { Resources } from '../binding/resources.js'
 import { Certificates } from './certificates.js'
 

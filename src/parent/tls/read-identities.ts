@@ -4,8 +4,8 @@ import { createSecureContext } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { TlsOption } from '../../options/tls-options.js'
 import { fail } from '../../shared/errors.js'
-import type { TlsIdentity, TlsTerms } from '../../shared/messages.js'
 import { fromStartFolder } from '../../shared/start-folder.js'
+import type { TlsIdentity, TlsTerms } from '../../shared/terms.js'
 
 /** What is given for a key or a certificate: a file, or PEM itself. */
 interface Material {
