@@ -1,6 +1,6 @@
 /** What a machine does to a pool on a bad day, and that it serves when the day is over. */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -35,6 +35,35 @@ test('everything is stopped for a while, and continued: nobody takes another one
   assert.is((await waiting).body, 'late')
   assert.equal(await slow.finish(), { status: 200, body: 'begun, finished' })
   assert.equal(children(program.pid), before)
+  assert.not.match(program.stderr, /FT_ERR/)
+})
+
+test('a handler that blocks while everything is stopped is not taken for stuck', async () => {
+  using folder = tempFolder()
+  // In slices, which do not count what they sleep through.
+  writeFileSync(
+    folder.file('app.mjs'),
+    `import { writeFileSync } from 'node:fs'
+     const cell = new Int32Array(new SharedArrayBuffer(4))
+     export default (req, res) => {
+       writeFileSync(${JSON.stringify(folder.file('begun'))}, '')
+       for (let slice = 0; slice < 25; slice++) Atomics.wait(cell, 0, 0, 100)
+       res.end('done')
+     }`,
+  )
+  const sizes = ['--processes', '1', '--threads', '1', '--blocked-timeout', '5000']
+  await using program = startCli([folder.file('app.mjs'), '--listen', '127.0.0.1:0', ...sizes])
+  const [url = ''] = await program.ready()
+  const [child = 0] = children(program.pid)
+  const waiting = get(url, { timeoutMs: LIMIT_MS })
+  await until(() => existsSync(folder.file('begun')), LIMIT_MS, 'the handler')
+  // The main thread has asked by now whether the loop turns.
+  await sleep(1500)
+  program.sendToGroup('SIGSTOP')
+  await until(() => [program.pid, child].every(isStopped), LIMIT_MS, 'all stopped')
+  await sleep(STOPPED_MS)
+  program.sendToGroup('SIGCONT')
+  assert.is((await waiting).body, 'done')
   assert.not.match(program.stderr, /FT_ERR/)
 })
 

@@ -305,17 +305,13 @@ export class Child {
       this.#giveUp(error)
       return
     }
-    const { blockedTimeout } = this.#start
-    // A short `blockedTimeout` needs to be looked at more often than the size.
-    const blockedEveryMs =
-      blockedTimeout === 0 ? LOOK_EVERY_MS : Math.min(LOOK_EVERY_MS, Math.ceil(blockedTimeout / 2))
     this.#looks.push(
       setInterval(() => {
         this.#crew.look()
         this.#rest.look()
         this.#slow.lookForWork()
       }, LOOK_EVERY_MS),
-      setInterval(() => this.#blocked.look(), blockedEveryMs),
+      setInterval(() => this.#blocked.look(), this.#blocked.everyMs),
     )
     if (this.#start.slowThreshold > 0) this.#slow.start()
     await this.#followPressure()

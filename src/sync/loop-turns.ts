@@ -1,5 +1,5 @@
 import { ThreadWord, threadWord } from './child-memory.js'
-import { elapsedMs, shortClock } from './short-clock.js'
+import { agoOnShortClock, elapsedMs, shortClock } from './short-clock.js'
 
 /**
  * The question of the child's main thread to a worker thread, whether its event loop still turns: one word for each
@@ -25,6 +25,20 @@ export class LoopTurns {
     if (Atomics.load(this.#words, index) !== 0) return false
     Atomics.store(this.#words, index, shortClock())
     return true
+  }
+
+  /** The question counts as put so much later, in ms, as if it had been put now at the latest. An answer that comes meanwhile stands. */
+  postpone(thread: number, byMs: number): void {
+    const index = threadWord(thread, ThreadWord.askedAt)
+    const askedAt = Atomics.load(this.#words, index)
+    if (askedAt === 0) return
+    const openMs = elapsedMs(askedAt)
+    Atomics.compareExchange(
+      this.#words,
+      index,
+      askedAt,
+      agoOnShortClock(Math.max(0, openMs - byMs)),
+    )
   }
 
   /** For the thread that was asked: how many ms ago, -1 if it was not. */

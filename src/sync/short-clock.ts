@@ -4,7 +4,12 @@ const CLOCK_BITS = 0x7fffffff
 
 /** Milliseconds in 31 bits, for a word of shared memory; never 0. It goes round after 24 days, so it measures up to 12. */
 export function shortClock(): number {
-  return (monotonicMs() & CLOCK_BITS) | 1
+  return agoOnShortClock(0)
+}
+
+/** What the clock has shown so many ms ago. */
+export function agoOnShortClock(ms: number): number {
+  return ((monotonicMs() - ms) & CLOCK_BITS) | 1
 }
 
 export function elapsedMs(then: number): number {
