@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
+import { USUAL_LISTEN } from '../options/listener-options.js'
 import {
   type PoolOptions,
   type PoolSizes,
   plainOptions,
   type Settings,
-  USUAL_LISTEN,
 } from '../options/options.js'
 import { checkApiOptions, parseOptions, parseSizes } from '../options/parse-options.js'
 import type { Channel } from '../shared/channel.js'
