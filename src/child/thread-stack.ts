@@ -25,20 +25,22 @@ type DebuggerEvent =
   /** Such as the answer to a command. */
   | { readonly method?: undefined }
 
-/** The JavaScript stack of a thread of this process that need not cooperate; empty if it can't be had. */
+/**
+ * The JavaScript stack of a thread of this process that need not cooperate; empty if it can't be had.
+ *
+ * What the other thread tells comes by an interrupt, between any two steps of this one: it may be within Node's own list of timers. So the
+ * listeners below set and clear no timer, which would break that list under the hands of who was interrupted. They keep what they are told, and
+ * settle a promise: what waits for it runs when this thread has come to an end of its work.
+ */
 export async function stackOf(
   threadId: number,
   patienceMs = STACK_LIMIT_MS,
 ): Promise<readonly string[]> {
   const session = new Session()
   session.connect()
+  let limit: NodeJS.Timeout | undefined
   try {
     return await new Promise<readonly string[]>((resolve) => {
-      // On a busy machine the pause may come later than anybody waits for it: it must not come at all then.
-      const limit = setTimeout(() => {
-        tell('Debugger.disable')
-        resolve([])
-      }, patienceMs)
       let sessionId: string | undefined
       const urls = new Map<string, string>()
       const tell = (method: string): void => {
@@ -46,6 +48,11 @@ export async function stackOf(
         if (sessionId !== undefined)
           session.post('NodeWorker.sendMessageToWorker', { sessionId, message })
       }
+      // On a busy machine the pause may come later than anybody waits for it: it must not come at all then.
+      limit = setTimeout(() => {
+        tell('Debugger.disable')
+        resolve([])
+      }, patienceMs)
       session.on('NodeWorker.attachedToWorker', ({ params }) => {
         // `workerId` counts attachments; the thread's own id stands in the title (Node 20 to 26).
         if (!params.workerInfo.title.startsWith(`[worker ${threadId}]`)) return
@@ -60,7 +67,6 @@ export async function stackOf(
         if (event.method === 'Debugger.scriptParsed')
           urls.set(event.params.scriptId, event.params.url)
         if (event.method !== 'Debugger.paused') return
-        clearTimeout(limit)
         // Without this the thread would never end: terminate() waits for the pause to be over.
         tell('Debugger.disable')
         const frames = event.params.callFrames.slice(0, MOST_FRAMES)
@@ -69,6 +75,7 @@ export async function stackOf(
       session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
     })
   } finally {
+    clearTimeout(limit)
     session.post('NodeWorker.disable')
     session.disconnect()
   }
