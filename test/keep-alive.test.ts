@@ -16,6 +16,10 @@ const ask = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n
 /** How many responses have come. */
 const responses = (client: RawClient) => client.received.split('HTTP/1.1 200').length - 1
 
+/** Connections end when a test says so, however long a busy machine takes for it. */
+const serveKept: typeof serve = async (handler, options) =>
+  await serve(handler, { keepAliveTimeout: 2 * LIMIT_MS, ...options })
+
 const parked = ({ pool }: Serving) =>
   pool.stats().processes.reduce((sum, process) => sum + process.parked, 0)
 
@@ -56,7 +60,7 @@ const sizes: readonly [string, PoolOptions['processes'], PoolOptions['threads']]
 for (const acceptMutex of ['none', 'flock'] as const) {
   for (const [name, processes, threads] of sizes) {
     test(`a request does not wait for the thread that served the one before (${name}, ${acceptMutex})`, async () => {
-      await using serving = await serve('http', {
+      await using serving = await serveKept('http', {
         processes,
         threads,
         acceptMutex,
@@ -99,7 +103,7 @@ for (const acceptMutex of ['none', 'flock'] as const) {
 }
 
 test('with all threads busy a parked request waits, and whoever is done first takes it', async () => {
-  await using serving = await serve('http', { processes: 2, threads: 1, keepAlive: 'park' })
+  await using serving = await serveKept('http', { processes: 2, threads: 1, keepAlive: 'park' })
   using waiting = await RawClient.connect(serving.port)
   await park(serving, waiting)
   using long = await RawClient.connect(serving.port)
@@ -116,7 +120,7 @@ test('with all threads busy a parked request waits, and whoever is done first ta
 })
 
 test('auto pins where handlers are short and parks where they block', async () => {
-  await using serving = await serve('http', { threads: 1, keepAlive: 'auto' })
+  await using serving = await serveKept('http', { threads: 1, keepAlive: 'auto' })
   using client = await RawClient.connect(serving.port)
   using other = await RawClient.connect(serving.port)
   await other.write(ask('/')).until(/hello\n/)
@@ -140,7 +144,7 @@ test('auto pins where handlers are short and parks where they block', async () =
 })
 
 test('pin never parks', async () => {
-  await using serving = await serve('http', { keepAlive: 'pin' })
+  await using serving = await serveKept('http', { keepAlive: 'pin' })
   using client = await RawClient.connect(serving.port)
   for (let requests = 1; requests <= 5; requests++) {
     client.write(ask('/block?ms=60'))
@@ -150,7 +154,7 @@ test('pin never parks', async () => {
 })
 
 test('an idle parked connection is closed after keepAliveTimeout, within about a second', async () => {
-  await using serving = await serve('http', { keepAlive: 'park', keepAliveTimeout: 2000 })
+  await using serving = await serveKept('http', { keepAlive: 'park', keepAliveTimeout: 2000 })
   using client = await RawClient.connect(serving.port)
   await park(serving, client)
   const began = performance.now()
@@ -162,7 +166,7 @@ test('an idle parked connection is closed after keepAliveTimeout, within about a
 })
 
 test('a parked connection that the client ends or resets is forgotten', async () => {
-  await using serving = await serve('http', { keepAlive: 'park' })
+  await using serving = await serveKept('http', { keepAlive: 'park' })
   const pids = serving.pool.stats().processes.map(({ pid }) => pid)
   using ending = await RawClient.connect(serving.port)
   await park(serving, ending)
@@ -182,7 +186,7 @@ test('a parked connection that the client ends or resets is forgotten', async ()
 
 for (const keepAlive of ['auto', 'park'] as const) {
   test(`a thread that retires leaves its idle connections to the others (${keepAlive})`, async () => {
-    await using serving = await serve('http', { threads: 3, keepAlive })
+    await using serving = await serveKept('http', { threads: 3, keepAlive })
     const clients = await Promise.all(
       Array.from({ length: 12 }, () => RawClient.connect(serving.port)),
     )
@@ -209,7 +213,7 @@ for (const keepAlive of ['auto', 'park'] as const) {
 }
 
 test('a connection stays with its thread while anything is unfinished on it', async () => {
-  await using serving = await serve('http', { keepAlive: 'park' })
+  await using serving = await serveKept('http', { keepAlive: 'park' })
   using first = await RawClient.connect(serving.port)
   await park(serving, first)
   // Two bytes of the next request.
@@ -227,7 +231,7 @@ test('a connection stays with its thread while anything is unfinished on it', as
 })
 
 test('a connection whose socket somebody listens to stays', async () => {
-  await using serving = await serve('socket-listener', { keepAlive: 'park' })
+  await using serving = await serveKept('socket-listener', { keepAlive: 'park' })
   using plain = await RawClient.connect(serving.port)
   await park(serving, plain)
   using watched = await RawClient.connect(serving.port)
@@ -238,7 +242,7 @@ test('a connection whose socket somebody listens to stays', async () => {
 })
 
 test('retiring and closing: parked connections close at once, a request that is there is served', async () => {
-  await using serving = await serve('http', { keepAlive: 'park', processes: 1, threads: 1 })
+  await using serving = await serveKept('http', { keepAlive: 'park', processes: 1, threads: 1 })
   using idle = await RawClient.connect(serving.port)
   await park(serving, idle)
   using racing = await RawClient.connect(serving.port)
@@ -269,7 +273,7 @@ test('retiring and closing: parked connections close at once, a request that is 
 const MOST_TICKS = 10
 
 test('a pool with parked connections wakes up no more than once a second, and without them never', async () => {
-  await using serving = await serve('http', {
+  await using serving = await serveKept('http', {
     keepAlive: 'park',
     processes: 2,
     keepAliveTimeout: 0,
@@ -290,7 +294,7 @@ test('a pool with parked connections wakes up no more than once a second, and wi
 test('connections on unix sockets are parked, too', async () => {
   using folder = tempFolder()
   const path = folder.file('app.sock')
-  await using serving = await serve('http', { keepAlive: 'park', listen: `unix:${path}` })
+  await using serving = await serveKept('http', { keepAlive: 'park', listen: `unix:${path}` })
   using client = await RawClient.connect(path)
   await park(serving, client)
 })

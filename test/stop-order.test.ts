@@ -14,7 +14,7 @@ import { serve } from './support/serve.js'
 import { until, within } from './support/until.js'
 
 const LIMIT_MS = 30_000
-const PRE_STOP_DELAY_MS = 800
+const PRE_STOP_DELAY_MS = 2000
 /** Longer than a test may wait for anything. */
 const LONG_MS = 600_000
 
