@@ -40,8 +40,8 @@ async function main(): Promise<number> {
       return await status(await findPool(command.pool), command.isJson)
     }
     case 'top': {
-      const { repeatStatus } = await import('./cli/status.js')
-      return await repeatStatus(await findPool(command.pool))
+      const { top } = await import('./cli/top.js')
+      return await top(() => findPool(command.pool), command.token)
     }
     case 'slow': {
       const { slow } = await import('./cli/slow.js')

@@ -52,6 +52,11 @@ const wrong = [
     imports: ['../child/child.js', '../sync/mutex.js', '../index.js', '../cli.js'],
   },
   {
+    place: 'cli/top',
+    says: 'cli, parent, admin, options and shared',
+    imports: ['../../child/child.js', '../../sync/mutex.js', '../../index.js', '../../cli.js'],
+  },
+  {
     place: 'shared',
     says: 'shared and sync only',
     imports: ['../parent/pool.js', '../sys/libc.js', '../options/options.js', '../index.js'],

@@ -90,3 +90,12 @@ export function padded(line: Line, columns: number): Line {
   const missing = columns - widthOf(line)
   return missing > 0 ? [...line, ' '.repeat(missing)] : line
 }
+
+/** One part at the left and the other at the right; the left one gives way. */
+export function spread(left: Line, right: Line, columns: number): Line {
+  const end = fit(right, columns)
+  const room = Math.max(columns - widthOf(end) - 1, 0)
+  return widthOf(end) === 0
+    ? fit(left, columns)
+    : [...padded(fit(left, room), columns - widthOf(end)), ...end]
+}

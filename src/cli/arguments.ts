@@ -14,7 +14,8 @@ export type Command =
   | { readonly action: 'version' }
   | { readonly action: 'list'; readonly isJson: boolean }
   | { readonly action: 'status'; readonly pool: Meant; readonly isJson: boolean }
-  | { readonly action: 'top' | 'slow'; readonly pool: Meant }
+  | { readonly action: 'slow'; readonly pool: Meant }
+  | { readonly action: 'top'; readonly pool: Meant; readonly token: string | undefined }
   | {
       readonly action: OrderName
       readonly pool: Meant
@@ -138,9 +139,10 @@ function remoteCommand(
       return { action, isJson: json === true }
     case 'status':
       return { action, pool, isJson: json === true }
-    case 'top':
     case 'slow':
       return { action, pool }
+    case 'top':
+      return { action, pool, token }
     case 'profile':
     case 'heap':
       if (thread === undefined && subject === undefined) break

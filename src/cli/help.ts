@@ -7,7 +7,8 @@ type Row = readonly [string, string]
 
 const COMMANDS: readonly Row[] = [
   ['list', 'the pools of this user that run here; where only one does, the others need no address'],
-  ['status', 'what a running pool is doing (--json: for programs); top shows it anew each second'],
+  ['status', 'what a running pool is doing, on one screen (--json: for programs)'],
+  ['top', 'the same live, with keys to drain, resize, reload, and kill a stuck thread; ? is help'],
   ['slow', 'which routes have blocked threads, and where in the code'],
   [
     'profile P.T',

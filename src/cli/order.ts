@@ -3,7 +3,8 @@ import { parseAddress } from '../options/address.js'
 import type { OrderName } from '../shared/stats.js'
 import { print } from './print.js'
 
-const DONE: Readonly<Record<OrderName, string>> = {
+/** What is said of an order that was carried out. */
+export const DONE: Readonly<Record<OrderName, string>> = {
   reload: 'reloaded',
   upgrade: 'a new parent has taken over',
   stop: 'stopped',

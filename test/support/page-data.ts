@@ -60,6 +60,12 @@ function processOf(letters: string, slot: number): ProcessStats {
   )
   return {
     ...{ pid: 3796 + slot, slot, generation: 2, state: 'ready', startedAt: NOW - 3_600_000 },
-    ...{ ageMs: 3_600_000, cpuMs: 1_234_567, rssBytes: 3 ** slot + 2 ** 27, parked: 2, threads },
+    ...{
+      ageMs: 3_600_000,
+      cpuMs: 1_234_567,
+      rssBytes: 2 ** 27 + slot * 2 ** 20,
+      parked: 2,
+      threads,
+    },
   }
 }
