@@ -1,12 +1,14 @@
 /** The access log: a line for each request, none lost and none twice, whatever happens to the file, the threads and the processes. */
-import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { lineFor } from '#dist/worker/access-log-line.js'
 import { type Program, startCli } from './support/cli.js'
-import { get, keepAliveAgent } from './support/http.js'
+import { get, keepAliveAgent, portOf } from './support/http.js'
 import { fixture } from './support/paths.js'
+import { children, isRunning, send } from './support/processes.js'
+import { RawClient } from './support/raw-client.js'
 import { tempFolder } from './support/temp-folder.js'
 import { until } from './support/until.js'
 
@@ -124,6 +126,110 @@ test('rotation under load, a reload and the end lose no line and write none twic
   assert.ok(missing.length <= clients.length, `missing: ${missing.join(', ')}`)
   assert.not.match(program.stderr, /inspector/i)
 })
+
+test('two upgrades, rotations that either parent is told of, a reload and the drain: every answer is there once', async () => {
+  using folder = tempFolder()
+  const log = folder.file('access.log')
+  const pidFile = folder.file('pid')
+  await using program = startCli([
+    ...[fixture('routes'), '--listen', '127.0.0.1:0', '--access-log', log, '--pid-file', pidFile],
+    ...['--processes', '2', '--threads', '2', '--canary-time', '100', '--drain-timeout', '20000'],
+  ])
+  const [address = ''] = await program.ready()
+  const agent = keepAliveAgent(4)
+  const asked = new Set<string>()
+  const answered = new Set<string>()
+  let isOver = false
+  const ask = async (path: string): Promise<void> => {
+    asked.add(path)
+    // A connection that closes at the moment of the request is the client's to try again.
+    const reply = await get(address + path, { agent }).catch(() => undefined)
+    if (reply?.status === 200) answered.add(path)
+  }
+  const clients = [0, 1, 2, 3].map(async (name) => {
+    for (let number = 0; !isOver; number++) await ask(`/${name}/${number}`)
+  })
+  const grown = async (): Promise<void> => {
+    const before = answered.size
+    await until(() => answered.size > before + 50, LIMIT_MS, 'more answers')
+  }
+  let rotations = 0
+  const rotate = async (told: number): Promise<void> => {
+    renameSync(log, `${log}.${++rotations}`)
+    send(told, 'SIGUSR1')
+    await until(() => existsSync(log), LIMIT_MS, 'a new file')
+  }
+  let parent = program.pid
+  for (const upgrade of [1, 2]) {
+    await grown()
+    await rotate(parent)
+    // Its child leaves when this client has gone.
+    const patient = await RawClient.connect(portOf(address))
+    patient.write(`GET /wait/${upgrade} HTTP/1.1\r\nHost: here\r\n\r\n`)
+    await grown()
+    const old = parent
+    send(old, 'SIGUSR2')
+    parent = await until(
+      () => {
+        const pid = Number(readFileSync(pidFile, 'utf8'))
+        return pid > 0 && pid !== old ? pid : undefined
+      },
+      LIMIT_MS,
+      'a new parent',
+    )
+    program.adopt(parent)
+    await rotate(upgrade === 1 ? parent : old)
+    const renamed = statSync(`${log}.${rotations}`)
+    const writers = [old, parent].flatMap(children)
+    await until(
+      () => writers.every((pid) => !openFiles(pid).includes(renamed.ino)),
+      LIMIT_MS,
+      'nobody writes to the renamed file',
+    )
+    assert.ok(isRunning(old), 'the old parent still has something to finish')
+    patient[Symbol.dispose]()
+    await until(() => !isRunning(old), LIMIT_MS, 'the end of the old parent')
+    assert.match(readFileSync(log, 'utf8'), new RegExp(`GET /wait/${upgrade} HTTP/1.1" 499`))
+  }
+  send(parent, 'SIGHUP')
+  await program.output(/reload 1: .*0 to go/, 'stderr')
+  await rotate(parent)
+  await grown()
+  isOver = true
+  await Promise.all(clients)
+  agent.destroy()
+  send(parent, 'SIGTERM')
+  await program.gone()
+  const logged = linesOf(log)
+    .map((line) => line.match(COMBINED)?.[2] ?? `no line: ${line}`)
+    .filter((path) => !path.startsWith('/wait/'))
+  const lines = new Set(logged)
+  assert.is(lines.size, logged.length, 'no line is there twice')
+  assert.equal(
+    logged.filter((path) => !asked.has(path)),
+    [],
+    'nothing that nobody has asked for',
+  )
+  assert.equal(
+    [...answered].filter((path) => !lines.has(path)),
+    [],
+    'no answer is missing',
+  )
+})
+
+/** The numbers of the files that a process has open. */
+function openFiles(pid: number): readonly number[] {
+  const tried = <T>(read: () => readonly T[]): readonly T[] => {
+    try {
+      return read()
+    } catch {
+      // The process, or this file of it, has just gone.
+      return []
+    }
+  }
+  const descriptors = tried(() => readdirSync(`/proc/${pid}/fd`))
+  return descriptors.flatMap((fd) => tried(() => [statSync(`/proc/${pid}/fd/${fd}`).ino]))
+}
 
 test('a file that can not be is a failed start, with a code', async () => {
   await using program = start('/nowhere/access.log')

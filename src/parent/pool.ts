@@ -9,6 +9,7 @@ import {
   type Settings,
 } from '../options/options.js'
 import { checkApiOptions, parseOptions, parseSizes } from '../options/parse-options.js'
+import { TO_STDOUT } from '../shared/access-log.js'
 import type { Channel } from '../shared/channel.js'
 import { fail } from '../shared/errors.js'
 import type { Logger, LogLevel, Origin } from '../shared/logger.js'
@@ -49,6 +50,7 @@ import { SystemdNotify } from './systemd/systemd-notify.js'
 import { TlsRenewal } from './tls/tls-renewal.js'
 import { Handover } from './upgrade/handover.js'
 import { Predecessor } from './upgrade/predecessor.js'
+import { RotationWatch } from './upgrade/rotation-watch.js'
 import type { UpgradeOptions } from './upgrade/successor.js'
 
 /**
@@ -75,6 +77,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #resources: Resources
   readonly #children: Children
   readonly #counting: Counting
+  readonly #rotations = new RotationWatch(
+    () => {
+      const log = accessLogOf(this.#settings)
+      return log?.path === TO_STDOUT ? undefined : log?.path
+    },
+    () => this.#reopen(),
+  )
   readonly #recent: RecentLoad
   readonly #slow = new SlowRoutes()
   readonly #chronicle = new Chronicle()
@@ -331,9 +340,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     if (predecessor !== undefined) {
       const isGone = predecessor.untilGone()
       pool.#children.takeover.followOthers(isGone)
-      pool.#counting.settleOften()
+      pool.#heedOther()
       void isGone.then(() => {
-        if (!pool.#handover.isDone) pool.#counting.stop()
+        if (!pool.#handover.isDone) pool.#forgetOther()
       })
       // Its threads lead until they are gone.
       void isGone.then(() => pool.#leadership.begin())
@@ -427,11 +436,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    */
   async upgrade(options: UpgradeOptions = {}): Promise<number> {
     if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['upgrade()'])
-    this.#counting.settleOften()
+    this.#heedOther()
     try {
       return await this.#handover.begin(options)
     } catch (error) {
-      this.#counting.stop()
+      this.#forgetOther()
       throw error
     }
   }
@@ -443,8 +452,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    */
   reopenLogs(): void {
     prepareLogFile(accessLogOf(this.#settings), this.#resources.identity)
-    // Those that leave, too: they have requests to finish.
-    for (const child of this.#children.all) child.reopenLogs()
+    this.#reopen()
   }
 
   /**
@@ -601,8 +609,18 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#systemd.notify({ mainPid: pid })
     // The new parent is to begin with all that this one has told; what its children still do comes until they are gone.
     this.#counting.settle()
-    this.#counting.settleOften()
     void this.close()
+  }
+
+  /** Another parent of this pool has children, too. */
+  #heedOther(): void {
+    this.#counting.settleOften()
+    this.#rotations.start()
+  }
+
+  #forgetOther(): void {
+    this.#counting.stop()
+    this.#rotations.stop()
   }
 
   #beginReload(): void {
@@ -650,7 +668,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#tls.stop()
     this.#systemd.close()
     this.#recent.stop()
-    this.#counting.stop()
+    this.#forgetOther()
     this.#counting.settle()
     this.#children.takeover.stop()
     if (this.#metrics === undefined) this.#resources.metrics?.close()
@@ -677,6 +695,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       for (const listener of this.#resources.listeners) listener.close()
     this.#resources.lockFiles.remove()
     this.#resources.pidFile?.release()
+  }
+
+  #reopen(): void {
+    // Those that leave, too: they have requests to finish.
+    for (const child of this.#children.all) child.reopenLogs()
   }
 
   #agentReply(): string {
