@@ -41,7 +41,7 @@ for (const [keepAlive, idle] of [
 ] as const) {
   test(`${keepAlive}: all ${idle} idle connections serve their next request from new processes after a reload`, async () => {
     await using serving = await serve('who', {
-      ...{ ...two, keepAlive, keepAliveTimeout: 600_000, backlog: 1024 },
+      ...{ ...two, keepAlive, keepAliveTimeout: 600_000, backlog: 1024, drainTimeout: 60_000 },
     })
     const { pool, port } = serving
     const clients = await SteadyClient.openIdle(port, idle)

@@ -27,6 +27,7 @@ import { Mailbox } from '../sync/mailbox.js'
 import { Parking, type ParkingTerms } from '../sync/parking.js'
 import { Scoreboard } from '../sync/scoreboard.js'
 import { Transfer } from '../sync/transfer.js'
+import { MOST_OF_DRAIN } from '../sync/transit-watch.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { Epoll } from '../sys/epoll.js'
 import { openEventDescriptor } from '../sys/event-descriptor.js'
@@ -81,6 +82,9 @@ export class Child {
   readonly #send: (message: ChildMessage) => Promise<void>
   readonly #looks: NodeJS.Timeout[] = []
   #drained: Promise<void> | undefined
+  /** As the parent has said it last. */
+  #terms: DrainTerms = { emptyMailbox: false, moves: false }
+  #drainedFrom = 0
   #hasToldOfMoves = false
 
   constructor(
@@ -158,10 +162,33 @@ export class Child {
     void this.#open()
   }
 
-  /** Stops accepting, finishes what there is; also what waits in the kernel by now, for the listeners in `backlogs` (all, if it is not given). */
+  /**
+   * Stops accepting, finishes what there is; also what waits in the kernel by now, for the listeners in `backlogs` (all, if it is not given).
+   * Said once more, it means that others leave, too, on whom this child counts.
+   */
   async drain(terms: DrainTerms): Promise<void> {
-    this.#drained ??= this.#drainOnce(terms)
+    if (this.#drained === undefined) {
+      this.#terms = terms
+      this.#drained = this.#drainOnce()
+    } else this.#othersLeave(terms)
     await this.#drained
+  }
+
+  #othersLeave({ emptyMailbox, moves }: DrainTerms): void {
+    const before = this.#terms
+    this.#terms = {
+      ...before,
+      emptyMailbox: before.emptyMailbox || emptyMailbox,
+      moves: before.moves && moves,
+    }
+    if (!before.moves) return
+    if (emptyMailbox) this.#parker?.redirect(moves ? 'moveAll' : 'close')
+    // After that: from here on threads ask all of their clients to go.
+    if (!moves) this.#crew.endsSoon()
+  }
+
+  get #moves(): boolean {
+    return this.#terms.moves && this.#start.transfer !== undefined
   }
 
   /** Others leave: what they had parked is parked here. */
@@ -231,51 +258,61 @@ export class Child {
     this.#crew.renewTls(tls)
   }
 
-  async #drainOnce(terms: DrainTerms): Promise<void> {
-    const moves = terms.moves && this.#start.transfer !== undefined
+  async #drainOnce(): Promise<void> {
+    this.#drainedFrom = performance.now()
     for (const look of this.#looks) clearInterval(look)
     this.#slow.stop()
     this.#scoreboard.setField(this.#start.slot, 'serving', 0)
     await this.#listener.stop()
-    const idleMs = this.#mostIdleMs(terms.moves)
-    if (!terms.moves) this.#crew.endsSoon()
-    if (moves && (this.#parker?.parkedCount ?? 0) > 0) this.#tellOfMoves()
+    if (!this.#terms.moves) this.#crew.endsSoon()
+    if (this.#moves && (this.#parker?.parkedCount ?? 0) > 0) this.#tellOfMoves()
+    const moveOut = this.#terms.emptyMailbox ? 'moveAll' : 'move'
+    const way = this.#moves ? moveOut : 'close'
     // The threads serve on meanwhile, what is accepted and what was parked.
     const [hasSentOut] = await Promise.all([
-      this.#parker?.sendOut(moves ? 'move' : 'close'),
-      this.#serveWaiting(terms),
+      this.#parker?.sendOut(way, this.#start.drainTimeout * MOST_OF_DRAIN),
+      this.#serveWaiting(),
     ])
-    const isStuck = moves && hasSentOut === false
+    const isStuck = way !== 'close' && hasSentOut === false
     if (isStuck) await this.#closeUnmoved()
     // Of a pool that ends, too, one may have been in use just now.
-    const isLate = moves || this.#start.shutdownIdleTimeout > 0
+    const isLate = this.#moves || this.#start.shutdownIdleTimeout > 0
     await this.#parker?.stop(isLate ? 'queue' : 'close')
     // What the parker put in behind the first look.
-    if (terms.emptyMailbox && this.#mailbox !== undefined)
-      await serveMailbox(this.#mailbox, this.#handOff)
-    await this.#crew.endAll({ to: moves && !isStuck ? 'pool' : 'nobody', idleMs })
+    await this.#serveMailbox()
+    const poolStays = this.#terms.moves && !isStuck
+    await this.#crew.endAll({
+      to: this.#moves && !isStuck ? 'pool' : 'nobody',
+      idleMs: this.#mostIdleMs(poolStays),
+      unmovedIdleMs: this.#mostIdleMs(false),
+    })
     this.removeLeftovers()
   }
 
-  /** Nobody had room for them: they go as at the end of the pool. */
+  /** Nobody had room for them, or is left: they go as at the end of the pool. */
   async #closeUnmoved(): Promise<void> {
     this.#crew.endsSoon()
-    const isGone = this.#parker?.sendOut('close')
+    const isGone = this.#parker?.sendOut('close', this.#start.drainTimeout * MOST_OF_DRAIN)
     const unmoved = (this.#parker?.parkedCount ?? 0) + ((await this.#parker?.takeBack()) ?? 0)
-    this.#scoreboard.addToField(this.#start.slot, 'unmoved', unmoved)
+    if (this.#moves) this.#scoreboard.addToField(this.#start.slot, 'unmoved', unmoved)
     await isGone
   }
 
   /** What nobody else serves: waiting in backlogs that end, and in the mailbox. */
-  async #serveWaiting({ backlogs, emptyMailbox }: DrainTerms): Promise<void> {
+  async #serveWaiting(): Promise<void> {
     const { listeners } = this.#start
+    const { backlogs } = this.#terms
     const isEnding = (index: number): boolean => backlogs?.includes(index) ?? true
     if (listeners.some((_, index) => isEnding(index)))
       await acceptRest(listeners, isEnding, this.#handOff)
-    if (emptyMailbox && this.#mailbox !== undefined)
-      await serveMailbox(this.#mailbox, this.#handOff)
+    await this.#serveMailbox()
     // The last process to close them makes the kernel refuse connections.
     for (const listener of listeners) closeDescriptor(listener)
+  }
+
+  async #serveMailbox(): Promise<void> {
+    if (this.#terms.emptyMailbox && this.#mailbox !== undefined)
+      await serveMailbox(this.#mailbox, this.#handOff)
   }
 
   /**
@@ -285,7 +322,8 @@ export class Child {
   #mostIdleMs(poolStays: boolean): number {
     const { shutdownIdleTimeout, drainTimeout, timeouts } = this.#start
     const usualMs = timeouts.keepAliveTimeout || Number.POSITIVE_INFINITY
-    return Math.min(poolStays ? usualMs : shutdownIdleTimeout, usualMs, drainTimeout * 0.8)
+    const leftMs = drainTimeout * 0.8 - (performance.now() - this.#drainedFrom)
+    return Math.max(0, Math.min(poolStays ? usualMs : shutdownIdleTimeout, usualMs, leftMs))
   }
 
   #tellOfMoves(): void {

@@ -307,6 +307,8 @@ export class Crew {
       mailbox,
       parking: this.#parking,
       transfer: this.#start.transfer,
+      drainTimeout: this.#start.drainTimeout,
+      wayAlone: this.#wayAlone,
       inspect: this.#start.inspect,
       scoreboard,
       standard: this.#output.standard,
@@ -366,10 +368,17 @@ export class Crew {
   }
 
   #retire(thread: WorkerThread): void {
-    const { drainTimeout, timeouts } = this.#start
-    const usualMs = timeouts.keepAliveTimeout || Number.POSITIVE_INFINITY
-    thread.end(false, { to: 'process', idleMs: Math.min(usualMs, drainTimeout * 0.8) })
+    // It has been told so already, and not as one that leaves alone.
+    if (this.#isEnding) return
+    thread.end(false, this.#wayAlone)
     this.#limitDrain(thread)
+  }
+
+  get #wayAlone(): WayOfLeaving {
+    const { drainTimeout, timeouts, shutdownIdleTimeout } = this.#start
+    const usualMs = timeouts.keepAliveTimeout || Number.POSITIVE_INFINITY
+    const idleMs = Math.min(usualMs, drainTimeout * 0.8)
+    return { to: 'process', idleMs, unmovedIdleMs: Math.min(idleMs, shutdownIdleTimeout) }
   }
 
   #limitDrain(thread: WorkerThread): void {

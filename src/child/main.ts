@@ -50,7 +50,7 @@ const giveUp = (): void => {
 }
 
 const leave = async (terms: DrainTerms): Promise<void> => {
-  if (isLeaving) return
+  if (isLeaving) return void child?.drain(terms)
   isLeaving = true
   // Normally the parent's patience ends first, but it may be gone.
   if (drainTimeout > 0) setTimeout(giveUp, drainTimeout + PARENT_FIRST_MS)
@@ -132,5 +132,7 @@ process.on('SIGTERM', () => {
   if (child === undefined || !process.connected)
     return void leave({ emptyMailbox: true, moves: false })
   void send({ type: 'leaving' })
-  setTimeout(() => void leave({ emptyMailbox: true, moves: false }), WORD_MS)
+  setTimeout(() => {
+    if (!isLeaving) void leave({ emptyMailbox: true, moves: false })
+  }, WORD_MS)
 })

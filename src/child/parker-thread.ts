@@ -9,12 +9,15 @@ import { resumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { type Parking, WayOut } from '../sync/parking.js'
 import type { Transfer } from '../sync/transfer.js'
+import { TransitWatch } from '../sync/transit-watch.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { peekConnection } from '../sys/socket.js'
 
 /** How often to look whether all have gone, and for how long without one that goes. */
 const LEAVE_LOOK_MS = 10
 const LEAVE_PATIENCE_MS = 2000
+/** The same where a parker may have to start, here and there. */
+const MOVE_PATIENCE_MS = 5000
 
 /**
  * The parker of this child, seen from its main thread. It is started when the first connection could be parked.
@@ -81,25 +84,37 @@ export class ParkerThread {
   /**
    * The child leaves, and what is parked goes before it: to other processes, or, when the pool ends, each when it has been idle for
    * `shutdownIdleTimeout`. Meanwhile the threads serve requests as ever. Resolves with true when all are gone, and those that move have been
-   * taken; with false when nobody takes them. (What a thread parks in the very moment goes on going.)
+   * taken; with false when nobody takes them, or will, or it takes longer than `mostMs`. (What a thread parks in the very moment goes on going.)
    */
-  async sendOut(way: 'move' | 'close'): Promise<boolean> {
+  async sendOut(way: 'move' | 'moveAll' | 'close', mostMs: number): Promise<boolean> {
+    const moves = way !== 'close'
     // What threads hand back from here on goes the same way.
     this.#parking.sendOut(WayOut[way])
     if (this.parkedCount > 0) this.start()
     const { shutdownIdleTimeout } = this.#start
-    const patienceMs = way === 'move' ? LEAVE_PATIENCE_MS : shutdownIdleTimeout + LEAVE_PATIENCE_MS
+    const patienceMs = moves ? MOVE_PATIENCE_MS : shutdownIdleTimeout + LEAVE_PATIENCE_MS
+    const transit = moves && this.#transfer ? new TransitWatch(this.#transfer, mostMs) : undefined
+    const endsAt = performance.now() + mostMs
     let before = 0
     let giveUpAt = 0
     for (;;) {
-      const left = this.parkedCount + (way === 'move' ? (this.#transfer?.waiting ?? 0) : 0)
+      if (moves && !this.#parking.moves) return false
+      const left = this.parkedCount + (moves ? (this.#transfer?.waiting ?? 0) : 0)
       if (left === 0) return true
-      // More is a sign as good as less: requests come and go meanwhile, and nobody can park for ever what does not leave.
-      if (left !== before) giveUpAt = performance.now() + patienceMs
-      else if (performance.now() >= giveUpAt) return false
+      const now = performance.now()
+      if (transit?.isStuck(now) === true || now >= endsAt) return false
+      // More is a sign as good as less: requests come and go meanwhile.
+      if (left !== before) giveUpAt = now + patienceMs
+      else if (now >= giveUpAt) return false
       before = left
       await sleep(LEAVE_LOOK_MS)
     }
+  }
+
+  /** The others leave, too, after this child has begun to: nobody looks into the mailbox any more, or goes on with connections. */
+  redirect(way: 'moveAll' | 'close'): void {
+    // What has not begun will begin so.
+    if (this.#parking.moves) this.#parking.sendOut(WayOut[way])
   }
 
   /** Nobody has room for what is on its way: it is this child's again, and goes to its threads. Resolves with how many there were. */

@@ -87,7 +87,7 @@ export class Parker {
           if (parking.takeSearch()) this.#watchAll()
         }
       }
-      if (wayOut === WayOut.move) this.#moveSome()
+      if (parking.moves) this.#moveSome()
       if (!parking.isClockStopped && performance.now() >= this.#nextTickMs) this.#tick()
     }
   }
@@ -109,7 +109,7 @@ export class Parker {
   #timeoutMs(): number {
     const { parking, handOff } = this.#options
     if (this.#waiting.length > 0) return FULL_MS
-    if (parking.wayOut === WayOut.move && !parking.isClockStopped) return this.#isFull ? FULL_MS : 0
+    if (parking.moves && !parking.isClockStopped) return this.#isFull ? FULL_MS : 0
     if (handOff.queue.length > 0) return LATE_WAKE_MS
     const restMs = this.#options.arrivals?.timeoutMs ?? Number.POSITIVE_INFINITY
     if (parking.isClockStopped) return restMs === Number.POSITIVE_INFINITY ? -1 : restMs
@@ -174,9 +174,10 @@ export class Parker {
   /** Whether a thread of this child is to have what is readable. */
   #isForQueue(): boolean {
     const { handOff, parking } = this.#options
-    // The child leaves. Others stay, or it has to serve this itself.
-    if (parking.wayOut === WayOut.move) return false
-    if (parking.wayOut === WayOut.close) return true
+    const { wayOut } = parking
+    // The child leaves. Others look into the mailbox, or it has to serve this itself.
+    if (wayOut === WayOut.move) return false
+    if (wayOut !== WayOut.stay) return true
     // The queue first, as in the listener thread: no thread is counted on twice.
     const queued = handOff.queue.length
     return handOnTo({ idle: handOff.idleCount, queued }) === 'queue'

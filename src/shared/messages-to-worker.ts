@@ -17,6 +17,8 @@ export interface WayOfLeaving {
   readonly to: 'process' | 'pool' | 'nobody'
   /** What can't go there is closed once it has been idle for so long, ms. */
   readonly idleMs: number
+  /** The same where nobody takes what could. */
+  readonly unmovedIdleMs: number
 }
 
 /** The thread shall give back memory, if it can be spared meanwhile. */

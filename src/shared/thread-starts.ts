@@ -4,6 +4,7 @@ import type { DescriptorEnds } from '../sync/descriptor-ends.js'
 import type { ListenerAddress } from '../sync/listener-addresses.js'
 import type { ParkingTerms } from '../sync/parking.js'
 import type { AccessLogTerms } from './access-log.js'
+import type { WayOfLeaving } from './messages-to-worker.js'
 import type { StandardPending, StandardTerms } from './standard-output.js'
 import type {
   ClientTimeouts,
@@ -41,6 +42,9 @@ export interface Lease {
   readonly mailbox: DescriptorEnds | undefined
   readonly parking: ParkingTerms | undefined
   readonly transfer: DescriptorEnds | undefined
+  readonly drainTimeout: number
+  /** If it leaves by itself, and its process goes on. */
+  readonly wayAlone: WayOfLeaving
   readonly scoreboard: number
   readonly standard: StandardTerms
   readonly pending: StandardPending

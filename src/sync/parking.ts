@@ -4,8 +4,11 @@ import { signalEvent } from '../sys/event-descriptor.js'
 import { PARKED_PLACES, parkedWord, ThreadWord, threadWord, Word } from './child-memory.js'
 import { elapsedMs, shortClock } from './short-clock.js'
 
-/** What becomes of what is parked: it stays; it moves to a process that stays; it is closed, sooner than usual. */
-export const WayOut = { stay: 0, move: 1, close: 2 } as const
+/**
+ * What becomes of what is parked: it stays; it moves to a process that stays; it is closed, sooner than usual; it moves, and all processes that
+ * share this one's mailbox leave, too.
+ */
+export const WayOut = { stay: 0, move: 1, close: 2, moveAll: 3 } as const
 export type WayOut = (typeof WayOut)[keyof typeof WayOut]
 
 /** The descriptors of this process that parking needs. */
@@ -163,6 +166,12 @@ export class Parking {
   /** Read at each turn: nothing waits for it, since the main thread wakes the parker after it has written. */
   get wayOut(): WayOut {
     return Atomics.load(this.#words, Word.wayOut) as WayOut
+  }
+
+  /** Whether other processes go on with what is parked here. */
+  get moves(): boolean {
+    const { wayOut } = this
+    return wayOut === WayOut.move || wayOut === WayOut.moveAll
   }
 
   /** Before a descriptor is handed on: the kernel remembers it as long as the connection lives, not the descriptor. */

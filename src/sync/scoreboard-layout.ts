@@ -89,13 +89,16 @@ export const SCOREBOARD_BYTES = REQUEST_SERIES_OFFSET + REQUEST_SERIES_BYTES
 export const MAGIC = 0x666b7468
 export const LAYOUT_VERSION = 7
 
-export const Header = { magic: 0, version: 1, slotsInUse: 2, mailed: 3, mails: 4 } as const
+export const Header = { magic: 0, version: 1, slotsInUse: 2, mailed: 3, mails: 4, sent: 5 } as const
 
 /** The place of the count of mailed entries. */
 export const MAILED = Header.mailed
 
 /** The place from which each mail gets its number. */
 export const MAILS = Header.mails
+
+/** The place of the count of connections that have been put into the transfer. */
+export const SENT = Header.sent
 
 export const ProcessField = {
   idleWord: 0,

@@ -1,7 +1,7 @@
 import { countWaiting, DescriptorSocket } from '../sys/descriptor-socket.js'
 import type { DescriptorEnds } from './descriptor-ends.js'
 import type { Scoreboard } from './scoreboard.js'
-import { MAILS } from './scoreboard-layout.js'
+import { MAILS, SENT } from './scoreboard-layout.js'
 
 /**
  * The way of idle connections out of a process that leaves: a pair of sockets that carries descriptors, which every process of
@@ -23,8 +23,9 @@ import { MAILS } from './scoreboard-layout.js'
  *
  * **Full** it is with some dozens. Then the sender keeps what it has, watches or serves it, and tries again.
  *
- * **Without room** anywhere nobody takes them. A leaver that sees this takes back what is on its way, whoever has sent it, and goes with it as with
- * what it could not send. What comes behind that look is the parent's (see `Takeover`).
+ * **Without room** anywhere, and when all leave after all (the pool ends during a reload), nobody takes them. So whoever has sent waits until all that
+ * is on its way has been taken, and if something waits there for too long (see `TransitWatch`), he takes it back, whoever has sent it, and goes
+ * with it as with what he could not send. What a sender that died has left there is the parent's (see `Takeover`).
  */
 export class Transfer {
   readonly receiveEnd: number
@@ -40,7 +41,14 @@ export class Transfer {
 
   /** False if it is full. The caller closes its own descriptor afterwards, or keeps it. */
   put(fd: number): boolean {
-    return this.#socket.send(this.#sendEnd, fd, Atomics.add(this.#shared, MAILS, 1))
+    if (!this.#socket.send(this.#sendEnd, fd, Atomics.add(this.#shared, MAILS, 1))) return false
+    Atomics.add(this.#shared, SENT, 1)
+    return true
+  }
+
+  /** How many processes of this pool have put in, ever; in 32 bits, and perhaps a moment late. */
+  get sent(): number {
+    return Atomics.load(this.#shared, SENT)
   }
 
   /** How many are on their way. */

@@ -5,6 +5,7 @@ import type { Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
+import type { Departures } from './departures.js'
 import { diagnostics } from './diagnostics.js'
 import type { Answer, FrontDoor } from './front-door.js'
 import type { ProxyHeaders } from './proxy-headers.js'
@@ -46,6 +47,8 @@ export interface ThreadTerms {
   readonly proxyHeaders: (listener: number) => ProxyHeaders | undefined
   readonly accessLog: AccessLog | undefined
   readonly meter: RequestMeter
+  /** To the processes that stay when this one leaves, where there is a way. */
+  readonly departures: Departures | undefined
 }
 
 /**

@@ -7,7 +7,6 @@ import type { WorkerMessage } from '../shared/messages-from-worker.js'
 import type { ListenerTerms } from '../shared/terms.js'
 import type { Lease } from '../shared/thread-starts.js'
 import { Parking } from '../sync/parking.js'
-import { Transfer } from '../sync/transfer.js'
 import { Epoll } from '../sys/epoll.js'
 import { adoptedService, applyTimeouts } from './adopted-server.js'
 import { ByListener } from './by-listener.js'
@@ -102,23 +101,13 @@ function clearHttp2Server(served: (server: Server) => void): Server {
 }
 
 function keepAliveOptions(
-  { slot, keepAlive, parking: terms, transfer, memory, port }: Lease,
-  { thread, activity, root, scoreboard }: ThreadTerms,
+  { keepAlive, parking: terms, memory, port }: Lease,
+  { thread, activity, root, departures }: ThreadTerms,
 ): HttpServiceOptions['keepAlive'] {
   if (keepAlive === 'pin' || terms === undefined) return undefined
   const parking = new Parking(memory, new Epoll(terms.epoll), terms.wake)
   const askForParker = (): void => port.postMessage({ type: 'parker' } satisfies WorkerMessage)
-  let hasTold = false
-  const moved = (hasMoved: boolean): void => {
-    if (!hasMoved) scoreboard.addToField(slot, 'unmoved', 1)
-    if (hasTold || !hasMoved) return
-    hasTold = true
-    port.postMessage({ type: 'moves' } satisfies WorkerMessage)
-  }
-  return {
-    ...{ thread, keepAlive, parking, activity, root, askForParker, moved },
-    transfer: transfer && new Transfer(transfer, scoreboard),
-  }
+  return { thread, keepAlive, parking, activity, root, askForParker, departures }
 }
 
 /** The adapter is a sixth of what a thread takes to start, so only those who need it load it. */

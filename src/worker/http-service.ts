@@ -1,18 +1,16 @@
 import { Server as HttpServer, type ServerResponse } from 'node:http'
 import type { ServerHttp2Session } from 'node:http2'
 import type { Server as NetServer, Socket } from 'node:net'
-import { setImmediate as immediate } from 'node:timers/promises'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
 import type { WayOfLeaving } from '../shared/messages-to-worker.js'
 import { resumed } from '../sync/entry.js'
 import { duplicate } from '../sys/descriptor.js'
-import { peekConnection } from '../sys/socket.js'
 import { countAccepted, dropsConnection, publishAccepted } from './accepted-socket.js'
 import { Connections, type ThreadTerms } from './connections.js'
 import { announceClose, describe } from './http-message.js'
 import { http2Bytes } from './http2-preface.js'
 import { IdleConnections, type IdleConnectionsOptions } from './idle-connections.js'
-import { IdleTime, timerClock } from './idle-time.js'
+import { IdleEnd, pollOnce } from './idle-end.js'
 import type { RunningRequest } from './in-flight.js'
 import { passPeerOn } from './peer-address.js'
 import { PipelinedResponses } from './pipelined-responses.js'
@@ -20,16 +18,6 @@ import type { RequestMeter } from './request-meter.js'
 import { type RequestEvents, RequestWatch } from './request-watch.js'
 import type { Service } from './service.js'
 import { StreamWatch } from './stream-watch.js'
-
-/** While draining: how long an accepted connection may take to send its first byte. */
-const FIRST_BYTE_MS = 1000
-
-/** How often a thread that leaves looks for connections that have been idle for too long, at least and at most. */
-const SHORTEST_LOOK_MS = 20
-const LONGEST_LOOK_MS = 250
-
-/** How often to look whether what waited in the kernel was a request. */
-const MOST_LOOKS = 4
 
 /** What Node's servers keep on a socket. */
 interface ServedSocket {
@@ -44,7 +32,7 @@ interface ServedSocket {
 
 export interface HttpServiceOptions extends Pick<RequestEvents, 'onFailure' | 'upgrade'> {
   /** None where connections always stay with their thread. */
-  readonly keepAlive: Omit<IdleConnectionsOptions, 'connections'> | undefined
+  readonly keepAlive: Omit<IdleConnectionsOptions, 'connections' | 'stuck'> | undefined
   /** How long a connection of HTTP/2 may have no stream, in ms; 0 for ever. */
   readonly idleMs: number
   /** Makes the server for clients that speak HTTP/2 in clear without asking. Without it they are as wrong as any other noise. */
@@ -68,21 +56,16 @@ export class HttpService implements Service {
   #http2: NetServer | undefined
   /** What the next connection has sent already, to a parser of HTTP/1.1. */
   #prefaced: { readonly bytes: Buffer; readonly before: Socket } | undefined
-  readonly #hasSpoken = new WeakSet<Socket>()
+  readonly #idleEnd: IdleEnd
   /** What can't go on elsewhere is asked to go by its next response. */
   #announces = false
-  /** From when the thread leaves on. */
-  #idleTime: IdleTime | undefined
-  /** The thread leaves, and what has been idle for so long, in ms, is closed. */
-  #mostIdleMs = Number.POSITIVE_INFINITY
-  #silent: NodeJS.Timeout | undefined
-  #looks: NodeJS.Timeout | undefined
+  #unmovedIdleMs = Number.POSITIVE_INFINITY
 
   constructor(server: NetServer, terms: ThreadTerms, options: HttpServiceOptions) {
     this.#server = server
     if (server instanceof TlsServer) this.#secured = new Map()
     this.#connections = new Connections(terms, server as object, {
-      opened: (socket) => this.#opened(socket),
+      opened: (socket, listener) => this.#opened(socket, listener),
       closed: (socket) => this.#closed(socket),
       refuses: () => dropsConnection(server),
       answer: server instanceof TlsServer ? 'none' : 'http',
@@ -90,8 +73,18 @@ export class HttpService implements Service {
     // What is ciphered can't be handed on: the keys are this thread's.
     if (options.keepAlive !== undefined && server instanceof HttpServer) {
       const connections = this.#connections
-      this.#idle = new IdleConnections(server, { ...options.keepAlive, connections })
+      const stuck = (): void => {
+        this.endsSoon()
+        this.#idleEnd.shorten(this.#unmovedIdleMs)
+      }
+      this.#idle = new IdleConnections(server, { ...options.keepAlive, connections, stuck })
     }
+    this.#idleEnd = new IdleEnd({
+      server,
+      connections: this.#connections,
+      secured: this.#secured,
+      connectionOf: this.#connectionOf,
+    })
     this.#requests = new RequestWatch(terms.activity, {
       accessLog: terms.accessLog,
       meter: terms.meter,
@@ -105,10 +98,7 @@ export class HttpService implements Service {
         // Before this thread becomes idle and perhaps takes the next connection, whose handler would block this one.
         this.#idle?.responseClosed(response.req)
       },
-      closed: ({ req }) => {
-        // A response whose headers were out before the drain began has left its connection open.
-        if (this.#mostIdleMs === 0 && !req.socket.writableEnded) this.#closeIdle()
-      },
+      closed: ({ req }) => this.#idleEnd.responseClosed(req.socket),
       onFailure: options.onFailure,
       upgrade: options.upgrade,
     })
@@ -117,7 +107,7 @@ export class HttpService implements Service {
     this.#streams = new StreamWatch(terms, this.#connectionOf, options.idleMs)
     server.emit = this.#watch(server.emit)
     // The `close` of an app that is told to end calls it, too: connections that have just been taken are to be served.
-    if (server instanceof HttpServer) server.closeIdleConnections = () => this.#closeIdle()
+    if (server instanceof HttpServer) server.closeIdleConnections = () => this.#idleEnd.closeIdle()
   }
 
   serve(entry: number): void {
@@ -139,20 +129,14 @@ export class HttpService implements Service {
    * have been idle for long.
    */
   async leave(way: WayOfLeaving): Promise<void> {
+    this.#unmovedIdleMs = way.unmovedIdleMs
     this.#idle?.leaves(way)
     this.endsSoon()
     // What has arrived by now is read first.
     await pollOnce()
     await this.#idle?.giveAway()
     this.#streams.close()
-    this.#mostIdleMs = way.idleMs
-    this.#idleTime = new IdleTime()
-    this.#closeIdle()
-    const everyMs = Math.min(Math.max(way.idleMs / 10, SHORTEST_LOOK_MS), LONGEST_LOOK_MS)
-    this.#looks = setInterval(() => this.#closeIdle(1), everyMs)
-    this.#silent = setTimeout(() => {
-      for (const socket of this.#connections) if (this.#isSilent(socket)) socket.destroy()
-    }, FIRST_BYTE_MS)
+    this.#idleEnd.begin(way.idleMs)
   }
 
   #goesOn(socket: Socket): boolean {
@@ -179,11 +163,11 @@ export class HttpService implements Service {
   async drained(): Promise<void> {
     await this.#connections.closed()
     this.#idle?.close()
-    clearTimeout(this.#silent)
-    clearInterval(this.#looks)
+    this.#idleEnd.stop()
   }
 
-  #opened(socket: Socket): void {
+  #opened(socket: Socket, listener: number): void {
+    if (listener < 0) this.#idleEnd.hasSpoken(socket)
     const server = this.#prefaced === undefined ? this.#server : this.#continue(socket)
     countAccepted(server, socket)
     server.emit('connection', socket)
@@ -214,7 +198,6 @@ export class HttpService implements Service {
     const { bytes, before } = this.#prefaced ?? {}
     if (before !== undefined) passPeerOn(before, socket)
     socket.unshift(bytes)
-    this.#hasSpoken.add(socket)
     return this.#http2
   }
 
@@ -257,51 +240,10 @@ export class HttpService implements Service {
     } as NetServer['emit']
   }
 
-  /** The app closes idle ones itself, whenever it likes; but a thread that leaves waits for their next request. */
-  #isInUse(socket: Socket, now: number | undefined): boolean {
-    return this.#idleTime !== undefined && this.#idleTime.of(socket, now) < this.#mostIdleMs
-  }
-
   readonly #connectionOf = (socket: Socket): Socket => (socket as ServedSocket)._parent ?? socket
 
   #sockets(): Iterable<Socket> {
     return this.#secured?.values() ?? this.#connections
-  }
-
-  /** Nothing has come that could be a request. */
-  #isSilent(socket: Socket): boolean {
-    if (this.#secured === undefined) return socket.bytesRead === 0 && !this.#hasSpoken.has(socket)
-    return (this.#secured.get(socket)?.bytesRead ?? 0) === 0
-  }
-
-  /**
-   * Closes connections between two requests. Node's method knows them best: it sees in the parser whether a part of the next
-   * request has come. But it also takes for idle a response that has ended and is not sent yet (20.20: it looks at
-   * `finished`), and a connection that has just been accepted (26); those are kept out of its reach meanwhile, and so are those whose
-   * next bytes the kernel has already: that request was sent to a server that served, and a close now would answer it with a reset.
-   */
-  #closeIdle(looks = MOST_LOOKS): void {
-    const kept: { destroy?: Socket['destroy'] }[] = []
-    let isAnyUnread = false
-    const now = this.#mostIdleMs > 0 ? timerClock() : undefined
-    for (const socket of this.#sockets()) {
-      if ((socket as ServedSocket).parser == null) continue
-      if (this.#isInUse(socket, now)) {
-        kept.push(socket)
-        continue
-      }
-      const isUnread = hasUnread(this.#connectionOf(socket))
-      isAnyUnread ||= isUnread
-      if (isUnread || socket.bytesRead === 0 || responseOf(socket)?.writableEnded) kept.push(socket)
-    }
-    for (const socket of kept) socket.destroy = () => socket as Socket
-    // Of the class: an HTTP/2 server that takes HTTP/1.1, too, has the list but not the method.
-    HttpServer.prototype.closeIdleConnections.call(this.#server as HttpServer)
-    // The method of the class shows again.
-    for (const socket of kept) delete socket.destroy
-    // It may have been the end of the stream, or of its cipher, and no request. Or the bytes of a body or a WebSocket that the app does
-    // not read for now: those are no reason to look for ever.
-    if (isAnyUnread && looks > 1) void pollOnce().then(() => this.#closeIdle(looks - 1))
   }
 }
 
@@ -312,19 +254,6 @@ function duplicateOf(socket: Socket): number {
   return typeof fd === 'number' && fd >= 0 ? duplicate(fd) : -1
 }
 
-/** Whether bytes wait in the kernel that the event loop has not read yet. */
-function hasUnread(socket: Socket): boolean {
-  const { _handle } = socket as ServedSocket
-  const fd = _handle?.fd
-  return typeof fd === 'number' && fd >= 0 && peekConnection(fd) === 'bytes'
-}
-
 function responseOf(socket: Socket): ServerResponse | undefined {
   return (socket as ServedSocket)._httpMessage ?? undefined
-}
-
-/** Resolves right after the event loop has read what there was to read: the poll lies between two immediates. */
-async function pollOnce(): Promise<void> {
-  await immediate()
-  await immediate()
 }

@@ -3,10 +3,10 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WayOfLeaving } from '../shared/messages-to-worker.js'
 import type { KeepAlive } from '../shared/terms.js'
-import { type Parking, WayOut } from '../sync/parking.js'
-import type { Transfer } from '../sync/transfer.js'
+import type { Parking } from '../sync/parking.js'
 import type { Activity } from './activity.js'
 import { CleanConnections, countListeners } from './clean-connection.js'
+import type { Departures } from './departures.js'
 import { diagnostics } from './diagnostics.js'
 import { hasGivenPeer } from './peer-address.js'
 import type { RootContext } from './root-context.js'
@@ -15,23 +15,23 @@ import type { RootContext } from './root-context.js'
 const PARKER_START_MS = 500
 const LOOK_AGAIN_MS = 5
 
-/** How long a thread that leaves tries to move connections without one that goes: then nobody has room for them. */
-const MOVE_PATIENCE_MS = 2000
+/** How long a thread that leaves tries to give away connections without one that goes: then nobody has room for them. */
+const MOVE_PATIENCE_MS = 5000
 
 export interface IdleConnectionsOptions {
   readonly thread: number
   readonly keepAlive: KeepAlive
   readonly parking: Parking
   /** To the processes that stay when this one leaves. */
-  readonly transfer: Transfer | undefined
-  /** Called for each connection that has moved, and for each that should have and had to stay. */
-  readonly moved: (hasMoved: boolean) => void
+  readonly departures: Departures | undefined
   readonly activity: Activity
   readonly root: RootContext
   /** The connections of this thread. */
   readonly connections: Iterable<Socket>
   /** Called once, when the first connection could be parked, but nobody looks after parked ones yet. */
   readonly askForParker: () => void
+  /** Called when it has turned out, after `leaves`, that nobody takes them. */
+  readonly stuck: () => void
 }
 
 /**
@@ -51,12 +51,13 @@ export class IdleConnections {
   /** Those that could not. */
   readonly #stays = new WeakSet<Socket>()
   #retries: NodeJS.Timeout | undefined
-  /** Since when the transfer has taken none. */
+  /** Since when none could go. */
   #fullSince: number | undefined
 
   constructor(server: Server, options: IdleConnectionsOptions) {
     this.#clean = new CleanConnections(server)
     this.#options = options
+    options.departures?.onStuck(this.#stuck)
     if (options.keepAlive === 'park') this.#ask()
   }
 
@@ -86,23 +87,24 @@ export class IdleConnections {
       // What it closes may bring the next connections.
       root.run(setImmediate, this.#sweep)
     }
-    if (request.complete) this.#park(request.socket)
+    if (request.complete) this.#parkUsed(request.socket)
   }
 
   /** The thread leaves: from here on `goesOn` tells which connections others will go on with. */
   leaves({ to }: WayOfLeaving): void {
-    const { transfer } = this.#options
-    this.#way = to === 'process' || (to === 'pool' && transfer !== undefined) ? to : undefined
+    const { departures } = this.#options
+    this.#way = to === 'process' || (to === 'pool' && departures !== undefined) ? to : undefined
   }
 
   /**
    * Where they go now: a thread that leaves by itself leaves them to its process, and when that leaves before it, to the pool. The way out of
-   * the process is final before the end of parking shows.
+   * the process shows before the end of parking does. It may change once more, when nobody is left to move to.
    */
   get #to(): 'process' | 'pool' | undefined {
-    const { parking, transfer } = this.#options
-    if (this.#way !== 'process' || !parking.isStopping) return this.#way
-    return parking.wayOut === WayOut.move && transfer !== undefined ? 'pool' : undefined
+    const { parking, departures } = this.#options
+    if (this.#way === 'process' && !parking.isStopping) return 'process'
+    if (this.#way === undefined || departures === undefined || departures.isStuck) return undefined
+    return parking.moves ? 'pool' : undefined
   }
 
   /** Whether this connection is given to somebody else when it is idle, as far as can be told before. */
@@ -140,9 +142,12 @@ export class IdleConnections {
     return countListeners(socket) === this.#usualListeners && !hasGivenPeer(socket)
   }
 
-  #park(socket: Socket): boolean {
+  #parkUsed(socket: Socket): void {
     const fd = this.#clean.descriptor(socket)
-    if (fd < 0 || !this.#isUsual(socket)) return false
+    if (fd >= 0 && this.#isUsual(socket)) this.#park(socket, fd)
+  }
+
+  #park(socket: Socket, fd: number): boolean {
     // Closes this thread's descriptor. The connection lives on in the other one, so nothing is sent.
     if (!this.#options.parking.park(this.#options.thread, fd)) return false
     if (diagnostics.connectionPark.hasSubscribers) diagnostics.connectionPark.publish({ socket })
@@ -150,21 +155,25 @@ export class IdleConnections {
     return true
   }
 
-  /** False if it is idle, and the transfer is full. One that is not idle goes later. */
+  /** False if it is idle, and can't go at this moment. One that is not idle goes later. */
   #go(socket: Socket): boolean {
-    const { parking, transfer, moved } = this.#options
-    if (this.#to === 'process') {
-      if (this.#park(socket)) return true
-      if (parking.isOpen && this.#clean.descriptor(socket) >= 0) this.#stays.add(socket)
-    }
-    // The process may have begun to leave in this very moment.
-    if (this.#to !== 'pool') return true
+    const { parking, departures } = this.#options
     const fd = this.#movable(socket)
     if (fd < 0) return true
+    if (this.#to === 'process') {
+      if (this.#park(socket, fd)) {
+        this.#fullSince = undefined
+        return true
+      }
+      // There is no number for it, or it can't be watched.
+      if (parking.isOpen) this.#stays.add(socket)
+    }
+    if (this.#stays.has(socket)) return true
+    // The process may have begun to leave in this very moment.
+    if (this.#to !== 'pool') return this.#to === undefined
     // See `Transfer`: from the look to the end of the socket no event loop runs, so nothing more is read here.
-    if (transfer?.put(fd) !== true) return false
+    if (departures?.send(fd) !== true) return false
     this.#fullSince = undefined
-    moved(true)
     if (diagnostics.connectionMove.hasSubscribers) diagnostics.connectionMove.publish({ socket })
     socket.destroy()
     return true
@@ -189,28 +198,44 @@ export class IdleConnections {
       }
   }
 
-  /** The transfer is full, as a rule for a moment. */
+  /** The transfer is full, as a rule for a moment; or there is no parker yet. */
   #retry(): void {
-    const { root, connections, moved } = this.#options
+    const { root, departures } = this.#options
     clearTimeout(this.#retries)
     this.#fullSince ??= performance.now()
     if (performance.now() - this.#fullSince < MOVE_PATIENCE_MS) {
       this.#retries = root.run(setTimeout, this.#sweepOut, LOOK_AGAIN_MS)
       return
     }
-    // They are asked to go by their next response.
-    for (const socket of connections) {
+    if (this.#to === 'pool') departures?.giveUp()
+    else this.#allStay()
+  }
+
+  /** They are asked to go by their next response. */
+  #allStay(): number {
+    let count = 0
+    for (const socket of this.#options.connections) {
       if (this.#movable(socket) < 0) continue
       this.#stays.add(socket)
-      moved(false)
+      count++
     }
+    return count
+  }
+
+  /** Nobody takes them. */
+  readonly #stuck = (): void => {
+    const { departures, stuck } = this.#options
+    clearTimeout(this.#retries)
+    if (this.#way === undefined) return
+    departures?.stayed(this.#allStay())
+    stuck()
   }
 
   /** No parser runs in an immediate or a timer, so whatever looks clean is. */
   readonly #sweep = (): void => {
     for (const socket of [...this.#options.connections]) {
       if (!this.#options.parking.isOpen) return
-      this.#park(socket)
+      this.#parkUsed(socket)
     }
   }
 

@@ -11,9 +11,15 @@ interface BegunTimer {
  */
 export class IdleTime {
   readonly #begunAt = performance.now()
+  readonly #begun = new WeakMap<Socket, number>()
   #timer: symbol | undefined
 
-  /** In ms. Without a timer on it (the app has no time-outs) it counts from when this was made. */
+  /** It has come since. */
+  begins(socket: Socket): void {
+    this.#begun.set(socket, performance.now())
+  }
+
+  /** In ms. Without a timer on it (the app has no time-outs, or it has had no request here) it counts from when this was made. */
   of(socket: Socket, now: number | undefined): number {
     this.#timer ??= Object.getOwnPropertySymbols(socket).find(
       ({ description }) => description === 'timeout',
@@ -24,7 +30,7 @@ export class IdleTime {
         : (socket as unknown as Record<symbol, BegunTimer | null | undefined>)[this.#timer]
     const since = timer?._idleStart
     if (typeof since === 'number' && now !== undefined) return Math.max(0, now - since)
-    return performance.now() - this.#begunAt
+    return performance.now() - (this.#begun.get(socket) ?? this.#begunAt)
   }
 }
 

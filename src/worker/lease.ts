@@ -19,6 +19,7 @@ import { AccessLog } from './access-log.js'
 import { Activity } from './activity.js'
 import { Adoption } from './adoption.js'
 import { serviceForHandler, serviceForServer } from './create-service.js'
+import { departuresFor } from './departures.js'
 import { diagnostics } from './diagnostics.js'
 import { FrontDoor } from './front-door.js'
 import { InFlight } from './in-flight.js'
@@ -88,11 +89,6 @@ export default async function lease(terms: Lease): Promise<void> {
     inFlight,
   )
   const leaving = new AbortController()
-  // The rest of its process goes on.
-  const usualWay = {
-    to: 'process',
-    idleMs: terms.timeouts.keepAliveTimeout || Number.POSITIVE_INFINITY,
-  } as const
   let end: EndLease | undefined
 
   const { addresses } = terms
@@ -103,6 +99,10 @@ export default async function lease(terms: Lease): Promise<void> {
     thresholdMs: terms.slowThreshold || Number.POSITIVE_INFINITY,
     ...{ rows: scoreboard.rows, slot, thread },
   })
+  const departures = departuresFor(terms, scoreboard, {
+    begun: () => tell({ type: 'moves' }),
+    back: (entry) => serving.serve(entry),
+  })
   const shared = {
     thread,
     handOff,
@@ -112,6 +112,7 @@ export default async function lease(terms: Lease): Promise<void> {
     proxyHeaders,
     accessLog,
     meter,
+    departures,
   }
   const adoption = new Adoption({
     listeners: addresses.flatMap((address) => address ?? []),
@@ -163,7 +164,7 @@ export default async function lease(terms: Lease): Promise<void> {
   // Clients with long connections are told when the app hears of it, and come back all at once if no time lies between.
   const laterMs = Math.random() * terms.signalSpread
   if (laterMs === 0) root.run(() => leaving.abort())
-  await serving.leave(end?.way ?? usualWay)
+  await serving.leave(end?.way ?? terms.wayAlone)
   if (laterMs > 0) {
     await Promise.race([sleep(laterMs, undefined, { ref: false }), serving.drained()])
     root.run(() => leaving.abort())
@@ -171,6 +172,9 @@ export default async function lease(terms: Lease): Promise<void> {
   // Many apps call `process.exit` at once when they are told.
   if (isToldOfLeaving() && !kinds().some(isEndless)) await untilAnswered(activity)
   const isTold = root.run(sayGoodbye)
+  await serving.drained()
+  // It may come back.
+  await departures?.settled()
   await serving.drained()
   // What the app does at its end, and after its server has closed, may take a moment; `process.exit` is its end as well.
   if (isTold) await untilLoopIsIdle()
@@ -192,7 +196,7 @@ export default async function lease(terms: Lease): Promise<void> {
   /** The app has closed a server: this thread finishes what it has, and another one takes its place. */
   function leaveUnasked(): void {
     if (end !== undefined) return
-    end = { type: 'end', takeRest: false, way: usualWay }
+    end = { type: 'end', takeRest: false, way: terms.wayAlone }
     tell({ type: 'leaves', why: 'the program has closed its server' })
     activity.withdraw()
     handOff.wake(thread)

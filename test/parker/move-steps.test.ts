@@ -73,8 +73,8 @@ class Process {
   }
 
   /** Some turns of its parker, since the process leaves. */
-  moveOut(): void {
-    this.words[Word.wayOut] = WayOut.move
+  moveOut(way: WayOut = WayOut.move): void {
+    this.words[Word.wayOut] = way
     let turns = 0
     const epoll = {
       wait: (): number[] => {
@@ -217,6 +217,20 @@ test('a request that comes at any step is there, and reported to who has the con
     }
   assert.ok(reported > 15, `${reported}`)
   assert.is(countOpen(), before)
+})
+
+test('when all processes of a pool leave at once, nobody looks into their mailbox: each serves the requests that come', () => {
+  using pool = new Pool()
+  const { leaver } = pool
+  const client = leaver.park()
+  const idle = leaver.park()
+  sendBytes(client, Buffer.from('GET / HTTP/1.1\r\n\r\n'))
+  leaver.moveOut(WayOut.moveAll)
+  assert.is(new Mailbox(pool.mailEnds, pool.scoreboard).take(), -1)
+  const { fd } = pool.receiver.transfer.take()
+  const held = [fd, ...leaver.held()]
+  assert.equal(held.map(peekConnection), ['nothing', 'bytes'])
+  for (const one of [client, idle, ...held]) closeDescriptor(one)
 })
 
 test.run()

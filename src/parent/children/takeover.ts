@@ -5,7 +5,7 @@ import type { ForkedChild } from './forked-child.js'
 /** How often to look while connections move, and whether an old parent's children have begun to. */
 const LOOK_EVERY_MS = 25
 
-/** What nobody has taken for so long finds no room anywhere. A child that leaves sees it earlier, and takes back what is on its way. */
+/** What nobody has taken for so long finds no room anywhere, and whoever has sent it has died: a child that leaves takes back what is on its way. */
 const STUCK_MS = 5000
 
 /**
@@ -95,7 +95,9 @@ export class Takeover {
 
   #lookWhetherStuck(waiting: number): void {
     const now = performance.now()
-    if (waiting === 0 || waiting !== this.#waiting) this.#movedAt = now
+    // As long as somebody leaves, he looks after them, and sees more than this.
+    const isLookedAfter = this.#isAnyLeaving || this.#othersLeave
+    if (waiting === 0 || waiting !== this.#waiting || isLookedAfter) this.#movedAt = now
     this.#waiting = waiting
     if (now - this.#movedAt < STUCK_MS) return
     for (let left = waiting; left > 0; left--) {
