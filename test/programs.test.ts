@@ -57,7 +57,7 @@ test('without --listen the pool listens where the program does', async () => {
   await ends(running)
 })
 
-for (const way of ['late', 'probe', 'alias', 'inner', 'exported', 'both']) {
+for (const way of ['late', 'probe', 'alias', 'exclusive', 'inner', 'exported', 'both']) {
   test(`${way}: is served, before and after a reload`, async () => {
     const port = String(await freePort())
     const listen = ['--listen', `127.0.0.1:${port}`]

@@ -37,8 +37,9 @@ interface Adopted extends Claim<Server> {
 
 /**
  * The servers of the app in this thread that are served: each that is told to listen, from before the handler module is imported. It
- * gets the pool's connections, and binds nothing. What listens on a free port, on a descriptor or exclusively is what apps have
- * inside: that is really bound, and served by nobody else.
+ * gets the pool's connections, and binds nothing. What listens on a free port or on a descriptor is what apps have inside: that is really
+ * bound, and served by nobody else. `exclusive` is no sign of that: some libraries (srvx, below h3 and Nitro) always say so of the one server
+ * that there is, and of several threads only one could bind it.
  */
 export class Adoption {
   readonly #terms: AdoptionTerms
@@ -49,7 +50,6 @@ export class Adoption {
   readonly #services = new Map<Server, Service>()
   /** Told to listen, and their host is being looked up. */
   readonly #pending = new Set<Server>()
-  readonly #exclusive = new WeakSet<Server>()
   readonly #waiting: (() => void)[] = []
   #isReady = false
   #hasOwn = false
@@ -61,7 +61,7 @@ export class Adoption {
     this.#listeners = terms.learns ? [] : terms.listeners
     this.#terms = terms
     this.#bind = patchListen({
-      told: (server, first) => this.#told(server, first),
+      told: (server) => this.#told(server),
       binds: (server, args) => this.#binds(server, args),
     })
     // Before the app has its own names for the functions; which path it will ask for is not known while the pool learns.
@@ -77,7 +77,7 @@ export class Adoption {
     return this.#isReady
   }
 
-  /** A server was really bound: to a free port, to a descriptor, or exclusively. */
+  /** A server was really bound: to a free port, or to a descriptor. */
   get hasOwn(): boolean {
     return this.#hasOwn
   }
@@ -147,12 +147,7 @@ export class Adoption {
     this.#isLeaving = true
   }
 
-  #told(server: ListeningServer, first: unknown): void {
-    const { exclusive } = (typeof first === 'object' && first !== null ? first : {}) as {
-      readonly exclusive?: unknown
-    }
-    if (exclusive === true) this.#exclusive.add(server)
-    else this.#exclusive.delete(server)
+  #told(server: ListeningServer): void {
     // It was adopted for being exported, and tells now where it would have listened.
     const adopted = this.#adopted.get(server)
     if (adopted !== undefined && adopted.asked === undefined) {
@@ -167,7 +162,7 @@ export class Adoption {
     const [host, port, , , fd] = args
     const isWithin =
       typeof fd === 'number' || port === null || port === 0 || server._handle !== null
-    if (isWithin || this.#exclusive.has(server)) {
+    if (isWithin) {
       this.#hasOwn = true
       Reflect.apply(this.#bind, server, args)
       return

@@ -19,8 +19,8 @@ export type ListeningServer = Server & {
 }
 
 export interface ListenEvents {
-  /** `listen` was called, with this as its first argument. */
-  readonly told: (server: ListeningServer, first: unknown) => void
+  /** `listen` was called. */
+  readonly told: (server: ListeningServer) => void
   /** Its arguments are understood, and its host is resolved. */
   readonly binds: (server: ListeningServer, args: Parameters<Bind>) => void
 }
@@ -33,7 +33,7 @@ export function patchListen({ told, binds }: ListenEvents): Bind {
   const prototype = Server.prototype as ListeningServer
   const { listen, _listen2: bind } = prototype
   prototype.listen = function (this: ListeningServer, ...args: unknown[]) {
-    told(this, args[0])
+    told(this)
     return Reflect.apply(listen, this, args)
   } as typeof prototype.listen
   prototype._listen2 = function (this: ListeningServer, ...args: Parameters<Bind>) {

@@ -54,7 +54,7 @@ export async function loadApp(
     wasAlive = isAlive
     if (adoption.isReady || (!isOver && performance.now() < deadline)) continue
     const until = adoption.hasOwn
-      ? 'but for port 0, a descriptor or exclusively, which is for use inside the thread: let it listen at process.env.PORT'
+      ? 'but for port 0 or a descriptor, which is for use inside the thread: let it listen at process.env.PORT'
       : isOver
         ? 'and waits for nothing that would'
         : 'within startTimeout'
