@@ -1,19 +1,16 @@
 /**
- * The clients that people measure servers with, against 2 × 2 threads: nothing fails, nothing is left, nobody spins.
+ * The clients that people measure servers with, against 2 × 2 threads: nothing fails, nothing is left.
  * Small amounts: this is about right and wrong, not about speed (see bench/).
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Program, startCli } from './support/cli.js'
+import { startCli } from './support/cli.js'
 import { connectionPerRequestAgent, get } from './support/http.js'
 import { fixture } from './support/paths.js'
-import { cpuTicks, openDescriptors } from './support/pool-processes.js'
+import { family, openDescriptors, sameDescriptors } from './support/pool-processes.js'
 import { serve } from './support/serve.js'
 import { runTool, type Tool, testWith } from './support/tools.js'
-import { until } from './support/until.js'
 
-const LIMIT_MS = 30_000
 const SIZE = ['--processes', '2', '--threads', '2']
 
 /** A number from a tool's report; its absence is an error of the test, unless there is a `fallback`. */
@@ -105,35 +102,6 @@ async function hey(url: string, options: readonly string[]): Promise<void> {
   assert.not.match(report, 'Error distribution', report)
 }
 
-/** All processes of the pool, the parent first. */
-const family = (program: Program) => [program.pid, ...program.descendants()]
-
-/** Everything that is open in the pool is back to what it was; connections that clients just left may take a moment. */
-async function sameDescriptors(program: Program, idle: Record<number, string[]>): Promise<void> {
-  let now = {}
-  const isSame = () => {
-    now = openDescriptors(family(program))
-    return JSON.stringify(now) === JSON.stringify(idle)
-  }
-  await until(isSame, LIMIT_MS, 'the idle descriptors').catch(() => assert.equal(now, idle))
-}
-
-const MOST_TICKS = 1
-
-/** The whole pool may use one tick (10 ms) of CPU time in three seconds: its clocks tick, and whoever polls uses hundreds. */
-async function usesNoCpu(program: Program): Promise<void> {
-  const pids = family(program)
-  const windows: number[] = []
-  // The first window may see the tail of what was before (a garbage collection, say); others may keep the cores
-  // busy; whoever polls is in every one.
-  while (windows.length < 6 && (windows.at(-1) ?? MOST_TICKS + 1) > MOST_TICKS) {
-    const before = cpuTicks(pids)
-    await sleep(3_000)
-    windows.push(cpuTicks(pids) - before)
-  }
-  assert.ok(Math.min(...windows) <= MOST_TICKS, `${windows} ticks in 3 s each`)
-}
-
 for (const { tool, name, run } of loads) {
   testWith(tool, `${name}: no failed request, no descriptor left`, async () => {
     // A parker, started at some moment or not, would change what descriptors there are. It has a chaos of its own.
@@ -151,34 +119,6 @@ for (const { tool, name, run } of loads) {
 }
 
 for (const acceptMutex of ['flock', 'none']) {
-  test(`5,000 connections leave no descriptor, and then the pool uses no CPU (${acceptMutex})`, async () => {
-    const mechanism = ['--accept-mutex', acceptMutex]
-    await using program = startCli([
-      fixture('http'),
-      ...['--listen', '127.0.0.1:0', '--keep-alive', 'pin', ...SIZE, ...mechanism],
-    ])
-    const [address = ''] = await program.ready()
-    const idle = openDescriptors(family(program))
-    const agent = connectionPerRequestAgent()
-    let left = 5_000
-    const client = async () => {
-      while (left-- > 0) assert.is((await get(address, { agent })).body, 'hello\n')
-    }
-    await Promise.all(Array.from({ length: 16 }, client))
-    await sameDescriptors(program, idle)
-    await usesNoCpu(program)
-  })
-
-  test(`a pool that nobody has asked anything yet uses no CPU (${acceptMutex})`, async () => {
-    const mechanism = ['--accept-mutex', acceptMutex]
-    await using program = startCli([
-      fixture('http'),
-      ...['--listen', '127.0.0.1:0', ...SIZE, ...mechanism],
-    ])
-    await program.ready()
-    await usesNoCpu(program)
-  })
-
   for (const connections of [4, 16]) {
     test(`${connections} clients of a handler that blocks use all threads evenly (${acceptMutex})`, async () => {
       await using serving = await serve('http', {

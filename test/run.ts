@@ -2,24 +2,30 @@
  * Runs the tests: `npm test`, or `npm test -- mutex reload` for the files whose names contain one of the words.
  *
  * Each file is a process of its own, so a crash, a leaked handle or a changed signal handler is the
- * matter of one file. Three run at a time, except `*.serial.test.ts`, which need the machine to themselves. A file that fails in a run of all is run once more, by itself: it
- * counts by that, and is named at the end, since a test that a busy machine makes fail is to be mended.
+ * matter of one file. Four run at a time; `*.serial.test.ts` run one by one behind them, since they load the machine. `*.background.test.ts` only
+ * compute, and no clock is in them: they run one by one from the beginning, with the CPU time that the others leave.
+ *
+ * A file that fails in a run of all is run once more, by itself: it counts by that, and is named at the end, since a test that a busy machine
+ * makes fail is to be mended.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { packageRoot } from './support/paths.js'
 import { descendants, send, sessionMembers } from './support/processes.js'
 import { until, within } from './support/until.js'
 
-const FILES_AT_A_TIME = 3
+const FILES_AT_A_TIME = 4
 const TIME_LIMIT_MS = 240_000
 /** How long a file's processes may take to leave after the file itself, and its output to end. */
 const GRACE_MS = 2_000
 
 /** Files that may take longer than the common limit, by the name in the report. */
 const longerLimitsMs: Readonly<Record<string, number>> = {
-  'model.serial': 420_000,
+  // These last as long as the others keep the machine busy.
+  'model.background': 1_200_000,
+  'sync/stress.background': 1_200_000,
   'chaos.serial': 240_000,
   'process-deaths': 360_000,
   'thread-deaths': 360_000,
@@ -27,9 +33,22 @@ const longerLimitsMs: Readonly<Record<string, number>> = {
 
 /** Those that take longest. */
 const longest: readonly string[] = [
-  ...['process-deaths', 'thread-deaths', 'recycle', 'upgrade', 'cli', 'keep-alive', 'systemd'],
+  ...[
+    'process-deaths',
+    'thread-deaths',
+    'doc-commands',
+    'idle-cpu',
+    'recycle',
+    'upgrade',
+    'cli',
+    'keep-alive',
+    'systemd',
+  ],
   ...['stop-order', 'reload', 'package', 'privileges', 'examples'],
 ]
+
+const isSerial = (name: string) => name.endsWith('.serial')
+const isBackground = (name: string) => name.endsWith('.background')
 
 const testFolder = join(packageRoot, 'build', 'test')
 
@@ -81,6 +100,7 @@ async function runFile(name: string): Promise<Result> {
   const { pid } = child
   if (pid === undefined) throw new Error(`could not start ${process.execPath} for ${name}`)
   runningFiles.add(pid)
+  if (isBackground(name)) lower(pid)
 
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -130,6 +150,17 @@ async function runFile(name: string): Promise<Result> {
     seconds: (performance.now() - startedAt) / 1000,
     problem,
     output,
+  }
+}
+
+/** Gives a file and all that it starts the CPU time that others leave. */
+function lower(pid: number): void {
+  setPriority(pid, constants.priority.PRIORITY_LOW)
+  try {
+    // Where Linux shares out by session (sched_autogroup), a low priority counts within the session only.
+    writeFileSync(`/proc/${pid}/autogroup`, String(constants.priority.PRIORITY_LOW))
+  } catch {
+    // It has no such file, or the file is gone already.
   }
 }
 
@@ -203,15 +234,14 @@ const reportFirst = (result: Result) => {
   again.push(result.name)
   print(result)
 }
-const isSerial = (name: string) => name.endsWith('.serial')
 /** What takes long begins first, so that the lanes end together. */
 const takesLong = (name: string) => longest.indexOf(name) >>> 0
-await runAll(
-  names.filter((name) => !isSerial(name)).sort((a, b) => takesLong(a) - takesLong(b)),
-  FILES_AT_A_TIME,
-  reportFirst,
-)
+const isOrdinary = (name: string) => !isSerial(name) && !isBackground(name)
+const ordinary = names.filter(isOrdinary).sort((a, b) => takesLong(a) - takesLong(b))
+const background = runAll(names.filter(isBackground), 1, reportFirst)
+await runAll(ordinary, FILES_AT_A_TIME, reportFirst)
 await runAll(names.filter(isSerial), 1, reportFirst)
+await background
 if (again.length > 0) console.log(`\nonce more, by itself: ${again.join(', ')}`)
 await runAll(again, 1, report)
 

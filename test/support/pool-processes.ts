@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs'
+import * as assert from 'uvu/assert'
+import type { Program } from './cli.js'
 import { type Descriptor, descriptors } from './processes.js'
+import { until } from './until.js'
+
+const LIMIT_MS = 30_000
 
 /** CPU time of processes so far, in clock ticks (hundredths of a second): all their threads, user and system. */
 export function cpuTicks(pids: readonly number[]): number {
@@ -30,4 +35,20 @@ export function openDescriptors(pids: readonly number[]): Record<number, string[
 /** Without the numbers of sockets and pipes, which differ between two that serve the same end. */
 function kind({ target }: Descriptor): string {
   return target.replace(/:\[\d+\]$/, '')
+}
+
+/** All processes of the pool, the parent first. */
+export const family = (program: Program) => [program.pid, ...program.descendants()]
+
+/** Everything that is open in the pool is back to what it was; connections that clients just left may take a moment. */
+export async function sameDescriptors(
+  program: Program,
+  idle: Record<number, string[]>,
+): Promise<void> {
+  let now = {}
+  const isSame = () => {
+    now = openDescriptors(family(program))
+    return JSON.stringify(now) === JSON.stringify(idle)
+  }
+  await until(isSame, LIMIT_MS, 'the idle descriptors').catch(() => assert.equal(now, idle))
 }

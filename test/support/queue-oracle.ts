@@ -1,5 +1,5 @@
 /**
- * What `stress.serial.test.ts` and its threads share beside the child's memory. The "descriptors" are numbers, each made once:
+ * What `stress.background.test.ts` and its threads share beside the child's memory. The "descriptors" are numbers, each made once:
  * the n-th of thread t is `n * STRIDE + t`.
  */
 export const At = {

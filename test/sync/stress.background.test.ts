@@ -1,6 +1,6 @@
 /**
  * Threads that push to the real fd queue and take from it by the million, and die anywhere: each number comes out exactly once.
- * `FORKTHREAD_STRESS=seconds node build/test/sync/stress.serial.test.js` for longer.
+ * `FORKTHREAD_STRESS=seconds node build/test/sync/stress.background.test.js` for longer.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
