@@ -1,7 +1,5 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inspect, isDeepStrictEqual } from 'node:util'
-import { USUAL_LISTEN } from '../options/listener-options.js'
 import {
   type PoolOptions,
   type PoolSizes,
@@ -12,34 +10,34 @@ import { checkApiOptions, parseOptions, parseSizes } from '../options/parse-opti
 import { TO_STDOUT } from '../shared/access-log.js'
 import type { Channel } from '../shared/channel.js'
 import { fail } from '../shared/errors.js'
-import type { Logger, LogLevel, Origin } from '../shared/logger.js'
-import { writeStderr } from '../shared/standard-output.js'
-import type { AdminSource, Decision, OpenAdmin, Stats } from '../shared/stats.js'
-import type { HandlerKind, ListenerTerms } from '../shared/terms.js'
+import type { Logger, LogLevel } from '../shared/logger.js'
+import type { OpenAdmin, Stats } from '../shared/stats.js'
+import type { HandlerKind } from '../shared/terms.js'
 import { countWaiting } from '../sys/descriptor-socket.js'
-import { signalEvent } from '../sys/event-descriptor.js'
-import { AgentCheck } from './agent/agent-check.js'
 import { agentReply } from './agent/agent-reply.js'
+import { Answers } from './answers.js'
 import { acquireListening } from './binding/acquire-listening.js'
 import { accessLogOf, prepareLogFile } from './binding/log-file.js'
 import { type Resources, releaseResources } from './binding/resources.js'
 import { isAbleToServe } from './children/able-to-serve.js'
 import { ChannelHub } from './children/channel-hub.js'
-import { Children, hasDied } from './children/children.js'
+import { Children } from './children/children.js'
 import { createGeneration } from './children/generation.js'
 import { Leadership } from './children/leadership.js'
-import { ListensElsewhere } from './children/listens-elsewhere.js'
 import { reapOrphans } from './children/orphans.js'
 import type { Sizes } from './children/sizes.js'
-import { Chronicle, causeOfDeath } from './chronicle.js'
+import { Chronicle } from './chronicle.js'
 import { Counting } from './counting.js'
 import { createLog } from './create-log.js'
-import { exportsNothing } from './exports-nothing.js'
+import { followChildren } from './follow-children.js'
 import { logPool } from './log-pool.js'
 import { collectCpu, collectMeasures, collectPast, type MeasuresSource } from './measures.js'
+import { openWhereItListens } from './open-where-it-listens.js'
 import { ordersFor } from './orders.js'
 import { ownCounts } from './own-counts.js'
 import type { PoolEvents } from './pool-events.js'
+import { PoolNews } from './pool-news.js'
+import { PoolState } from './pool-state.js'
 import { RecentLoad } from './recent-load.js'
 import { FileWatch } from './reload/file-watch.js'
 import { ReloadQueue } from './reload/reload-queue.js'
@@ -47,30 +45,12 @@ import { Reloads } from './reload/reloads.js'
 import { SlowRoutes } from './slow/slow-routes.js'
 import { collectStats } from './stats.js'
 import { SystemdNotify } from './systemd/systemd-notify.js'
+import { requireTls } from './tls/require-tls.js'
 import { TlsRenewal } from './tls/tls-renewal.js'
 import { Handover } from './upgrade/handover.js'
 import { Predecessor } from './upgrade/predecessor.js'
 import { RotationWatch } from './upgrade/rotation-watch.js'
 import type { UpgradeOptions } from './upgrade/successor.js'
-
-/**
- * The states of a pool and the moves between them: one way, never back. A pool that is draining says so to those who ask for its
- * health, and serves as before, for `preStopDelay`; a closing one accepts no more.
- *
- *     starting → serving → draining → closing → closed
- *        │          └────────────────────^
- *        └───────────────────────────────^
- */
-type State = 'starting' | 'serving' | 'draining' | 'closing' | 'closed'
-const moves: Readonly<Record<State, readonly State[]>> = {
-  starting: ['serving', 'closing'],
-  serving: ['draining', 'closing'],
-  draining: ['closing'],
-  closing: ['closed'],
-  closed: [],
-}
-
-const ONE = { min: 1, max: 1 } as const
 
 /** A running server pool. Made by `createPool`. */
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
@@ -87,10 +67,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #recent: RecentLoad
   readonly #slow = new SlowRoutes()
   readonly #chronicle = new Chronicle()
+  readonly #news: PoolNews
   readonly #reloads: Reloads
   readonly #reloadQueue: ReloadQueue<Partial<PoolOptions>>
   readonly #handover: Handover
-  #state: State = 'starting'
+  readonly #state = new PoolState()
   /** By order; it serves on. */
   #isDraining = false
   #logger: (Logger & { level?: string }) | undefined
@@ -99,19 +80,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   /** Aborts when all is to end at once: no `preStopDelay`, and no patience with a new parent. */
   readonly #hurry = new AbortController()
   #kinds: readonly HandlerKind[] = []
-  #lastDecision: Decision = { at: Date.now(), action: 'none', reason: 'not started yet' }
-  #admin: ReturnType<OpenAdmin> | undefined
-  #agent: AgentCheck | undefined
-  #metrics: ReturnType<OpenAdmin> | undefined
+  readonly #answers: Answers
   readonly #files: FileWatch | undefined
   readonly #systemd: SystemdNotify
   readonly #tls: TlsRenewal
   readonly #channels: ChannelHub
   readonly #leadership: Leadership
   #closed: Promise<void> | undefined
-  /** Errors of this turn of the event loop. */
-  readonly #justReported = new Set<unknown>()
-  readonly #noted = new Set<string>()
 
   private constructor(
     given: PoolOptions,
@@ -121,10 +96,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   ) {
     super()
     this.#resources = resources
+    this.#news = new PoolNews(this, this.#state, this.#chronicle)
+    this.#answers = new Answers(resources, settings.adminToken, () => this.#agentReply())
     const { listeners, scoreboard, scoreboardFd, passOn } = resources
     const { processes, threads, spares } = settings
     const manager = settings.systemdNotify ? process.env : {}
-    this.#systemd = new SystemdNotify(manager, process.pid, (error) => this.#report(error))
+    this.#systemd = new SystemdNotify(manager, process.pid, (error) => this.#news.report(error))
     this.#children = new Children(
       {
         inheritance: {
@@ -149,8 +126,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#tls = new TlsRenewal(
       this.#children,
       resources.ticketKeys,
-      (action, reason) => this.#decide(action, reason),
-      (error) => this.#report(error),
+      (action, reason) => this.#news.decide(action, reason),
+      (error) => this.#news.report(error),
     )
     this.#recent = new RecentLoad(
       scoreboard,
@@ -171,7 +148,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       },
       // Ready again also when it failed: the old generation serves. But not when the pool stops meanwhile.
       end: () => {
-        if (this.#state === 'serving') this.#sayReady()
+        if (this.#state.now === 'serving') this.#sayReady()
       },
     })
     this.#reloadQueue = new ReloadQueue((changes) => this.#reloads.carryOut(changes))
@@ -182,7 +159,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       hurry: this.#hurry.signal,
       done: (pid) => this.#handOver(pid),
     })
-    this.#follow()
+    followChildren(this.#children, {
+      pool: this,
+      state: this.#state,
+      news: this.#news,
+      chronicle: this.#chronicle,
+      slow: this.#slow,
+      passOn,
+    })
     if (settings.watch) this.#files = this.#watchFiles()
     process.once('exit', this.#cleanUp)
     this.#endReaping = reapOrphans()
@@ -197,9 +181,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   #answerAdmin(openAdmin: OpenAdmin): void {
-    const { admin, agent, metrics } = this.#resources
-    if (agent !== undefined) this.#agent = new AgentCheck(agent, () => this.#agentReply())
-    const source: AdminSource = {
+    this.#answers.open(openAdmin, {
       stats: () => this.stats(),
       notReady: () => this.#notReady(),
       measures: () => collectMeasures(this.#seen, this.#counting.read()),
@@ -213,19 +195,16 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         if (child === undefined) throw new Error(`there is no process ${slot}`)
         return await child.capture(thread, kind, seconds)
       },
-      orders: ordersFor(this, (error) => this.#report(error)),
-    }
-    if (admin !== undefined)
-      this.#admin = openAdmin(admin.fd, source, 'all', this.#settings.adminToken)
-    if (metrics !== undefined) this.#metrics = openAdmin(metrics.fd, source, 'read')
+      orders: ordersFor(this, (error) => this.#news.report(error)),
+    })
   }
 
   /** A file that does not load makes the reload fail, and nothing more happens until one of them changes again. */
   #watchFiles(): FileWatch {
     const files = new FileWatch((file) => {
-      if (this.#state !== 'serving') return
-      this.#decide('reload', `${file} has changed`)
-      this.reload().catch((error) => this.#report(error))
+      if (this.#state.now !== 'serving') return
+      this.#news.decide('reload', `${file} has changed`)
+      this.reload().catch((error) => this.#news.report(error))
     })
     this.#children.on('loaded', (loaded) => files.add(loaded))
     return files
@@ -235,49 +214,6 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   get #seen(): MeasuresSource {
     const { scoreboard } = this.#resources
     return { children: this.#children, scoreboard, chronicle: this.#chronicle }
-  }
-
-  #decide(action: string, reason: string, origin: Origin = {}): void {
-    this.#chronicle.decided(action, reason)
-    this.#lastDecision = { at: Date.now(), action, reason }
-    this.emit('decision', this.#lastDecision, origin)
-  }
-
-  /** What all threads tell is told once. */
-  #note(text: string): void {
-    if (this.#noted.has(text)) return
-    this.#noted.add(text)
-    // Nobody can listen before `createPool` has resolved; what comes earlier is told then.
-    if (this.#state !== 'starting') this.#decide('adopt', text)
-  }
-
-  /** Passes on what the children tell. */
-  #follow(): void {
-    const { passOn } = this.#resources
-    const wakeNext = (): void => {
-      if (passOn !== undefined && this.#state !== 'closed') signalEvent(passOn)
-    }
-    this.#children.on('stuck', wakeNext)
-    // It may have had a wake-up for a connection that still waits.
-    this.#children.on('exit', wakeNext)
-    this.#children.on('decision', (action, reason, origin) => this.#decide(action, reason, origin))
-    this.#children.on('thread', (thread) => {
-      if (thread.phase === 'ready') this.#chronicle.started('thread')
-      this.emit('thread', thread)
-    })
-    this.#children.on('ready', ({ slot: process, pid, generation }) => {
-      this.#chronicle.started('process')
-      // Nobody can listen before `createPool` has resolved; the first children are told of then.
-      if (this.#state !== 'starting') this.emit('child', { process, pid, generation })
-    })
-    this.#children.on('report', (error, origin) => this.#report(error, origin))
-    this.#children.on('slow', (episode) => this.#slow.add(episode, Date.now()))
-    this.#children.on('notice', (text) => this.#note(text))
-    this.#children.on('exit', (child, exit, expected) => {
-      const { slot: process, pid, generation, livedMs } = child
-      if (hasDied(child, exit)) this.#chronicle.processDied(causeOfDeath(child.killedFor, exit))
-      this.emit('exit', { process, pid, generation, ...exit, expected, livedMs })
-    })
   }
 
   /** See `createPool`. */
@@ -300,27 +236,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   ): Promise<Pool> {
     checkApiOptions(options)
     const settings = parseOptions(plainOptions(options))
-    const isTold = options.listen !== undefined || !isDeepStrictEqual(settings.listen, USUAL_LISTEN)
-    if (isTold) return await Pool.#open(options, settings, openAdmin, predecessor, {})
-    if (predecessor !== undefined) {
-      const { addresses: listen } = predecessor
-      return await Pool.#open(options, settings, openAdmin, predecessor, { listen })
-    }
-    // A program is started once to say where it listens, and one thread is enough for that. A handler is to serve at once.
-    const isProgram = exportsNothing(settings.handler)
-    const first = isProgram ? { ...settings, processes: ONE, threads: ONE } : settings
-    try {
-      const pool = await Pool.#open(options, first, openAdmin, predecessor, undefined)
-      if (!isProgram) return pool
-      await pool.close()
-      return await Pool.#open(options, settings, openAdmin, predecessor, {})
-    } catch (error) {
-      if (!(error instanceof ListensElsewhere)) throw error
-      const { addresses: listen, backlog } = error
-      const isBacklogOpen = options.backlog === undefined && backlog > 0
-      const asked = isBacklogOpen ? { listen, backlog } : { listen }
-      return await Pool.#open(options, settings, openAdmin, predecessor, asked)
-    }
+    return await openWhereItListens(options, settings, predecessor, (sized, listens) =>
+      Pool.#open(options, sized, openAdmin, predecessor, listens),
+    )
   }
 
   /** Without `listens` nobody knows yet where: @throws ListensElsewhere if the handler is a program that says so. */
@@ -383,7 +301,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /** What the pool is doing at this moment. @throws FT_ERR_CLOSED once it is closed */
   stats(): Stats {
-    if (this.#state === 'closed') throw fail('FT_ERR_CLOSED', ['stats()'])
+    if (this.#state.now === 'closed') throw fail('FT_ERR_CLOSED', ['stats()'])
     return collectStats({
       startedMs: this.#resources.counts.startedMs,
       counts: this.#counting.read(),
@@ -394,7 +312,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       scoreboard: this.#resources.scoreboard,
       maxProcesses: this.#children.sizes.processes.max,
       maxThreads: this.#children.sizes.threads.max,
-      lastDecision: this.#lastDecision,
+      lastDecision: this.#news.lastDecision,
       recent: this.#recent,
     })
   }
@@ -405,7 +323,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * @throws FT_ERR_OPTION for a wrong value, FT_ERR_CLOSED once the pool is closing
    */
   resize(sizes: PoolSizes): void {
-    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['resize()'])
+    if (this.#state.now !== 'serving') throw fail('FT_ERR_CLOSED', ['resize()'])
     this.#children.resize({ ...this.#children.sizes, ...parseSizes(sizes) })
   }
 
@@ -423,7 +341,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    *   child fails: the pool is as before then; FT_ERR_RELOAD_HALFWAY when later ones fail; FT_ERR_CLOSED
    */
   async reload(changes: Partial<PoolOptions> = {}): Promise<void> {
-    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['reload()'])
+    if (this.#state.now !== 'serving') throw fail('FT_ERR_CLOSED', ['reload()'])
     await this.#reloadQueue.add(changes)
   }
 
@@ -435,7 +353,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * @throws FT_ERR_UPGRADE with the reason as its cause: this pool goes on then; FT_ERR_CLOSED
    */
   async upgrade(options: UpgradeOptions = {}): Promise<number> {
-    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['upgrade()'])
+    if (this.#state.now !== 'serving') throw fail('FT_ERR_CLOSED', ['upgrade()'])
     this.#heedOther()
     try {
       return await this.#handover.begin(options)
@@ -460,18 +378,18 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * @throws FT_ERR_CLOSED once it is closing
    */
   drain(): void {
-    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['drain()'])
+    if (this.#state.now !== 'serving') throw fail('FT_ERR_CLOSED', ['drain()'])
     if (this.#isDraining) return
     this.#isDraining = true
-    this.#decide('drain', 'by order: /ready is 503, and the pool serves on')
+    this.#news.decide('drain', 'by order: /ready is 503, and the pool serves on')
   }
 
   /** Takes `drain` back. @throws FT_ERR_CLOSED once it is closing */
   undrain(): void {
-    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['undrain()'])
+    if (this.#state.now !== 'serving') throw fail('FT_ERR_CLOSED', ['undrain()'])
     if (!this.#isDraining) return
     this.#isDraining = false
-    this.#decide('undrain', 'by order: the pool is ready again')
+    this.#news.decide('undrain', 'by order: the pool is ready again')
   }
 
   /**
@@ -484,14 +402,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       ({ slot, state }) => slot === process && state === 'ready',
     )
     if (child === undefined) throw fail('FT_ERR_USAGE', [`There is no process ${process}.`])
-    this.#decide(`kill thread ${thread}`, `by order, of child ${child.pid}`)
+    this.#news.decide(`kill thread ${thread}`, `by order, of child ${child.pid}`)
     return await child.killThread(thread)
   }
 
   /** Changes how much the log tells, as `logLevel` does at the start. No matter for a logger without a level. */
   setLogLevel(level: LogLevel): void {
     if (this.#logger !== undefined && 'level' in this.#logger) this.#logger.level = level
-    this.#decide('log level', `by order: ${level}`)
+    this.#news.decide('log level', `by order: ${level}`)
   }
 
   /** The address that answers how the pool does, if `admin` was given. */
@@ -546,44 +464,42 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     // A handler that is no program is to be served there, and can't be.
     if (this.#resources.refused !== undefined) throw this.#resources.refused
     // An abort during the start has moved on to closing, and closed the listeners.
-    if (this.#state !== 'starting') return
+    if (this.#state.now !== 'starting') return
     this.#deferAccept()
     // Last, so that whoever reads the pid file may use the pool at once. After an upgrade all of it is the old parent's until that leaves.
     if (predecessor === undefined) this.#resources.pidFile?.write()
     else predecessor.onLeave(() => this.#writePidFile())
-    this.#move('serving')
+    this.#state.move('serving')
     this.#sayReady()
     this.#files?.open()
     this.#tls.start()
     // While the pool closes it only has to end, which `drainTimeout` sees to.
     this.#systemd.startWatchdog(
-      (intervalMs) => this.#state === 'closing' || isAbleToServe(this.#children.all, intervalMs),
+      (intervalMs) =>
+        this.#state.now === 'closing' || isAbleToServe(this.#children.all, intervalMs),
     )
-    const early = [...this.#noted]
+    const early = this.#news.notes
     // After `createPool` has resolved, so that somebody may listen.
     setImmediate(() => {
       for (const { slot: process, pid, generation } of this.#children.all)
         this.emit('child', { process, pid, generation })
       this.emit('listening', this.addresses)
-      for (const text of early) this.#decide('adopt', text)
+      for (const text of early) this.#news.decide('adopt', text)
     })
   }
 
   /** The old parent leaves, or has died, be it while this one still starts: the unix paths are this one's to remove. */
   #claimListeners(): void {
-    const { listeners, admin } = this.#resources
-    for (const listener of listeners) listener.claim()
-    admin?.claim()
-    this.#resources.agent?.claim()
-    this.#resources.metrics?.claim()
+    for (const listener of this.#resources.listeners) listener.claim()
+    this.#answers.claim()
   }
 
   #writePidFile(): void {
-    if (this.#state === 'closed') return
+    if (this.#state.now === 'closed') return
     try {
       this.#resources.pidFile?.write()
     } catch (error) {
-      this.#report(error as Error)
+      this.#news.report(error as Error)
     }
   }
 
@@ -603,9 +519,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   #handOver(pid: number): void {
     // The new parent answers at the same address.
-    this.#admin?.handOver()
-    this.#agent?.handOver()
-    this.#metrics?.handOver()
+    this.#answers.handOver()
     this.#systemd.notify({ mainPid: pid })
     // The new parent is to begin with all that this one has told; what its children still do comes until they are gone.
     this.#counting.settle()
@@ -624,7 +538,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   #beginReload(): void {
-    if (this.#state !== 'serving') throw fail('FT_ERR_CLOSED', ['reload()'])
+    if (this.#state.now !== 'serving') throw fail('FT_ERR_CLOSED', ['reload()'])
     this.#systemd.notify({ reloading: true, status: 'Reloading' })
   }
 
@@ -633,14 +547,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const { listeners } = this.#resources
     // Its listeners are the very same: what closes them here would leave the new parent with sockets that let nobody in.
     this.#handover.stop()
-    if (this.#state === 'serving' && !this.#handover.isDone) {
+    if (this.#state.now === 'serving' && !this.#handover.isDone) {
       this.#systemd.notify({ stopping: true, status: 'Finishing the requests in flight' })
       if (preStopDelay > 0) {
-        this.#move('draining')
+        this.#state.move('draining')
         await sleep(preStopDelay, undefined, { signal: this.#hurry.signal }).catch(() => undefined)
       }
     }
-    this.#move('closing')
+    this.#state.move('closing')
     // First here, then in each child that has emptied the backlog: the last to close makes the kernel refuse.
     for (const listener of listeners) {
       listener.shut()
@@ -662,7 +576,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   #release(): void {
-    this.#move('closed')
+    this.#state.move('closed')
     this.#forgetSignal()
     this.#files?.close()
     this.#tls.stop()
@@ -671,18 +585,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#forgetOther()
     this.#counting.settle()
     this.#children.takeover.stop()
-    if (this.#metrics === undefined) this.#resources.metrics?.close()
-    else {
-      this.#metrics.close()
-      this.#resources.metrics?.removePath()
-    }
-    if (this.#agent === undefined) this.#resources.agent?.close()
-    else this.#agent.close()
-    if (this.#admin === undefined) this.#resources.admin?.close()
-    else {
-      this.#admin.close()
-      this.#resources.admin?.removePath()
-    }
+    this.#answers.close()
     releaseResources(this.#resources)
     process.off('exit', this.#cleanUp)
     this.#endReaping()
@@ -691,7 +594,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /** The process exits under an open pool: children notice it by themselves, files do not. */
   readonly #cleanUp = (): void => {
-    if (this.#state !== 'closing')
+    if (this.#state.now !== 'closing')
       for (const listener of this.#resources.listeners) listener.close()
     this.#resources.lockFiles.remove()
     this.#resources.pidFile?.release()
@@ -704,7 +607,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   #agentReply(): string {
     // The new parent speaks for the pool, and for a moment both do.
-    const own = this.#isDraining && this.#state === 'serving' ? 'draining' : this.#state
+    const own = this.#isDraining && this.#state.now === 'serving' ? 'draining' : this.#state.now
     const state = this.#handover.isDone ? 'serving' : own
     const notReady = this.#notReady()
     const { threads } = state === 'serving' ? this.stats() : { threads: { idle: 0, max: 0 } }
@@ -714,40 +617,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   #notReady(): string | undefined {
     // The new parent serves at the same addresses.
     if (this.#handover.isDone) return undefined
-    if (this.#state !== 'serving') return `the pool is ${this.#state}`
+    if (this.#state.now !== 'serving') return `the pool is ${this.#state.now}`
     if (this.#isDraining) return 'the pool is draining, by order'
     const isAnyReady = this.#children.all.some(({ state }) => state === 'ready')
     return isAnyReady ? undefined : 'no process is ready'
   }
-
-  #report(error: Error, origin: Origin = {}): void {
-    // Those who have joined one reload or upgrade fail together, of the same error. Later it is another failure, even if it is the
-    // same object: a module that does not load throws that again and again.
-    if (this.#justReported.has(error)) return
-    this.#justReported.add(error)
-    setImmediate(() => this.#justReported.delete(error))
-    this.#chronicle.reported(error)
-    if (this.listenerCount('error') > 0) this.emit('error', error, origin)
-    else writeStderr(`${inspect(error)}\n`)
-  }
-
-  #move(next: State): void {
-    if (!moves[this.#state].includes(next))
-      throw new Error(`unreachable: a pool can't go from ${this.#state} to ${next}`)
-    this.#state = next
-  }
-}
-
-/**
- * An address that says `https://` must not be served in clear because the program's own server does that.
- * @throws FT_ERR_TLS
- */
-function requireTls(listeners: readonly ListenerTerms[], kinds: readonly HandlerKind[]): void {
-  const isInClear = ({ isSecure }: ListenerTerms, index: number): boolean =>
-    isSecure && (kinds[index] === 'http' || kinds[index] === 'raw')
-  if (!listeners.some(isInClear)) return
-  const why = "the program's own server there speaks no TLS; it has to be one of node:https"
-  throw fail('FT_ERR_TLS', ['https://', why])
 }
 
 /** Connections that wait in the mailbox for a thread. */
