@@ -2,8 +2,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AtTerminal, type TerminalOptions } from './support/at-terminal.js'
+import { startCli } from './support/cli.js'
 import { get } from './support/http.js'
+import { fixture } from './support/paths.js'
+import { isRunning } from './support/processes.js'
 import { type Serving, serve } from './support/serve.js'
+import { tempFolder } from './support/temp-folder.js'
 import { testWith } from './support/tools.js'
 import { until } from './support/until.js'
 
@@ -53,6 +57,8 @@ testWith(
     await top.shows(/error .*GET .*: \?\]0;o\?\?2J/)
     top.resize(60, 12)
     await until(() => top.screen.text.split('\n').length === 12, LIMIT_MS, 'twelve lines')
+    // What was drawn before it heard of the smaller terminal.
+    top.screen.wide.length = 0
     await top.shows(/Longest running now/)
     top.type('?')
     await top.shows(/kill the chosen thread/)
@@ -76,6 +82,44 @@ for (const [how, status, act] of [
     await assertLeft(top, status)
   })
 }
+
+testWith('script', 'a terminal that goes away takes it along', async () => {
+  await using serving = await servePool()
+  await using top = openTop(serving.pool.adminAddress)
+  await top.shows(/Serving/)
+  const { pid } = top
+  top.hangUp()
+  await until(() => !isRunning(pid), LIMIT_MS, 'the end')
+})
+
+testWith('script', 'what is pasted orders nothing', async () => {
+  await using serving = await servePool()
+  await using top = openTop(serving.pool.adminAddress)
+  await top.shows(/Serving/)
+  top.type('\x1b[200~dyq\x1b[201~s')
+  await top.shows(/▾THREADS/)
+  assert.is((await get(`${serving.pool.adminAddress}/ready`)).status, 200)
+  top.type('q')
+  await assertLeft(top, 0)
+})
+
+testWith('script', 'after an upgrade it goes on with the new parent', async () => {
+  using folder = tempFolder()
+  const env = { XDG_RUNTIME_DIR: folder.file('') }
+  await using program = startCli(
+    [fixture('slow-or-quick'), '--listen', '127.0.0.1:0', '--processes', '1', '--threads', '1'],
+    { env },
+  )
+  await program.ready()
+  await using top = new AtTerminal(['top'], { env })
+  await top.shows(new RegExp(`^ forkthread ${program.pid} `))
+  program.send('SIGUSR2')
+  const [, pid = ''] = await program.output(/the new parent (\d+) serves/, 'stderr')
+  program.adopt(Number(pid))
+  await top.shows(new RegExp(`^ forkthread ${pid} .*\n ● Serving`))
+  top.type('q')
+  await assertLeft(top, 0)
+})
 
 testWith('script', 'an exception leaves the terminal as it was, and can be read', async () => {
   await using serving = await servePool()
@@ -160,7 +204,8 @@ testWith('script', 'a stuck thread is killed by its key, once that is confirmed'
   top.type('y')
   await top.shows(/the thread has ended, and is replaced/)
   assert.is(await lost, 'ECONNRESET')
-  assert.is(serving.pool.stats().totals.threadDeaths, 1)
+  const isCounted = () => serving.pool.stats().totals.threadDeaths === 1
+  await until(isCounted, LIMIT_MS, 'its death in the counts')
 })
 
 testWith('script', 'an address that takes no orders says why', async () => {

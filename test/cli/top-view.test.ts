@@ -36,7 +36,7 @@ function busyData(letters: readonly string[]): PageData {
       routes: [
         {
           ...{ route: HOSTILE, count: 8, blockedMs: 4000, longestMs: 900, example },
-          frames: [{ frame: HOSTILE, share: 0.5 }],
+          frames: [{ frame: 'run (file:///very/long/way/to/app/report.js:1:2)', share: 0.5 }],
         },
       ],
     },
@@ -83,9 +83,18 @@ test('a small terminal has the essentials, a larger one more', () => {
   assert.match(usual, /Longest running now\n {4}9\.0s {2}0\.0 {3}GET \/\?\]0;owned/)
   assert.match(usual, /Recently, 3 deaths, 2 reloads\n \d\d:\d\d:\d\d {2}error {4}39 GET/)
   assert.match(usual, /blocked threads for over 100ms\n {4}4\.0s {2}8× {4}GET /)
+  assert.match(screen(state, 200, 50), / {2}50% run \(app\/report\.js:1:2\)/)
   assert.match(screen(state, 120, 24), /requests .* duration .* queue time .* busy /)
   assert.match(screen(state, 120, 24), /Longest running now +Recently/)
   assert.match(screen(state, 200, 50), / W 300ms {3}_ /)
+})
+
+test('the help has room on the smallest terminal', () => {
+  const help = screen({ ...firstState(pageDataOf(['W_'])), isHelp: true }, 60, 12)
+  assert.match(
+    help,
+    /↑ ↓ [\s\S]* pause; quit\n {3}S starting[\s\S]* G finishing {2}red: for over 1s\n any key back$/,
+  )
 })
 
 test('columns give way to threads, and rows to the chosen process', () => {

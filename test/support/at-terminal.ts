@@ -74,6 +74,11 @@ export class AtTerminal {
     execFileSync('stty', ['-F', readlinkSync(`/proc/${shell}/fd/0`), ...size])
   }
 
+  /** The terminal is gone, as when its window is closed. */
+  hangUp(): void {
+    this.#script.kill('SIGKILL')
+  }
+
   /** Waits for the end of the program: its exit status, and how it has left the terminal, as `stty -a` says it. */
   async end(): Promise<{ readonly status: number; readonly modes: string }> {
     const ended = (): RegExpExecArray | null =>

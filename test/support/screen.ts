@@ -84,6 +84,7 @@ export class Screen {
       case '?7':
         this.wraps = isOn
         return
+      case '?2004':
       case '?2026':
         return
       default:

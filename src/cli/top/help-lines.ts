@@ -33,6 +33,6 @@ export function helpLines(rows: number): Line[] {
     ...keys,
     ...air,
     letters(0, 4),
-    [...letters(4, 7), { text: 'red: busy for over 1s', look: 'bad' }],
+    [...letters(4, 7), { text: 'red: for over 1s', look: 'bad' }],
   ]
 }

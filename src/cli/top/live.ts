@@ -25,6 +25,8 @@ export class LiveTop {
   readonly #screen = new Screen((key) => this.#press(key))
   #admin: string
   #state: TopState
+  /** Another parent may have taken over, at another address. */
+  #isLost = false
   /** Since when nobody is found there. */
   #goneSince: number | undefined
   #wake = new AbortController()
@@ -103,13 +105,15 @@ export class LiveTop {
 
   async #look(): Promise<void> {
     try {
-      if (this.#goneSince !== undefined) this.#admin = await this.#find()
+      if (this.#isLost) this.#admin = await this.#find()
       const data = await readPage(this.#admin, this.#state.points.at(-1)?.at ?? 0)
+      this.#isLost = false
       this.#goneSince = undefined
       // Somebody may have stopped the picture meanwhile.
       if (!this.#state.isPaused) this.#change(seen(this.#state, data))
     } catch (error) {
       const now = performance.now()
+      this.#isLost = true
       this.#goneSince = isGone(error) ? (this.#goneSince ?? now) : undefined
       if (this.#goneSince !== undefined && now - this.#goneSince > GONE_MS) throw error
       this.#change({ ...this.#state, trouble: (error as Error).message })

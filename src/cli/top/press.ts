@@ -104,8 +104,8 @@ const KEYS: Readonly<Record<string, Act>> = {
       )
     const { id, busyMs } = found
     const name = `${state.chosen.process}.${id}`
-    const doing = busyMs > 0 ? `, busy for ${age(busyMs)}; its requests are lost` : ''
-    return asked(state, `Kill thread ${name}${doing}?`, 'kill', { thread: name })
+    const doing = busyMs > 0 ? `, busy for ${age(busyMs)}? Its requests are lost` : '?'
+    return asked(state, `Kill thread ${name}${doing}`, 'kill', { thread: name })
   },
 }
 

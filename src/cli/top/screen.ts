@@ -4,9 +4,9 @@ import { type Line, painted } from '../../admin/terminal-line.js'
 import type { Key } from './press.js'
 
 const ESC = '\x1b['
-/** The other screen, so that what was there before is there again at the end; no cursor; lines that are cut at the edge. */
-const ENTER = `${ESC}?1049h${ESC}?25l${ESC}?7l${ESC}2J`
-const LEAVE = `${ESC}?7h${ESC}?25h${ESC}?1049l`
+/** The other screen, so that what was there before is there again at the end; no cursor; lines that are cut at the edge; marks around what is pasted. */
+const ENTER = `${ESC}?1049h${ESC}?25l${ESC}?7l${ESC}?2004h${ESC}2J`
+const LEAVE = `${ESC}?2004l${ESC}?7h${ESC}?25h${ESC}?1049l`
 /** Terminals that know it show what is between the two at once. */
 const BEGIN = `${ESC}?2026h`
 const END = `${ESC}?2026l`
@@ -19,7 +19,13 @@ export class Screen {
   /** What is there now. */
   #drawn: readonly string[] = []
   #isEntered = false
-  readonly #hear = (_: string | undefined, key: Key): void => this.#onKey(key)
+  #isPasted = false
+  /** What somebody pastes by mistake is no order. */
+  readonly #hear = (_: string | undefined, key: Key): void => {
+    if (key.name === 'paste-start') this.#isPasted = true
+    else if (key.name === 'paste-end') this.#isPasted = false
+    else if (!this.#isPasted) this.#onKey(key)
+  }
   readonly #leave = (): void => this.leave()
 
   constructor(onKey: (key: Key) => void) {

@@ -30,7 +30,7 @@ export function runningSection({ running }: PageData): Section {
 export function slowSection({ slow }: PageData): Section {
   const lines = slow.routes.map(({ route, count, blockedMs, frames }): Line => {
     const [top] = frames
-    const where = top === undefined ? '' : `  ${percent(top.share)} ${top.frame}`
+    const where = top === undefined ? '' : `  ${percent(top.share)} ${shortFrame(top.frame)}`
     return [
       { text: age(blockedMs).padStart(8), look: 'warn' },
       { text: `  ${count}×`.padEnd(8), look: 'dim' },
@@ -39,6 +39,11 @@ export function slowSection({ slow }: PageData): Section {
     ]
   })
   return { title: `Has blocked threads for over ${slow.slowThreshold}ms`, lines }
+}
+
+/** What tells most of a long path is its end: `render (app/report.js:12:5)`. */
+function shortFrame(frame: string): string {
+  return frame.replace(/(?:file:\/\/)?\/\S*\/([^/\s]+\/[^/\s]+)$/, '$1')
 }
 
 const KINDS: Readonly<Record<PoolEvent['kind'], Look>> = {

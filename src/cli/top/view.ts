@@ -13,6 +13,8 @@ import type { Message, TopState } from './state.js'
 const BESIDE_COLUMNS = 100
 /** From so many lines on there is room for air between the parts. */
 const AIRY_ROWS = 20
+/** It is for information where the scoreboard takes more of them. */
+const BOARD_SHARE = 0.4
 /** From so many lines on plots are worth more than one line. */
 const PLOT_ROWS = 16
 const TALL_ROWS = 34
@@ -67,18 +69,20 @@ function bodyLines(state: TopState, room: number, rows: number, columns: number)
   const isBeside = columns >= BESIDE_COLUMNS
   const besideRows = rows >= TALL_ROWS ? 4 : 2
   const rates = rateLines(state, rows < PLOT_ROWS ? 1 : isBeside ? besideRows : 4, columns)
-  const air: Line[] = rows < AIRY_ROWS ? [] : [[]]
+  const board = boardRows(state).length + 1
+  const isAiry = rows >= AIRY_ROWS && board <= room * BOARD_SHARE
+  const air: Line[] = isAiry ? [[]] : []
   const left = room - rates.length - 3 * air.length
   const sections = sectionsOf(state)
   const cost = 1 + air.length
   const wanted = wantedRows(sections, cost, isBeside)
   const reserved = Math.min(wanted, Math.max(Math.floor(left * 0.45), Math.min(left - 3, 3)))
-  const board = boardLines(state, Math.min(boardRows(state).length + 1, left - reserved), columns)
-  const below = Math.max(left - board.length, 0)
+  const boarded = boardLines(state, Math.min(board, left - reserved), columns)
+  const below = Math.max(left - boarded.length, 0)
   const rest = isBeside
     ? besideLines(sections, below, cost, columns)
     : stacked(sections, below, cost)
-  return [...air, ...rates, ...air, ...board, ...rest]
+  return [...air, ...rates, ...air, ...boarded, ...rest]
 }
 
 /** What runs now comes first, then what has happened; and what has blocked threads, which is known for longer. */
