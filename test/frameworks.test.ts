@@ -42,6 +42,7 @@ testRows('frameworks', {
   'Koa: export default app.callback()': serves('koa', 'Koa'),
   'NestJS: [exported](frameworks.md)': serves('nest', 'Nest'),
   'Hono: export default app': serves('hono', 'Hono'),
+  'h3: export default toNodeHandler(app)': serves('h3', 'h3'),
   'ws: with a server, which is exported': webSockets,
 })
 

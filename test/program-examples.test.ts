@@ -171,6 +171,7 @@ testRows('program-examples', {
   'Express: app.listen()': serves('express', 'Hello World!'),
   'Fastify: fastify.listen()': serves('fastify', '{"hello":"world"}'),
   'Koa: app.listen()': serves('koa', 'Hello Koa'),
+  'h3: serve(app)': serves('h3', 'Hello h3'),
   'NestJS: dist/main.js as it is': serves('nest', 'Hello Nest', 'Nest shuts down: SIGTERM'),
   'ws: new WebSocketServer({ port })': ws,
   "Socket.IO: as it is, transports: ['websocket']": socketIo,
