@@ -142,6 +142,13 @@ const models: readonly Model[] = [
     variants: [
       ...['FULL', 'HELD FULL', 'LEAVER_DEATH FULL', 'HELD LEAVER_DEATH', 'PARKER_DEATH FULL'],
       ...['RECEIVER_DEATH', 'HELD RECEIVER_DEATH', 'RECEIVER_KILLED', 'HELD RECEIVER_KILLED'],
+      ...['LEAVES FULL NO_ROOM', 'HELD LEAVES NO_ROOM', 'LEAVES PARKER_DEATH NO_ROOM'],
+      ...['LEAVES RECEIVER_DEATH NO_ROOM', 'HELD LEAVES RECEIVER_KILLED'],
+      ...[
+        'FOLLOWS LEAVES NO_ROOM',
+        'FOLLOWS LEAVES PARKER_DEATH',
+        'FOLLOWS LEAVES LEAVER_DEATH NO_ROOM',
+      ],
     ],
     mutants: [
       ['PARKER_DEATH MOVE_UNNOTED', 'what may be in the transfer is not noted so'],
@@ -151,6 +158,9 @@ const models: readonly Model[] = [
       ['RECEIVER_DEATH UNHAND_FIRST', 'the receiver erases what it has in hand before the note'],
       ['WATCH_NEWS', 'the receiver is not told of what had come before it watches'],
       ['RECEIVER_KILLED NO_PARENT', 'nobody sees the end of what no process takes'],
+      ['LEAVES NO_ROOM TAKE_NOTHING_BACK', 'what nobody takes is not taken back'],
+      ['HELD LEAVES NO_ROOM LEAVE_AT_ONCE', 'a process leaves before what it has sent is taken'],
+      ['FOLLOWS LEAVES STAYS_BEHIND', 'a thread that leaves by itself does not follow its process'],
     ],
   },
   {
