@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { signalEvent } from '../sys/event-descriptor.js'
-import { type Children, hasDied } from './children/children.js'
+import type { Children } from './children/children.js'
+import { hasDied } from './children/exit-kind.js'
 import { type Chronicle, causeOfDeath } from './chronicle.js'
 import type { PoolEvents } from './pool-events.js'
 import type { PoolNews } from './pool-news.js'

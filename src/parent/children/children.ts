@@ -1,56 +1,31 @@
 import { EventEmitter } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { fail } from '../../shared/errors.js'
-import type { LoadedFile } from '../../shared/loaded-file.js'
 import type { Origin } from '../../shared/logger.js'
 import { RestartDelay } from '../../shared/restart-delay.js'
-import type { SlowEpisode } from '../../shared/slow.js'
 import type { HandlerKind } from '../../shared/terms.js'
-import type { ThreadInfo } from '../../shared/thread-info.js'
 import type { Scoreboard } from '../../sync/scoreboard.js'
 import { Transfer } from '../../sync/transfer.js'
+import { ChildStart } from './child-start.js'
+import type { ChildrenEvents } from './children-events.js'
+import { CodeWatch } from './code-watch.js'
 import { describeDeath } from './describe-death.js'
+import { hasDied, hasLeft } from './exit-kind.js'
 import { type Exit, ForkedChild, type Inheritance } from './forked-child.js'
 import type { Generation } from './generation.js'
 import type { Ledger } from './ledger.js'
-import { ListensElsewhere } from './listens-elsewhere.js'
 import { LoadWatch } from './load-watch.js'
 import { findRecyclable } from './recyclable.js'
-import { releaseOf } from './release.js'
 import type { Sizes } from './sizes.js'
 import { Slots } from './slots.js'
 import { StartLimit } from './start-limit.js'
 import { StuckWatch } from './stuck-watch.js'
 import { Takeover } from './takeover.js'
 
-/** A child tells itself that it has not become ready in time, and where its threads are: that takes a moment. */
-const CHILD_FIRST_MS = 2500
-
 /** How often the parent looks at the size of the pool when nothing makes it look earlier. */
 const LOOK_EVERY_MS = 1000
 
 /** A signal to a whole group has reached all of it by then, on a busy machine, too. */
 const GROUP_SIGNAL_MS = 250
-
-export interface ChildrenEvents {
-  ready: [ForkedChild]
-  /** A handler has blocked a thread. */
-  slow: [SlowEpisode]
-  /** The handler has loaded these files. */
-  notice: [text: string]
-  loaded: [files: readonly LoadedFile[]]
-  report: [Error, Origin]
-  decision: [action: string, reason: string, Origin]
-  thread: [ThreadInfo]
-  /** A thread has posted it on a channel. */
-  channel: [child: ForkedChild, name: string, data: string, thread: number]
-  /** A thread that led leads no more. */
-  resigned: [child: ForkedChild, thread: number]
-  /** Threads idle, and yet connections wait: whoever has been called shall call the next. */
-  stuck: []
-  /** The child is gone; `expected` if it was asked to leave. */
-  exit: [child: ForkedChild, exit: Exit, expected: boolean]
-}
 
 export interface ChildrenOptions {
   readonly inheritance: Inheritance
@@ -67,12 +42,6 @@ export interface Replacement {
   readonly reason: string
   /** What the successor must pass, once it is ready, before the other one leaves. */
   readonly proof?: (successor: ForkedChild) => Promise<void>
-}
-
-/** A child that has been forked, and what becomes of it. */
-interface Start {
-  readonly child: ForkedChild
-  readonly ready: Promise<readonly HandlerKind[]>
 }
 
 /** The children of the pool: as many as the spares ask for, within the limits, and each that dies replaced. */
@@ -95,8 +64,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
   /** Children whose successor has been started: it counts in their place. */
   readonly #replaced = new Set<ForkedChild>()
   #isLeaving = false
-  /** The generation whose code on disk is not what it was any more. */
-  #outdated: Generation | undefined
+  readonly #code = new CodeWatch((text) => this.emit('notice', text))
 
   constructor(options: ChildrenOptions, generation: Generation, sizes: Sizes) {
     super()
@@ -132,8 +100,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
 
   /** Why processes of one generation may differ in their code, if they may. */
   get mixedCode(): string | undefined {
-    if (this.#outdated !== this.#generation) return undefined
-    return `the code on disk is not that of generation ${this.#generation.number}: processes and threads started since load it; reload to have all of one`
+    return this.#code.mixed(this.#generation)
   }
 
   get ledger(): Ledger {
@@ -266,7 +233,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
       return
     } else if (decision?.action === 'retire') {
       // What could not be had again, with this code, must not go.
-      if (!this.#isCodeTheSame()) return
+      if (!this.#code.isTheSame(this.#generation)) return
       this.#loadWatch.gaveBack()
       for (const slot of decision.slots) {
         const child = this.#slots.get(slot)
@@ -280,7 +247,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     generation = this.#generation,
     sizes = this.#sizes,
     firstThreads = sizes.threads.min,
-  ): Start {
+  ): ChildStart {
     const slot = this.#slots.prepare(firstThreads)
     const { threads, spares } = sizes
     const { number, terms, startTimeout } = generation
@@ -289,6 +256,19 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const start = { ...terms, learns, generation: number, slot, threads, firstThreads, spares }
     const child = new ForkedChild(this.#inheritance, start)
     this.#slots.take(child)
+    this.#follow(child)
+    const started = new ChildStart(child, terms.handler, startTimeout)
+    child.once('ready', () => {
+      this.#delay.startSucceeded()
+      this.takeover.ready(child)
+      this.emit('ready', child)
+    })
+    child.once('exit', (exit) => this.#ended(started, exit))
+    return started
+  }
+
+  /** Passes on what it tells, and takes up what is the parent's matter. */
+  #follow(child: ForkedChild): void {
     child.on('report', (error, thread) => this.emit('report', error, originOf(child, thread)))
     child.on('thread', (phase, thread) => {
       const { slot: process, pid, generation } = child
@@ -297,7 +277,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
     child.on('decision', (action, reason, thread) => {
       // As long as children change their own sizes, a surplus of the pool is not what it was.
       this.#loadWatch.sizeChanged()
-      if (action.startsWith('start') || action.startsWith('recycle')) this.#isCodeTheSame()
+      if (action.startsWith('start') || action.startsWith('recycle'))
+        this.#code.isTheSame(this.#generation)
       this.emit('decision', `child ${child.pid}: ${action}`, reason, originOf(child, thread))
     })
     child.on('channel', (...post) => this.emit('channel', child, ...post))
@@ -308,7 +289,6 @@ export class Children extends EventEmitter<ChildrenEvents> {
     child.on('pressure', () => this.look())
     child.on('leaving', () => this.#letLeave(child))
     child.on('moves', () => this.takeover.begin())
-    return { child, ready: this.#untilReady(child, terms.handler, startTimeout) }
   }
 
   /**
@@ -324,67 +304,35 @@ export class Children extends EventEmitter<ChildrenEvents> {
     }, GROUP_SIGNAL_MS)
   }
 
-  async #untilReady(
-    child: ForkedChild,
-    handler: string,
-    startTimeout: number,
-  ): Promise<readonly HandlerKind[]> {
-    return await new Promise((resolve, reject) => {
-      let isReady = false
-      let failure: Error | undefined
-      const late = setTimeout(() => {
-        const path = fileURLToPath(handler)
-        child.kill(fail('FT_ERR_START_TIMEOUT', [`Child ${child.pid}`, startTimeout, path, '']))
-      }, startTimeout + CHILD_FIRST_MS)
-      child.once('failed', (error) => {
-        failure = error
-      })
-      child.once('asks', (asked) => child.kill(new ListensElsewhere(asked)))
-      child.once('ready', (kinds) => {
-        clearTimeout(late)
-        isReady = true
-        this.#delay.startSucceeded()
-        this.takeover.ready(child)
-        this.emit('ready', child)
-        resolve(kinds)
-      })
-      child.once('exit', (exit) => {
-        clearTimeout(late)
-        const death = describeDeath(child, exit, this.#scoreboard)
-        const { cutOff } = child
-        this.#slots.free(child, hasDied(child, exit))
-        this.takeover.gone()
-        this.emit('exit', child, exit, child.isLeaving)
-        const reason = child.killedFor ?? failure
-        if (!isReady) return reject(reason ?? fail('FT_ERR_CHILD_DIED', [child.pid, death]))
-        if (hasLeft(child, exit)) return this.look()
-        if (cutOff !== undefined) {
-          // Planned, if not by its clients: nothing is wrong with the next start.
-          cutOff.cause = fail('FT_ERR_CHILD_DIED', [child.pid, death])
-          this.emit('report', cutOff, originOf(child))
-          return this.look()
-        }
-        if (this.#isLeaving) return
-        const died = fail('FT_ERR_CHILD_DIED', [child.pid, death], reason)
-        this.emit('report', died, originOf(child))
-        this.#delay.died(`child ${child.pid}`, child.livedMs)
-      })
-    })
-  }
-
-  /** A start that nobody has ordered loads what is on disk. That this is another release is told once in a generation. */
-  #isCodeTheSame(): boolean {
-    const { terms, release } = this.#generation
-    if (releaseOf(terms.handler) === release) return true
-    if (this.#outdated === this.#generation) return false
-    this.#outdated = this.#generation
-    this.emit('notice', this.mixedCode ?? '')
-    return false
+  #ended(start: ChildStart, exit: Exit): void {
+    const { child } = start
+    // From the scoreboard, which is cleared next.
+    const death = describeDeath(child, exit, this.#scoreboard)
+    const { cutOff } = child
+    this.#slots.free(child, hasDied(child, exit))
+    this.takeover.gone()
+    this.emit('exit', child, exit, child.isLeaving)
+    if (!start.end(death)) return
+    if (hasLeft(child, exit)) {
+      this.look()
+      return
+    }
+    if (cutOff !== undefined) {
+      // Planned, if not by its clients: nothing is wrong with the next start.
+      cutOff.cause = fail('FT_ERR_CHILD_DIED', [child.pid, death])
+      this.emit('report', cutOff, originOf(child))
+      this.look()
+      return
+    }
+    if (this.#isLeaving) return
+    const died = fail('FT_ERR_CHILD_DIED', [child.pid, death], start.reason)
+    this.emit('report', died, originOf(child))
+    this.#delay.died(`child ${child.pid}`, child.livedMs)
   }
 
   /** Starts a child of an open pool: a failure is reported and tried again later. */
   async #startKept(): Promise<void> {
-    this.#isCodeTheSame()
+    this.#code.isTheSame(this.#generation)
     try {
       await this.#start().ready
     } catch (error) {
@@ -412,7 +360,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const found = findRecyclable(this.all, recycle)
     if (found === undefined) return
     const { child, reason } = found
-    this.#isCodeTheSame()
+    this.#code.isTheSame(this.#generation)
     this.emit('decision', `recycle child ${child.pid}`, reason, originOf(child))
     const replacement = { generation: this.#generation, sizes: () => this.#sizes, reason }
     this.replace(child, replacement).catch((error) => this.#startFailed(error))
@@ -425,16 +373,6 @@ export class Children extends EventEmitter<ChildrenEvents> {
 
 function originOf({ slot, pid, generation }: ForkedChild, thread?: number): Origin {
   return { process: slot, pid, generation, ...(thread === undefined ? {} : { thread }) }
-}
-
-/** Unplanned, by whatever: neither asked to leave, nor cut off at the end of its patience. */
-export function hasDied(child: ForkedChild, exit: Exit): boolean {
-  return !hasLeft(child, exit) && child.cutOff === undefined
-}
-
-/** Whether it ended as one does that was asked to leave; one on its leave may die of something else. */
-function hasLeft(child: ForkedChild, exit: Exit): boolean {
-  return child.isLeaving && exit.code === 0
 }
 
 function plural(count: number, word: string): string {

@@ -1,0 +1,26 @@
+import type { LoadedFile } from '../../shared/loaded-file.js'
+import type { Origin } from '../../shared/logger.js'
+import type { SlowEpisode } from '../../shared/slow.js'
+import type { ThreadInfo } from '../../shared/thread-info.js'
+import type { Exit, ForkedChild } from './forked-child.js'
+
+/** What the children of the pool tell, all of them together. */
+export interface ChildrenEvents {
+  ready: [ForkedChild]
+  /** A handler has blocked a thread. */
+  slow: [SlowEpisode]
+  notice: [text: string]
+  /** The handler has loaded these files. */
+  loaded: [files: readonly LoadedFile[]]
+  report: [Error, Origin]
+  decision: [action: string, reason: string, Origin]
+  thread: [ThreadInfo]
+  /** A thread has posted it on a channel. */
+  channel: [child: ForkedChild, name: string, data: string, thread: number]
+  /** A thread that led leads no more. */
+  resigned: [child: ForkedChild, thread: number]
+  /** Threads idle, and yet connections wait: whoever has been called shall call the next. */
+  stuck: []
+  /** The child is gone; `expected` if it was asked to leave. */
+  exit: [child: ForkedChild, exit: Exit, expected: boolean]
+}
