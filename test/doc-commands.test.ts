@@ -63,8 +63,12 @@ async function servesAndStops(args: readonly string[], execArgv: readonly string
   // A program listens by itself, and a configuration says where; a handler would take every interface.
   const isHandler = !/server\.js|--config|--listen/.test(args.join(' '))
   const listen = isHandler ? ['--listen', '127.0.0.1:0'] : []
+  // The size is the machine's matter where the command does not say it.
+  const size = ['processes', 'threads'].flatMap((name) =>
+    args.includes(`--${name}`) ? [] : [`--${name}`, '1'],
+  )
   const [file = '', ...others] = given
-  await using program = startCli([file, ...listen, ...others], {
+  await using program = startCli([file, ...listen, ...size, ...others], {
     cwd: folder.path,
     execArgv,
     env: { APP_PORT: String(await freePort()) },

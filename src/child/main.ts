@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url'
-import { entryFile } from '../shared/entries.js'
+import { entryFile } from '../shared/entry-files.js'
 import { fail, serializeError } from '../shared/errors.js'
 import type { ParentMessage, StartChild } from '../shared/messages-to-child.js'
 import type { ChildMessage } from '../shared/messages-to-parent.js'

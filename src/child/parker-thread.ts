@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { entryFile } from '../shared/entries.js'
+import { entryFile } from '../shared/entry-files.js'
 import { fail, type SerializedError, serializeError } from '../shared/errors.js'
 import { RestartDelay } from '../shared/restart-delay.js'
 import type { ParkerStart } from '../shared/thread-starts.js'

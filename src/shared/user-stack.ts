@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { entryFile } from './entries.js'
+import { entryFile } from './entry-files.js'
 
 const FRAME = /^\s+at /
 

@@ -1,6 +1,6 @@
 import { Session } from 'node:inspector'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { entryFile } from '../shared/entries.js'
+import { entryFile } from '../shared/entry-files.js'
 import { fingerprint, type LoadedFile } from '../shared/loaded-file.js'
 
 /** For both the parsed and the unparsable ones. */
