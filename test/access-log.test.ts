@@ -123,7 +123,9 @@ test('rotation under load, a reload and the end lose no line and write none twic
   // An answer that leaves in the very turn of the event loop in which `/loop` begins: its thread never comes to note it.
   const lines = new Set(counted)
   const missing = expected.filter((path) => !lines.has(path))
-  assert.ok(missing.length <= clients.length, `missing: ${missing.join(', ')}`)
+  // On a machine that is busy with other things another thread may be taken for a blocked one as well.
+  const killed = program.stderr.match(/FT_ERR_THREAD_DIED/g)?.length ?? 0
+  assert.ok(missing.length <= killed * clients.length, `${killed} killed: ${missing.join(', ')}`)
   assert.not.match(program.stderr, /inspector/i)
 })
 

@@ -147,6 +147,39 @@ test('what a thread printed before an endless loop comes out, the half of a line
   assert.is(count(program.stderr, /^error \d+/gm), 500)
 })
 
+test('a flood from all threads at once: each line is whole, with its thread, once and in its order, or it is told as lost', async () => {
+  const requests = 24
+  const linesEach = 100
+  await using program = startCli([
+    ...[fixture('floods'), '--listen', '127.0.0.1:0', '--processes', '2', '--threads', '4'],
+    '--thread-prefix',
+  ])
+  const [address = ''] = await program.ready()
+  const ask = (id: number): Promise<unknown> => get(`${address}/${id}/${linesEach}`)
+  await Promise.all(Array.from({ length: requests }, (_, id) => ask(id)))
+  program.send('SIGTERM')
+  assert.equal(await program.exit(), { code: 0, signal: null })
+  await program.outputEnd()
+  const seen = new Map<string, number>()
+  let whole = 0
+  for (const stream of ['stdout', 'stderr'] as const)
+    for (const line of program[stream].split('\n')) {
+      if (!line.includes('@')) continue
+      const found = /^\[[01]\.[0-3]\] @(\d+) (\d+) (\d+) (x*)\.$/.exec(line)
+      assert.ok(found, `not a whole line: ${line.slice(0, 200)} … ${line.slice(-200)}`)
+      const [, id = '', number = '', length, text = ''] = found
+      assert.is(text.length, Number(length))
+      const before = seen.get(`${stream} ${id}`) ?? -1
+      assert.ok(Number(number) > before, `${stream}: ${id} ${number} after ${before}`)
+      seen.set(`${stream} ${id}`, Number(number))
+      whole++
+    }
+  // A reader that is kept from reading for so long loses lines, and hears how many.
+  const told = [...program.stderr.matchAll(/(\d+) lines? .*FT_ERR_OUTPUT_LOST/g)]
+  const lost = told.reduce((sum, [, lines]) => sum + Number(lines), 0)
+  assert.is(whole + lost, requests * linesEach, program.stderr.replace(/@.*/g, ''))
+})
+
 test('with a prefix each line says which thread has printed it', async () => {
   await using program = startCli([
     ...[fixture('talkative'), '--listen', '127.0.0.1:0', '--processes', '1', '--threads', '1'],
