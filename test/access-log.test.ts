@@ -264,4 +264,30 @@ test('what a client sends stays in its field', () => {
   )
 })
 
+test('a line of json is one, whatever comes, and its times are those that were given', () => {
+  const line = lineFor('json')
+  const place = { process: 2, thread: 1, generation: 3, pid: 4711 }
+  for (const text of ['/plain', '/"\\', '\n', '\x7f\x85', 'ü', '\u{1f600}', '\ud800'])
+    for (const ms of [0, 0.001, 0.0204, 1, 1.5, 10.05, 999.9996, 1e9, 3e9]) {
+      const many = { method: text, url: text, host: text, referer: text, agent: text }
+      const times = { durationMs: ms, queueMs: ms }
+      const request = { remote: '::1', protocol: 'HTTP/1.1', status: 200, bytes: 7 }
+      const { time, userAgent, ...entry } = JSON.parse(
+        line({ ...request, ...many, ...times }, place),
+      )
+      assert.ok(Math.abs(Date.parse(time) - Date.now()) < LIMIT_MS)
+      assert.is(userAgent, text)
+      const rounded = Math.round(ms * 1000) / 1000
+      const { agent, ...fields } = { ...request, ...many, ...place }
+      assert.equal(entry, { ...fields, durationMs: rounded, queueMs: rounded })
+    }
+  const unknown = { host: undefined, referer: undefined, agent: undefined, queueMs: undefined }
+  const request = { remote: '', method: 'GET', url: '/', protocol: 'HTTP/1.0', ...unknown }
+  const bare = line({ ...request, status: 499, bytes: 0, durationMs: 1 }, place)
+  assert.equal(Object.keys(JSON.parse(bare)), [
+    ...['time', 'remote', 'method', 'url', 'protocol', 'status', 'bytes', 'durationMs'],
+    ...['process', 'thread', 'generation', 'pid'],
+  ])
+})
+
 test.run()

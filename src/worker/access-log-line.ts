@@ -43,30 +43,64 @@ function common({ remote, method, url, protocol, status, bytes }: LoggedRequest)
 /** Apache's `combined`: `common`, and `"%{Referer}i" "%{User-Agent}i"`. */
 function combined(request: LoggedRequest): string {
   const { referer, agent } = request
-  return `${common(request)} "${clean(referer ?? '-')}" "${clean(agent ?? '-')}"`
+  return `${common(request)} "${clean(referer ?? '-')}" "${cleanAgent(agent ?? '-')}"`
 }
 
-/** By hand: `JSON.stringify` of all would be half of what a line costs. */
-function json(request: LoggedRequest, { process, thread, generation, pid }: Place): string {
+/**
+ * By hand: `JSON.stringify` of all would cost twice as much. What is the same for all lines of a thread is put together once, and a number that is not whole
+ * is dear to write, so there is a table of what stands behind the point.
+ */
+function json(request: LoggedRequest, place: Place): string {
   const { remote, method, url, protocol, host, referer, agent } = request
   const { status, bytes, durationMs, queueMs } = request
+  const times = `,"durationMs":${thousandths(durationMs)},${queueMs === undefined ? '' : `"queueMs":${thousandths(queueMs)},`}`
   return (
-    `{"time":"${timestamp()}","remote":"${remote}","method":${quoted(method)},"url":${quoted(url)},"protocol":"${protocol}",` +
-    `${host === undefined ? '' : `"host":${quoted(host)},`}"status":${status},"bytes":${bytes},"durationMs":${rounded(durationMs)},` +
-    `${queueMs === undefined ? '' : `"queueMs":${rounded(queueMs)},`}` +
-    `${referer === undefined ? '' : `"referer":${quoted(referer)},`}` +
-    `${agent === undefined ? '' : `"userAgent":${quoted(agent)},`}` +
-    `"process":${process},"thread":${thread},"generation":${generation},"pid":${pid}}`
+    `${opening()}${remote}","method":${quotedMethod(method)},"url":${quoted(url)},"protocol":"${protocol}",` +
+    `${host === undefined ? '' : hostField(host)}"status":${status},"bytes":${bytes}${times}` +
+    `${referer === undefined ? '' : `"referer":${quoted(referer)},`}${agent === undefined ? '' : agentField(agent)}${whereServed(place)}`
   )
 }
 
-const NEEDS_ESCAPES = /["\\\p{Cc}\p{Cs}]/u
+let lastPlace: Place | undefined
+let lastWhere = ''
+
+function whereServed(place: Place): string {
+  if (place !== lastPlace) {
+    const { process, thread, generation, pid } = place
+    lastPlace = place
+    lastWhere = `"process":${process},"thread":${thread},"generation":${generation},"pid":${pid}}`
+  }
+  return lastWhere
+}
+
+/** Without the flag for Unicode it is a quick look at bytes; half of a pair is for `JSON.stringify` to judge. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const NEEDS_ESCAPES = /["\\\x00-\x1f\x7f-\x9f\ud800-\udfff]/
 
 function quoted(text: string): string {
   return NEEDS_ESCAPES.test(text) ? JSON.stringify(text) : `"${text}"`
 }
 
-const UNCLEAN = /["\\\p{Cc}]/u
+/** For what is often the same as the last time. */
+function remembering(make: (text: string) => string): (text: string) => string {
+  let last: string | undefined
+  let made = ''
+  return (text) => {
+    if (text !== last) {
+      made = make(text)
+      last = text
+    }
+    return made
+  }
+}
+
+const quotedMethod = remembering(quoted)
+const hostField = remembering((host) => `"host":${quoted(host)},`)
+const agentField = remembering((agent) => `"userAgent":${quoted(agent)},`)
+const cleanAgent = remembering(clean)
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNCLEAN = /["\\\x00-\x1f\x7f-\x9f]/
 const EACH_UNCLEAN = /["\\\p{Cc}]/gu
 
 /** What a client sends can't end its field, nor its line; as Apache writes it. */
@@ -89,16 +123,21 @@ let shown = ''
 /** Of the second of `isoSecond`, up to its point. */
 let isoShown = ''
 let isoSecond = -1
+let openedAt = -1
+let opened = ''
 
-/** `2026-11-27T13:55:36.123Z`: but for the milliseconds made once a second. */
-function timestamp(): string {
+/** With the time, `2026-11-27T13:55:36.123Z`: but for the milliseconds made once a second. */
+function opening(): string {
   const at = Date.now()
+  if (at === openedAt) return opened
+  openedAt = at
   const thisSecond = Math.floor(at / SECOND_MS)
   if (thisSecond !== isoSecond) {
     isoSecond = thisSecond
     isoShown = new Date(at).toISOString().slice(0, '2026-11-27T13:55:36.'.length)
   }
-  return `${isoShown}${String(at % SECOND_MS).padStart(3, '0')}Z`
+  opened = `{"time":"${isoShown}${THREE_DIGITS[at % SECOND_MS]}Z","remote":"`
+  return opened
 }
 
 /** `10/Oct/2000:13:55:36 -0700`: made once a second. */
@@ -120,6 +159,14 @@ function two(number: number): string {
   return String(number).padStart(2, '0')
 }
 
-function rounded(ms: number): number {
-  return Math.round(ms * SECOND_MS) / SECOND_MS
+const THREE_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'))
+/** `.5` for 500 thousandths, and nothing for none. */
+const BEHIND_THE_POINT = THREE_DIGITS.map((digits) => `.${digits}`.replace(/\.?0+$/, ''))
+
+/** To three places. */
+function thousandths(ms: number): string {
+  const all = Math.round(ms * 1000)
+  // Not below 0, and as a number of the quick kind up to 35 minutes.
+  if (!(all >= 0 && all < 2 ** 31)) return String(all / 1000)
+  return `${(all / 1000) | 0}${BEHIND_THE_POINT[all % 1000]}`
 }
