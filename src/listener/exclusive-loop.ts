@@ -31,9 +31,13 @@ export function runExclusiveLoop(options: ExclusiveLoopOptions): void {
     intake.enter(ListenerState.polling)
     const ready = epoll.wait(intake.hasQueued ? LATE_WAKE_MS : -1)
     if (intake.isStopping) break
-    if (ready.length === 0) intake.wakeAgain()
+    // Nothing was reported, so no wake-up was this child's, and there is nothing to pass on.
+    if (ready.length === 0) {
+      intake.wakeAgain()
+      continue
+    }
     if (ready.includes(passOn)) clearEvent(passOn)
-    const shortage = intake.accept()
+    const shortage = intake.accept(ready)
     intake.handOver()
     if (shortage === 0 && intake.room > 0) {
       // Called by the pass-on descriptor, this child knows of what waits, but its epoll instance does not: the kernel told

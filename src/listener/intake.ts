@@ -93,18 +93,19 @@ export class Intake {
     this.#options.lateRefusal.look(() => this.capacity())
   }
 
-  /** Accepts as many as there is room for; they wait in here for `handOver`. Returns the error of a shortage, or 0. */
-  accept(): number {
+  /**
+   * Accepts as many as there is room for; they wait in here for `handOver`. Returns the error of a shortage, or 0.
+   *
+   * @param ready the descriptors that were just reported; without them all are asked
+   */
+  accept(ready: readonly number[] = []): number {
     this.enter(ListenerState.accepting)
     const { acceptor, handOff } = this.#options
     const { room } = this
     // To wake a thread takes longer than to accept: its way here and the accept go on at the same time. (Measured: a quarter less
     // from accept to handler with 1 × 2 threads. For the last idle thread it gains nothing and costs 5 % of the CPU at saturation.)
     if (room > 1) handOff.wakeAhead()
-    const { broken, shortage } = acceptor.accept(room, (entry, isNew) => {
-      this.#accepted.push(entry)
-      if (isNew) this.#fresh++
-    })
+    const { broken, shortage } = acceptor.acceptReported(room, this.#keep, ready)
     if (broken > 0) this.#count('acceptErrors', broken)
     return shortage
   }
@@ -167,6 +168,11 @@ export class Intake {
     if (this.#foundMs === 0) return
     this.#mutexHolds.record((monotonicMs() - this.#foundMs) / 1000)
     this.#foundMs = 0
+  }
+
+  readonly #keep = (entry: number, isNew: boolean): void => {
+    this.#accepted.push(entry)
+    if (isNew) this.#fresh++
   }
 
   #count(field: 'accepted' | 'acceptErrors' | 'mutexWaits', more: number): void {

@@ -55,40 +55,65 @@ export class Acceptor {
 
   /** `accept` for a thread that has time for one look only: an empty mailbox costs it nothing. */
   acceptQuickly(room: number, take: TakeEntry): AcceptTurn {
-    return this.accept(room, take, this.#mailbox?.mayHold === true ? this.watched : this.#listeners)
+    const isOne = this.#listeners.length === 1 && this.#mailbox?.mayHold !== true
+    return isOne ? this.#acceptFrom(0, room, take) : this.accept(room, take)
+  }
+
+  /** `accept` for a thread that was told which descriptors are ready. With one of them alone, none has to be asked for. */
+  acceptReported(room: number, take: TakeEntry, ready: readonly number[]): AcceptTurn {
+    const index = ready.length === 1 ? this.watched.indexOf(ready[0] ?? -1) : -1
+    return index >= 0 ? this.#acceptFrom(index, room, take) : this.accept(room, take)
   }
 
   /**
    * Accepts up to `room` connections without waiting, one from each ready listener before a second from the same,
    * beginning where the last turn ended; each goes to `take`.
    */
-  accept(room: number, take: TakeEntry, from: readonly number[] = this.watched): AcceptTurn {
+  accept(room: number, take: TakeEntry): AcceptTurn {
+    const places = this.watched.length
+    if (places === 1) return this.#acceptFrom(0, room, take)
     let accepted = 0
     let broken = 0
-    // To ask which of several are ready costs less than to try each; of one, the accept itself tells.
-    const isOnly = from.length === 1
-    while (accepted < room && (isOnly || this.hasWaiting)) {
+    while (accepted < room && this.hasWaiting) {
       const before = accepted + broken
       const start = Atomics.load(this.#words, Word.firstListener)
-      for (let turn = 0; turn < from.length && accepted < room; turn++) {
-        const index = (start + turn) % from.length
-        if (!isOnly && !this.#poll.isReady(index)) continue
-        const isMail = index === this.#listeners.length
-        const entry = isMail ? this.#takeMail() : this.#takeFrom(index)
-        if (entry >= 0) {
-          take(entry, !isMail)
+      for (let turn = 0; turn < places && accepted < room; turn++) {
+        const index = (start + turn) % places
+        if (!this.#poll.isReady(index)) continue
+        const reason = this.#takeAt(index, take)
+        if (reason === 0) {
           accepted++
-          Atomics.store(this.#words, Word.firstListener, (index + 1) % from.length)
-          continue
-        }
-        const reason = isMail ? (this.#mailbox?.lastError ?? 0) : errno()
-        if (!passing.has(reason)) return { accepted, broken, shortage: reason }
-        // Another child was faster, or nothing was there; else this one connection is gone.
-        if (reason !== EAGAIN) broken++
+          Atomics.store(this.#words, Word.firstListener, (index + 1) % places)
+        } else if (!passing.has(reason)) return { accepted, broken, shortage: reason }
+        else if (reason !== EAGAIN) broken++
       }
       if (accepted + broken === before) break
     }
     return { accepted, broken, shortage: 0 }
+  }
+
+  /** To ask which of several are ready costs less than to try each; of one, the accept itself tells. */
+  #acceptFrom(index: number, room: number, take: TakeEntry): AcceptTurn {
+    let accepted = 0
+    let broken = 0
+    while (accepted < room) {
+      const reason = this.#takeAt(index, take)
+      if (reason === 0) accepted++
+      else if (!passing.has(reason)) return { accepted, broken, shortage: reason }
+      // Another child was faster, or nothing was there; else this one connection is gone.
+      else if (reason === EAGAIN) break
+      else broken++
+    }
+    return { accepted, broken, shortage: 0 }
+  }
+
+  /** 0 if one was taken, else the error number. What came through the mailbox without a descriptor is nothing. */
+  #takeAt(index: number, take: TakeEntry): number {
+    const isMail = index === this.#listeners.length
+    const entry = isMail ? this.#takeMail() : this.#takeFrom(index)
+    if (entry < 0) return isMail ? this.#mailbox?.lastError || EAGAIN : errno()
+    take(entry, !isMail)
+    return 0
   }
 
   #takeFrom(index: number): number {

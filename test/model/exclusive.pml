@@ -171,7 +171,10 @@ disarmed:
 
 polling:
   epollWait();
-  isReady = 0;
+  if
+  :: !isReady -> goto polling /* late: nothing was reported */
+  :: isReady -> isReady = 0
+  fi;
   signalled = signalled && !gotP;
   /* accept() and handOver(): up to two threads, up to two connections */
   atomic {
