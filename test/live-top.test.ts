@@ -103,6 +103,26 @@ testWith('script', 'what is pasted orders nothing', async () => {
   await assertLeft(top, 0)
 })
 
+testWith('script', 'while the pool is late to answer it says so, and hears keys', async () => {
+  using folder = tempFolder()
+  const admin = `unix:${folder.file('admin')}`
+  await using program = startCli([
+    ...[fixture('slow-or-quick'), '--listen', '127.0.0.1:0', '--processes', '1', '--threads', '1'],
+    ...['--admin', admin],
+  ])
+  await program.ready()
+  await using top = new AtTerminal(['top', '--admin', admin], { columns: 60 })
+  await top.shows(/Serving/)
+  program.send('SIGSTOP')
+  await top.shows(/ ● No news: no answer within 5000 ms/)
+  top.type('s')
+  await top.shows(/▾THREADS/)
+  program.send('SIGCONT')
+  await top.shows(/Serving/)
+  top.type('q')
+  await assertLeft(top, 0)
+})
+
 testWith('script', 'after an upgrade it goes on with the new parent', async () => {
   using folder = tempFolder()
   const env = { XDG_RUNTIME_DIR: folder.file('') }

@@ -102,6 +102,8 @@ test('columns give way to threads, and rows to the chosen process', () => {
   assert.match(screen(many, 60, 12), /^ +▾# .* {2}THREADS/m)
   const full = firstState(pageDataOf(POOLS['sixty-four by thirty-two']))
   assert.match(screen(full, 60, 24), /W{32}/)
+  const one = { ...firstState(pageDataOf(['_'])), sort: 'busy' as const }
+  assert.match(screen(one, 60, 24), / ▾THREADS$/m)
   const chosen = { ...many, chosen: { process: 30 } }
   const text = screen(chosen, 80, 24)
   assert.match(text, /^▸ {2}30 /m)

@@ -82,7 +82,8 @@ function arrange(threads: number, columns: number): { shown: Column[]; form: Cel
     for (const name of names) used += COLUMNS[name].width
     return columns - used
   }
-  const need = ({ width, gap }: CellForm): number => threads * (width + gap) - gap
+  const need = ({ width, gap }: CellForm): number =>
+    Math.max(threads * (width + gap) - gap, '▾THREADS'.length)
   const wanted = FORMS.slice(1).find((one) => need(one) <= columns * THREADS_SHARE) ?? NARROW
   for (const name of DISPENSABLE) {
     if (need(wanted) <= room()) break

@@ -116,7 +116,7 @@ export class LiveTop {
       this.#isLost = true
       this.#goneSince = isGone(error) ? (this.#goneSince ?? now) : undefined
       if (this.#goneSince !== undefined && now - this.#goneSince > GONE_MS) throw error
-      this.#change({ ...this.#state, trouble: (error as Error).message })
+      this.#change({ ...this.#state, trouble: reasonOf(error as Error) })
     }
   }
 
@@ -157,6 +157,11 @@ export class LiveTop {
     // What has come of it shows at once.
     this.#wake.abort()
   }
+}
+
+/** On one line: what lies behind it, without the advice. */
+function reasonOf({ cause, message }: Error): string {
+  return cause instanceof Error ? cause.message : message
 }
 
 /** Nobody listens there any more. A pool that is late to answer is none of this. */

@@ -89,8 +89,8 @@ const KEYS: Readonly<Record<string, Act>> = {
   r: (state) => asked(state, 'Reload: new code, process by process?', 'reload'),
   '+': (state) => ordered(state, 'resize', { processes: rangeMoved(state, 1).text }),
   '-': (state) => {
-    const { text, isSame } = rangeMoved(state, -1)
-    if (isSame) return refused(state, 'there must be one process')
+    const { text, isFewest } = rangeMoved(state, -1)
+    if (isFewest) return refused(state, 'there must be one process')
     return asked(state, `Retire a process, so that they are ${text}?`, 'resize', {
       processes: text,
     })
@@ -139,11 +139,11 @@ function refused(state: TopState, why: string): Pressed {
 }
 
 /** Both limits, so that the step is taken whatever the load, as the signals TTIN and TTOU do it. */
-function rangeMoved({ data }: TopState, by: 1 | -1): { text: string; isSame: boolean } {
+function rangeMoved({ data }: TopState, by: 1 | -1): { text: string; isFewest: boolean } {
   const { min, max } = data.ranges.processes
   const next = { min: Math.max(min + by, 1), max: Math.max(max + by, 1) }
   const text = next.min === next.max ? String(next.min) : `${next.min}:${next.max}`
-  return { text, isSame: next.min === min && next.max === max }
+  return { text, isFewest: next.min === min && next.max === max }
 }
 
 /** The chosen thread, or the one of the chosen process that has been busy for the longest time. */

@@ -39,7 +39,7 @@ function headLines(state: TopState, columns: number): Line[] {
     columns,
   )
   const level: Look = state.trouble === undefined ? health.level : 'bad'
-  const text = state.trouble === undefined ? health.text : `No answer: ${state.trouble}`
+  const text = state.trouble === undefined ? health.text : `No news: ${state.trouble}`
   const used = stats.processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0)
   const limit =
     memory === undefined ? '' : `, cgroup ${bytes(memory.usedBytes)} of ${bytes(memory.limitBytes)}`
