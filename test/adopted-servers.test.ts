@@ -93,7 +93,20 @@ test('maxConnections of the server holds in each thread', async () => {
   await first.until(/in\n/)
   using second = await RawClient.connect(port)
   assert.is(await second.end(), '')
+  const [, told = ''] = await first.until(/in\n(.*)\n/)
+  assert.is(JSON.parse(told).localPort, port)
+  assert.is(JSON.parse(told).remoteAddress, '127.0.0.1')
   first.socket.end()
+})
+
+test('a blockList of the server lets nobody in from there, and the next may come', async () => {
+  const port = await freePort()
+  await using pool = await serve([`blocks=${port}`], `127.0.0.1:${port}`)
+  for (const _ of [1, 2]) {
+    using blocked = await RawClient.connect(port)
+    assert.is(await blocked.end(), '')
+  }
+  await until(() => threads(pool)[0]?.connections === 0, LIMIT_MS, 'none is left')
 })
 
 test('a throw in a connection ends its thread, which is replaced', async () => {

@@ -1,4 +1,5 @@
 /** How threads of programs end: by the program's own wish, by an error, because they are to leave. */
+import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -6,6 +7,7 @@ import * as assert from 'uvu/assert'
 import { type Program, startCli } from './support/cli.js'
 import { get } from './support/http.js'
 import { packageRoot } from './support/paths.js'
+import { tempFolder } from './support/temp-folder.js'
 import { until } from './support/until.js'
 
 const LIMIT_MS = 30_000
@@ -72,6 +74,27 @@ test('a program that exits as soon as it is told costs no request that is in fli
   await running.output(/all processes are of the new generation/, 'stderr')
   await ends(running)
   assert.not.match(running.stderr, 'FT_ERR')
+})
+
+const ENDS_BY_ITSELF = `import { createServer } from 'node:http'
+const server = createServer((_, response) => response.end('here')).listen(3000)
+process.on('SIGTERM', () => server.close(() => console.log('closed')))
+process.once('beforeExit', (code) => {
+  console.log('beforeExit', code)
+  setTimeout(() => console.log('flushed'), 100)
+})
+process.on('exit', () => console.log('exit'))
+`
+
+test('a program that ends because nothing is left is told so, and what it begins then is waited for', async () => {
+  using folder = tempFolder()
+  writeFileSync(folder.file('app.mjs'), ENDS_BY_ITSELF)
+  await using running = startCli([folder.file('app.mjs'), ...ANY, ...SMALL])
+  const [url = ''] = await running.ready()
+  assert.is((await get(url)).body, 'here')
+  await ends(running)
+  await running.outputEnd()
+  assert.match(running.stdout, /closed\nbeforeExit 0\nflushed\nexit\n/)
 })
 
 test('a throw or a rejection in a listener ends the thread, and the error names the request', async () => {

@@ -1,10 +1,12 @@
 import { channel } from 'node:diagnostics_channel'
-import type { Server, Socket } from 'node:net'
+import { type BlockList, isIP, type Server, type Socket } from 'node:net'
 
 /** What Node's accept keeps on a server and its sockets beside the types (lib/net.js, onconnection; the same in 20 to 26). */
 interface CountingServer {
   _connections?: number
   maxConnections?: number | null
+  /** From 22.13 on. */
+  blockList?: BlockList | undefined
 }
 
 interface AcceptedSocket {
@@ -30,9 +32,20 @@ export function publishAccepted(socket: Socket): void {
 }
 
 /** Whether the server takes no more (`maxConnections`, which the app may set at any time); it is told then. */
-export function dropsConnection(server: Server): boolean {
+export function dropsConnection(server: Server, socket: Socket): boolean {
   const { maxConnections, _connections = 0 } = server as CountingServer
   if (!maxConnections || _connections < maxConnections) return false
-  server.emit('drop', {})
+  const { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily } = socket
+  const here = { localAddress, localPort, localFamily }
+  server.emit('drop', { ...here, remoteAddress, remotePort, remoteFamily })
   return true
+}
+
+/** Whether the server lets nobody in from there; behind a proxy that says so, the client's address counts. */
+export function blocksConnection(server: Server, socket: Socket): boolean {
+  const { blockList } = server as CountingServer
+  if (blockList === undefined) return false
+  const { remoteAddress = '' } = socket
+  const version = isIP(remoteAddress)
+  return version !== 0 && blockList.check(remoteAddress, `ipv${version as 4 | 6}`)
 }

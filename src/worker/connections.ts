@@ -2,7 +2,6 @@ import type { Socket, SocketConstructorOpts } from 'node:net'
 import { descriptorOf, isResumed, listenerOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
-import { closeDescriptor } from '../sys/descriptor.js'
 import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
 import type { Departures } from './departures.js'
@@ -30,7 +29,9 @@ export interface ConnectionEvents {
   readonly opened: (socket: Socket, listener: number) => void
   readonly closed?: (socket: Socket) => void
   /** Whether there are too many already. */
-  readonly refuses?: () => boolean
+  readonly refuses?: (socket: Socket) => boolean
+  /** Whether it may not come from there. */
+  readonly blocks?: (socket: Socket) => boolean
   /** What those are told that the pool turns away. */
   readonly answer: Answer
 }
@@ -114,18 +115,23 @@ export class Connections {
       diagnostics.connectionOpen.publish({ socket, listener, isNew, waitedMs })
     }
     const headers = proxyHeaders(listener)
-    if (headers === undefined) this.#events.opened(socket, listener)
-    else headers.read(socket, fd, () => this.#events.opened(socket, listener))
+    if (headers === undefined) this.#opened(socket, listener)
+    else headers.read(socket, fd, () => this.#opened(socket, listener))
+  }
+
+  #opened(socket: Socket, listener: number): void {
+    if (this.#events.blocks?.(socket) === true) socket.destroy()
+    else this.#events.opened(socket, listener)
   }
 
   #wrap(fd: number, isTcp: boolean): Socket | undefined {
     const { noDelay, keepAlive, keepAliveInitialDelay = 0 } = this.#settings
-    if (this.#events.refuses?.() === true) {
-      closeDescriptor(fd)
-      return undefined
-    }
     const socket = wrapDescriptor(fd, isTcp, this.#options)
     if (socket === undefined) return undefined
+    if (this.#events.refuses?.(socket) === true) {
+      socket.destroy()
+      return undefined
+    }
     // Without it small responses wait for the acknowledgement of earlier ones (Nagle).
     if (noDelay === true) socket.setNoDelay(true)
     if (keepAlive === true) socket.setKeepAlive(true, keepAliveInitialDelay * 1000)

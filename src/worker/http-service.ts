@@ -5,7 +5,12 @@ import { type TLSSocket, Server as TlsServer } from 'node:tls'
 import type { WayOfLeaving } from '../shared/messages-to-worker.js'
 import { resumed } from '../sync/entry.js'
 import { duplicate } from '../sys/descriptor.js'
-import { countAccepted, dropsConnection, publishAccepted } from './accepted-socket.js'
+import {
+  blocksConnection,
+  countAccepted,
+  dropsConnection,
+  publishAccepted,
+} from './accepted-socket.js'
 import { Connections, type ThreadTerms } from './connections.js'
 import { announceClose, describe } from './http-message.js'
 import { http2Bytes } from './http2-preface.js'
@@ -67,7 +72,8 @@ export class HttpService implements Service {
     this.#connections = new Connections(terms, server as object, {
       opened: (socket, listener) => this.#opened(socket, listener),
       closed: (socket) => this.#closed(socket),
-      refuses: () => dropsConnection(server),
+      refuses: (socket) => dropsConnection(server, socket),
+      blocks: (socket) => blocksConnection(server, socket),
       answer: server instanceof TlsServer ? 'none' : 'http',
     })
     // What is ciphered can't be handed on: the keys are this thread's.

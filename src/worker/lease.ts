@@ -25,7 +25,7 @@ import { FrontDoor } from './front-door.js'
 import { InFlight } from './in-flight.js'
 import { loadApp } from './load-app.js'
 import type { LoadedHandler } from './load-handler.js'
-import { isToldOfLeaving, noteExits, sayGoodbye } from './own-signals.js'
+import { isToldOfLeaving, noteExits, sayGoodbye, sayNothingIsLeft } from './own-signals.js'
 import { contextFor, PoolLink } from './pool-link.js'
 import { proxyHeadersFor } from './proxy-headers.js'
 import { createReporter } from './report.js'
@@ -177,7 +177,11 @@ export default async function lease(terms: Lease): Promise<void> {
   await departures?.settled()
   await serving.drained()
   // What the app does at its end, and after its server has closed, may take a moment; `process.exit` is its end as well.
-  if (isTold) await untilLoopIsIdle()
+  if (isTold) {
+    await untilLoopIsIdle()
+    // What the app begins at this word is waited for as well.
+    if (root.run(sayNothingIsLeft)) await untilLoopIsIdle()
+  }
   activity.close()
   await root.run(handler.teardown)
   diagnostics.threadState.publish({ state: 'over' })

@@ -57,6 +57,11 @@ export function sayGoodbye(): boolean {
   return signal !== undefined && emit(signal)
 }
 
+/** As Node does when nothing is left that would keep a process running. Returns whether the app listens. */
+export function sayNothingIsLeft(): boolean {
+  return process.emit('beforeExit', Number(process.exitCode ?? 0))
+}
+
 function goodbye(): NodeJS.Signals | undefined {
   return GOODBYES.find((name) => process.listenerCount(name) > 0)
 }

@@ -1,6 +1,11 @@
 import type { Server, Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
-import { countAccepted, dropsConnection, publishAccepted } from './accepted-socket.js'
+import {
+  blocksConnection,
+  countAccepted,
+  dropsConnection,
+  publishAccepted,
+} from './accepted-socket.js'
 import type { Activity } from './activity.js'
 import { Connections, type ThreadTerms } from './connections.js'
 import type { Service } from './service.js'
@@ -23,7 +28,8 @@ export class SocketService implements Service {
       opened: (socket) => this.#opened(socket),
       answer: 'none',
       closed: (socket) => this.#unfinished.delete(socket),
-      refuses: () => dropsConnection(server),
+      refuses: (socket) => dropsConnection(server, socket),
+      blocks: (socket) => blocksConnection(server, socket),
     })
     if (server instanceof TlsServer) this.#watchHandshakes(server.emit)
   }
