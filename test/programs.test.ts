@@ -1,17 +1,21 @@
 /** Programs that make their own server and tell it to listen run as they are. */
 import { statSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Program, startCli } from './support/cli.js'
 import { freePort } from './support/free-port.js'
-import { get } from './support/http.js'
+import { get, keepAliveAgent } from './support/http.js'
 import { packageRoot } from './support/paths.js'
 import { tempFolder } from './support/temp-folder.js'
 
 const program = (name: string) => join(packageRoot, 'build', 'test', 'fixtures', 'programs', name)
 const web = program('web.cjs')
+const onLinux = process.platform === 'linux' ? test : test.skip
+const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? [])
+const onIpv6 = addresses.some(({ family }) => family === 'IPv6') ? test : test.skip
 const SMALL = ['--processes', '1', '--threads', '1']
 const ANY = ['--listen', '127.0.0.1:0']
 
@@ -110,6 +114,49 @@ test('a program that removes its socket file leaves the pool listening, and may 
     assert.is(await ask(), 'here')
     await ends(running)
   }
+})
+
+const TWO_HOSTS = `import { createServer } from 'node:http'
+const [port] = process.argv.slice(2)
+for (const host of ['127.0.0.1', '127.0.0.2'])
+  createServer((_, response) => response.end(host)).listen(Number(port), host)
+`
+
+onLinux(
+  'two servers at one port and two hosts have their own clients, also kept ones',
+  async () => {
+    using folder = tempFolder()
+    writeFileSync(folder.file('app.mjs'), TWO_HOSTS)
+    const port = String(await freePort())
+    const park = ['--keep-alive', 'park']
+    await using running = startCli([folder.file('app.mjs'), ...SMALL, ...park, '--', port])
+    await running.ready(2)
+    for (const host of ['127.0.0.1', '127.0.0.2']) {
+      const agent = keepAliveAgent()
+      for (const isKept of [false, true]) {
+        const answer = await get(`http://${host}:${port}/`, { agent })
+        assert.equal([answer.body, answer.reusedConnection], [host, isKept])
+      }
+      agent.destroy()
+    }
+  },
+)
+
+const ONLY_IPV6 = `import { createServer } from 'node:http'
+const [port] = process.argv.slice(2)
+const server = createServer((_, response) => response.end('here'))
+server.listen({ port: Number(port), host: '::', ipv6Only: true })
+`
+
+onIpv6('a program that listens with ipv6Only lets nobody in by IPv4', async () => {
+  using folder = tempFolder()
+  writeFileSync(folder.file('app.mjs'), ONLY_IPV6)
+  const port = String(await freePort())
+  await using running = startCli([folder.file('app.mjs'), ...SMALL, '--', port])
+  await running.ready()
+  assert.is((await get(`http://[::1]:${port}/`)).body, 'here')
+  const refused = await get(`http://127.0.0.1:${port}/`).catch(({ code }) => code)
+  assert.is(refused, 'ECONNREFUSED')
 })
 
 test('a second server at the same address gets the error that it would get anyway', async () => {

@@ -32,9 +32,11 @@ export async function openWhereItListens<P extends { close(): Promise<void> }>(
     return await open(settings, {})
   } catch (error) {
     if (!(error instanceof ListensElsewhere)) throw error
-    const { addresses: listen, backlog } = error
-    const isBacklogOpen = options.backlog === undefined && backlog > 0
-    const asked = isBacklogOpen ? { listen, backlog } : { listen }
-    return await open(settings, asked)
+    const { addresses: listen, backlog, ipv6Only } = error
+    return await open(settings, {
+      listen,
+      ...(options.backlog === undefined && backlog > 0 ? { backlog } : {}),
+      ...(options.ipv6Only === undefined && ipv6Only ? { ipv6Only } : {}),
+    })
   }
 }

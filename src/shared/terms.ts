@@ -6,7 +6,7 @@ export type KeepAlive = 'auto' | 'park' | 'pin'
 export type HandlerKind = 'http' | 'https' | 'raw' | 'tls'
 
 /** Where a program would listen, and how long its backlog would be; 0 if it does not say. */
-export type AskedListener = { readonly backlog: number } & (
+export type AskedListener = { readonly backlog: number; readonly ipv6Only: boolean } & (
   | { readonly kind: 'tcp'; readonly host: string | undefined; readonly port: number }
   /** An abstract one begins with a zero byte, as Node names them. */
   | { readonly kind: 'unix'; readonly path: string }

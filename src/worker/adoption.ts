@@ -14,6 +14,8 @@ import { keepSocketFiles } from './socket-files.js'
 
 /** What Node asks the kernel for if the app does not say. */
 const USUAL_BACKLOG = 511
+/** What `ipv6Only` is to libuv, among the flags of a bind (UV_TCP_IPV6ONLY). */
+const IPV6_ONLY = 1
 
 export interface AdoptionTerms {
   /** Where the pool listens. */
@@ -33,6 +35,7 @@ interface Adopted extends Claim<Server> {
   readonly service: Service
   listeners: readonly number[]
   readonly backlog: number
+  readonly ipv6Only: boolean
 }
 
 /**
@@ -93,8 +96,8 @@ export class Adoption {
 
   /** Where the app wants to listen, as far as it has said so. */
   get asked(): readonly AskedListener[] {
-    return [...this.#adopted.values()].flatMap(({ asked, backlog }) =>
-      asked === undefined ? [] : [{ ...asked, backlog }],
+    return [...this.#adopted.values()].flatMap(({ asked, backlog, ipv6Only }) =>
+      asked === undefined ? [] : [{ ...asked, backlog, ipv6Only }],
     )
   }
 
@@ -125,7 +128,10 @@ export class Adoption {
   }
 
   #listenerAt(address: SocketAddress | undefined): number {
-    return this.#listeners.findIndex((one) => address !== undefined && isSamePlace(one, address))
+    if (address === undefined) return -1
+    const text = addressText(address)
+    const exact = this.#listeners.findIndex((one) => addressText(one) === text)
+    return exact >= 0 ? exact : this.#listeners.findIndex((one) => isSamePlace(one, address))
   }
 
   /** A server that the module exports is served although nobody has told it to listen. */
@@ -209,7 +215,8 @@ export class Adoption {
     const service = this.#services.get(server) ?? this.#terms.serviceFor(server, root)
     this.#services.set(server, service)
     const backlog = args[3] === USUAL_BACKLOG ? 0 : Number(args[3])
-    const adopted: Adopted = { server, asked, listeners, service, backlog }
+    const ipv6Only = (Number(args[5] ?? 0) & IPV6_ONLY) !== 0
+    const adopted: Adopted = { server, asked, listeners, service, backlog, ipv6Only }
     this.#adopted.set(server, adopted)
     this.#bindTo(server, listeners[0], args, () => this.#closed(adopted))
     // 'listening' comes before the loop turns.
@@ -278,6 +285,5 @@ function addressOf([host, port, family]: Parameters<Bind>): SocketAddress {
 
 /** A connection to a listener on every interface has the address of one of them. */
 function isSamePlace(listener: SocketAddress, local: SocketAddress): boolean {
-  if ('port' in listener) return 'port' in local && local.port === listener.port
-  return addressText(listener) === addressText(local)
+  return 'port' in listener && 'port' in local && local.port === listener.port
 }

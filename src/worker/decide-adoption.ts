@@ -27,19 +27,24 @@ export type Decision =
 
 /**
  * What becomes of a server that is told to listen: the pool's listeners are the truth. A server gets those that it has asked for; the
- * first one, whatever it asks for, all that no other one asks for.
+ * first one, whatever it asks for, all that no other one asks for. Two at one port share it as far as the pool listens at both hosts.
  */
 export function decideAdoption<Server>(
   asked: Asked,
   listeners: readonly SocketAddress[],
   claims: readonly Claim<Server>[],
 ): Decision {
-  for (const claim of claims) {
-    if (claim.asked === undefined || !isSamePort(asked, claim.asked)) continue
-    if (hostOf(asked) === hostOf(claim.asked)) return { action: 'in use' }
-    return { action: 'alias', listener: claim.listeners[0] }
-  }
   const own = indexesOf(listeners, (listener) => isAt(listener, asked))
+  const same = claims.filter((one) => one.asked !== undefined && isSamePort(asked, one.asked))
+  if (same.some((one) => one.asked !== undefined && hostOf(asked) === hostOf(one.asked)))
+    return { action: 'in use' }
+  const [other] = same
+  if (other !== undefined) {
+    const exact = indexesOf(listeners, (listener) => isExactly(listener, asked))
+    if (exact.length > 0 && exact.length < own.length)
+      return { action: 'adopt', listeners: exact, isExact: true }
+    return { action: 'alias', listener: other.listeners[0] }
+  }
   if (claims.length === 0)
     return { action: 'adopt', listeners: [...listeners.keys()], isExact: own.length > 0 }
   return own.length === 0
@@ -54,6 +59,10 @@ function indexesOf<T>(all: readonly T[], is: (one: T) => boolean): number[] {
 function isAt(listener: SocketAddress, asked: Asked): boolean {
   if (asked.kind === 'unix') return pathOf(listener) === asked.path
   return 'port' in listener && listener.port === asked.port
+}
+
+function isExactly(listener: SocketAddress, asked: Asked): boolean {
+  return isAt(listener, asked) && 'host' in listener && listener.host === (hostOf(asked) ?? '::')
 }
 
 /** As Node names them: an abstract one begins with a zero byte. */

@@ -41,6 +41,25 @@ test('the same port at another host is an alias, at the same host it is in use',
   assert.equal(decideAdoption(tcp(3000, '127.0.0.1'), listeners, [first]), { action: 'in use' })
 })
 
+test('two at one port and two hosts have a listener each, if there are two', () => {
+  const listeners = [at(3000, '127.0.0.1'), at(3000, '127.0.0.2')]
+  const first = claim(tcp(3000, '127.0.0.1'), 0, 1)
+  assert.equal(decideAdoption(tcp(3000, '127.0.0.2'), listeners, [first]), {
+    action: 'adopt',
+    listeners: [1],
+    isExact: true,
+  })
+  const alias = { action: 'alias', listener: 0 }
+  assert.equal(decideAdoption(tcp(3000, '::1'), listeners, [first]), alias)
+  // It would leave nothing to the first one.
+  assert.equal(decideAdoption(tcp(3000), [at(3000)], [claim(tcp(3000, '::1'), 0)]), alias)
+  assert.equal(decideAdoption(tcp(3000), [at(3000), at(3000, '0.0.0.0')], [first]), {
+    action: 'adopt',
+    listeners: [0],
+    isExact: true,
+  })
+})
+
 test('unix paths and abstract names are told from each other', () => {
   const listeners: SocketAddress[] = [
     { family: 'unix', path: '/run/a.sock' },

@@ -19,6 +19,14 @@ export class ListensElsewhere extends Error {
     })
   }
 
+  /** It leaves IPv4 out wherever it listens on every interface. */
+  get ipv6Only(): boolean {
+    const wide = this.asked.filter(
+      (one) => one.kind === 'tcp' && (one.host === undefined || one.host === '::'),
+    )
+    return wide.length > 0 && wide.every(({ ipv6Only }) => ipv6Only)
+  }
+
   /** The longest that it asks for; 0 if it does not say. */
   get backlog(): number {
     return Math.max(0, ...this.asked.map(({ backlog }) => backlog))
