@@ -5,7 +5,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parseCommandLine } from './bench/command-line.js'
 import { type Program, runCli, startCli, startScript } from './support/cli.js'
-import { type Command, commands, words } from './support/doc-code.js'
+import { type Command, commands, environmentOf, words } from './support/doc-code.js'
 import { docFolder, onLoopback } from './support/doc-folder.js'
 import { freePort } from './support/free-port.js'
 import { get } from './support/http.js'
@@ -58,7 +58,11 @@ async function stops(program: Program): Promise<void> {
 }
 
 /** Starts, answers, and leaves cleanly. */
-async function servesAndStops(args: readonly string[], execArgv: readonly string[] = []) {
+async function servesAndStops(
+  args: readonly string[],
+  execArgv: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const given = await onLoopback(args, folder)
   // A program listens by itself, and a configuration says where; a handler would take every interface.
   const isHandler = !/server\.js|--config|--listen/.test(args.join(' '))
@@ -67,11 +71,10 @@ async function servesAndStops(args: readonly string[], execArgv: readonly string
   const size = ['processes', 'threads'].flatMap((name) =>
     args.includes(`--${name}`) ? [] : [`--${name}`, '1'],
   )
-  const [file = '', ...others] = given
-  await using program = startCli([file, ...listen, ...size, ...others], {
+  await using program = startCli([...listen, ...size, ...given], {
     cwd: folder.path,
     execArgv,
-    env: { APP_PORT: String(await freePort()) },
+    env: { ...env, APP_PORT: String(await freePort()) },
   })
   const [address = ''] = await program.ready()
   const isPlain = !given.some((arg) => arg.startsWith('--proxy-protocol'))
@@ -96,7 +99,8 @@ function take(kind: Kind): { readonly command: Command; readonly args: readonly 
 take((text) => (reasonNotToRun(text) === undefined ? null : []))
 
 const servers = take((text) => {
-  const [, rest] = /^(?:npx )?forkthread ((?:\.\/|examples\/|--).*)$/.exec(text) ?? []
+  const [, rest] =
+    /^(?:[A-Z_]+=\S+ )?(?:npx )?forkthread ((?:\.\/|examples\/|--).*)$/.exec(text) ?? []
   return rest === undefined ? null : words(rest)
 })
 const withFlags = take((text) => {
@@ -107,7 +111,10 @@ const withFlags = take((text) => {
 test('what serves starts, answers and stops', async () => {
   assert.ok(servers.length > 10)
   const queue = [
-    ...servers.map(({ command, args }) => ({ command, run: () => servesAndStops(args) })),
+    ...servers.map(({ command, args }) => ({
+      command,
+      run: () => servesAndStops(args, [], environmentOf(command)),
+    })),
     ...withFlags.map(({ command, args: [flag = '', ...args] }) => ({
       command,
       run: () => servesAndStops(args, [flag]),

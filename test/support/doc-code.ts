@@ -87,3 +87,9 @@ export const isCommand = (line: string): boolean => COMMAND.test(line)
 export function words(command: string): string[] {
   return [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
 }
+
+/** What a command sets for itself, as in `NAME=value forkthread …`. */
+export function environmentOf({ text }: Command): Record<string, string> {
+  const [, name, value = ''] = /^([A-Z_]+)=(\S+) /.exec(text) ?? []
+  return name === undefined ? {} : { [name]: value }
+}
