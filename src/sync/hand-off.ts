@@ -145,6 +145,15 @@ export class HandOff {
   }
 
   /**
+   * Whether a thread was woken ahead (`wakeAhead`) and what it was woken for is still on its way. It had better turn its event loop once than sleep, to be
+   * woken again at once. Its woken bit stays, so that nobody wakes it meanwhile; the look that clears it is yet to come.
+   */
+  isCalledEarly(thread: number): boolean {
+    const called = Atomics.load(this.#words, Word.wokenBits) & this.idleBits
+    return (called & bit(thread)) !== 0 && this.queue.length === 0
+  }
+
+  /**
    * One more descriptor for a thread that has just taken one, if no other thread is idle. With short handlers several
    * connections in one turn of the event loop save turns.
    */

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
 import { type MessagePort, threadId } from 'node:worker_threads'
 import { fail, serializeError } from '../shared/errors.js'
 import type { WorkerMessage } from '../shared/messages-from-worker.js'
@@ -242,6 +242,7 @@ export default async function lease(terms: Lease): Promise<void> {
       const fd = handOff.takeWhenWoken(thread)
       if (fd >= 0) activity.adopt(fd)
       await woken
+      if (handOff.isCalledEarly(thread)) await immediate()
     }
   }
 

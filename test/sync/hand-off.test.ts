@@ -397,6 +397,29 @@ test('whatever comes between, a queued descriptor and an idle thread find each o
   assert.ok(runs > 500, `${runs} runs`)
 })
 
+test('a thread that was woken ahead is early until it looks, has become busy, or has something to take', () => {
+  const early = (handOff: HandOff): readonly boolean[] =>
+    [0, 1].map((thread) => handOff.isCalledEarly(thread))
+  const called = (): HandOff => {
+    const { handOff } = child()
+    for (const thread of [0, 1]) handOff.becomeIdle(thread, 1)
+    assert.equal(early(handOff), [false, false])
+    handOff.wakeAhead()
+    assert.equal(early(handOff), [true, false])
+    return handOff
+  }
+  const looks = called()
+  assert.is(looks.takeWhenWoken(0), -1)
+  assert.equal(early(looks), [false, false])
+  const isBusy = called()
+  isBusy.becomeBusy(0)
+  assert.equal(early(isBusy), [false, false])
+  const offered = called()
+  offered.offer(listener, [10])
+  assert.equal(early(offered), [false, false])
+  assert.is(offered.takeWhenWoken(0), 10)
+})
+
 test('a thread that was woken ahead counts only if it still has to look at the queue', () => {
   for (const what of ['looks', 'becomes busy', 'becomes busy and idle again'] as const) {
     for (const one of [0, 1]) {
