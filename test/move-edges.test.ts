@@ -10,7 +10,7 @@ import { portOf } from './support/http.js'
 import { fixture } from './support/paths.js'
 import { isRunning } from './support/processes.js'
 import { serve } from './support/serve.js'
-import { SteadyClient } from './support/steady-client.js'
+import { type Answer, SteadyClient } from './support/steady-client.js'
 import { tempFolder } from './support/temp-folder.js'
 import { testWith } from './support/tools.js'
 import { until } from './support/until.js'
@@ -63,9 +63,11 @@ test('the pool ends during a reload: what a leaving process has just moved is an
   const reloaded = pool.reload().catch(() => undefined)
   await until(() => leaves(pool, old), LIMIT_MS, 'it leaves')
   const closed = pool.close()
-  await Promise.all(busy)
   // Each goes on until it is told that the answer was its last.
-  await Promise.all(clients.map((client) => client.isOver || client.askUntilLast(100)))
+  const goOn = async (client: SteadyClient, first: Promise<Answer>): Promise<void> => {
+    if (!(await first).isLast) await client.askUntilLast(100)
+  }
+  await Promise.all(clients.map((client, index) => goOn(client, busy[index] ?? client.ask())))
   await Promise.all([reloaded, closed])
   dispose(clients)
 })

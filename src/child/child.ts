@@ -192,8 +192,8 @@ export class Child {
   }
 
   /** Others leave: what they had parked is parked here. */
-  receive(): void {
-    if (this.#drained === undefined) this.#parker?.start()
+  receive(takes: boolean): void {
+    if (this.#drained === undefined) this.#parker?.receive(takes)
   }
 
   /**

@@ -101,7 +101,7 @@ process.on('message', (message: ParentMessage) => {
       child?.resize(message)
       return
     case 'receive':
-      child?.receive()
+      child?.receive(message.takes)
       return
     case 'channel':
     case 'lost':

@@ -72,6 +72,12 @@ export class ParkerThread {
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve(this.#gone())))
   }
 
+  /** Others leave: takes over what they had parked, or leaves it to the rest. */
+  receive(takes: boolean): void {
+    this.#parking.yieldArrivals(!takes)
+    if (takes) this.start()
+  }
+
   /** A worker thread has ended, perhaps while it parked something. */
   recover(thread: number): void {
     const fd = this.#parking.recoverReserved(thread)
@@ -130,7 +136,7 @@ export class ParkerThread {
   }
 
   get parkedCount(): number {
-    return this.#parking.each(() => undefined)
+    return this.#parking.count
   }
 
   /**

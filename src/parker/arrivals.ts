@@ -13,6 +13,9 @@ const BATCH = 32
 /** Numbers that are left to new connections, and to what handlers open. */
 const HEADROOM = 64
 
+/** With so many beyond that, none can be lacking for what is taken, whatever other threads open while this one waits for a core. */
+const PLENTY = 1024
+
 /** How long to leave the transfer to others, without room. */
 const PAUSE_MS = 1000
 
@@ -54,16 +57,18 @@ export class Arrivals {
   take(): number[] {
     const { transfer, handOff, parking, mostDescriptors } = this.#options
     const unwatched: number[] = []
-    if (!this.#hasRoom()) {
+    let lowest = this.#lowestNumber()
+    if (lowest >= mostDescriptors - HEADROOM) {
       this.#pause()
       return unwatched
     }
     for (let taken = 0; taken < BATCH && !this.#isClosed; taken++) {
-      const { fd, reason } = transfer.take()
+      const { fd, reason } = transfer.take(lowest < mostDescriptors - HEADROOM - PLENTY)
       if (fd < 0) {
         if (reason === EMFILE) this.#pause()
         break
       }
+      lowest = fd
       if (fd >= PARKED_PLACES) {
         this.#giveToThread(fd)
         continue
@@ -89,20 +94,22 @@ export class Arrivals {
     this.#options.epoll.add(this.#options.transfer.receiveEnd, false)
   }
 
-  /** This process leaves itself. */
-  close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
+  /** They are left to others when this process leaves itself, or will soon. */
+  set(isOpen: boolean): void {
+    if (isOpen !== this.#isClosed) return
+    this.#isClosed = !isOpen
     this.#resumeAt = Number.POSITIVE_INFINITY
-    this.#options.epoll.remove(this.#options.transfer.receiveEnd)
+    const { epoll, transfer } = this.#options
+    if (isOpen) epoll.add(transfer.receiveEnd, false)
+    else epoll.remove(transfer.receiveEnd)
   }
 
   /** The kernel gives the lowest number that is free. A look, since what came may fill up what was left to others, one after the other. */
-  #hasRoom(): boolean {
-    const { transfer, mostDescriptors } = this.#options
-    const lowest = duplicate(transfer.receiveEnd)
-    if (lowest >= 0) closeDescriptor(lowest)
-    return lowest >= 0 && lowest < mostDescriptors - HEADROOM
+  #lowestNumber(): number {
+    const lowest = duplicate(this.#options.transfer.receiveEnd)
+    if (lowest < 0) return Number.POSITIVE_INFINITY
+    closeDescriptor(lowest)
+    return lowest
   }
 
   #pause(): void {

@@ -55,6 +55,8 @@ export class Parker {
   /** Readable, but the mailbox was full: still parked and no longer watched. The oldest first. Or parked and impossible to watch. */
   #waiting: number[] = []
   #nextTickMs = 0
+  /** All below have moved, or were seen to be no more. */
+  #movedTo = 0
   /** The transfer had no room a moment ago. */
   #isFull = false
 
@@ -73,7 +75,7 @@ export class Parker {
       const ready = epoll.wait(this.#timeoutMs())
       if (parking.isStopping) return
       const { wayOut } = parking
-      if (wayOut !== WayOut.stay) arrivals?.close()
+      arrivals?.set(parking.takesArrivals)
       if (wayOut === WayOut.close) this.#hurry()
       arrivals?.look()
       if (ready.length === 0 && handOff.queue.length > 0) handOff.wakeOne()
@@ -187,14 +189,20 @@ export class Parker {
   #moveSome(): void {
     const { parking } = this.#options
     this.#isFull = false
-    let left = BATCH
-    // The table is short enough to be looked through for each batch.
-    parking.each((fd) => {
-      if (left <= 0 || this.#isFull) return
-      left--
-      this.#move(fd)
-    })
-    if (left === BATCH) parking.stopClock()
+    for (let left = BATCH; left > 0 && !this.#isFull; left--) {
+      const fd = parking.nextFrom(this.#movedTo)
+      if (fd >= 0) this.#move(fd)
+      else if (this.#movedTo > 0) {
+        // Once more from the beginning, for what was parked meanwhile.
+        this.#movedTo = 0
+        return
+      } else {
+        parking.stopClock()
+        return
+      }
+      // What found no room is the next.
+      this.#movedTo = this.#isFull ? fd : fd + 1
+    }
   }
 
   #move(fd: number): void {
@@ -234,8 +242,8 @@ export class Parker {
     const isEnd = parking.wayOut === WayOut.close
     this.#nextTickMs = performance.now() + (isEnd ? LAST_TICK_MS : TICK_MS)
     const mostMs = this.#mostIdleMs(isEnd)
-    const parked = parking.each((fd, parkedMs) => {
-      if (parkedMs >= mostMs) this.#expire(fd)
+    const parked = parking.each((fd) => {
+      if (parking.parkedMs(fd) >= mostMs) this.#expire(fd)
     })
     scoreboard.setField(slot, 'parked', parked)
     if (parked === 0) parking.stopClock()

@@ -97,6 +97,8 @@ export interface DrainChild {
 /** Another child leaves: have a parker for its connections. */
 export interface ReceiveConnections {
   readonly type: 'receive'
+  /** False if it will leave soon itself: the others are to take them. */
+  readonly takes: boolean
 }
 
 /** New limits. */

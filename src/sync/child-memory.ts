@@ -11,6 +11,7 @@ import { MAX_THREADS } from './limits.js'
  *            3  parking over        1: nothing is parked any more, and the parker shall leave
  *            4  stirred               event count: grows when an idle thread has become busy
  *            5  stir wanted           1 while the child's main thread wants to be told of that
+ *            6  yields arrivals       1: connections of processes that leave are left to others
  *           16  capacity              event count: grows when a thread may be able to take more
  *           17  listener asleep       1 while the listener thread watches no listener, for want of capacity
  *           18  open bits             one per thread: busy, but its loop turns (waits for I/O)
@@ -49,6 +50,7 @@ export const Word = {
   parkingOver: 3,
   stirred: 4,
   stirWanted: 5,
+  yieldsArrivals: 6,
   capacity: 16,
   listenerAsleep: 17,
   openBits: 18,

@@ -168,6 +168,10 @@ export class Parking {
     return Atomics.load(this.#words, Word.wayOut) as WayOut
   }
 
+  get takesArrivals(): boolean {
+    return this.wayOut === WayOut.stay && Atomics.load(this.#words, Word.yieldsArrivals) === 0
+  }
+
   /** Whether other processes go on with what is parked here. */
   get moves(): boolean {
     const { wayOut } = this
@@ -188,17 +192,33 @@ export class Parking {
     duplicateOver(this.#wake, fd)
   }
 
-  /** Calls `visit` for each parked descriptor, with how long it has been parked, in ms. Returns how many there are. */
-  each(visit: (fd: number, parkedMs: number) => void): number {
-    const end = Atomics.load(this.#words, Word.parkedEnd)
+  /** Calls `visit` for each parked descriptor. Returns how many there are. */
+  each(visit: (fd: number) => void): number {
     let parked = 0
-    for (let fd = 0; fd < end; fd++) {
-      const since = this.#words[parkedWord(fd)] ?? 0
-      if (since <= 0) continue
+    for (let fd = this.nextFrom(0); fd >= 0; fd = this.nextFrom(fd + 1)) {
       parked++
-      visit(fd, elapsedMs(since))
+      visit(fd)
     }
     return parked
+  }
+
+  /** The first parked descriptor from this number on, -1 if there is none. */
+  nextFrom(first: number): number {
+    const words = this.#words
+    const end = Atomics.load(words, Word.parkedEnd)
+    for (let fd = first; fd < end; fd++) if ((words[parkedWord(fd)] ?? 0) > 0) return fd
+    return -1
+  }
+
+  /** For how long a descriptor has been parked, in ms; 0 if it is not. */
+  parkedMs(fd: number): number {
+    const since = this.parkedSince(fd)
+    return since === 0 ? 0 : elapsedMs(since)
+  }
+
+  /** How many are parked. */
+  get count(): number {
+    return this.each(() => undefined)
   }
 
   /**
@@ -207,7 +227,7 @@ export class Parking {
    */
   stopClock(): boolean {
     Atomics.store(this.#words, Word.clockStopped, 1)
-    if (this.each(() => undefined) === 0) return true
+    if (this.count === 0) return true
     Atomics.store(this.#words, Word.clockStopped, 0)
     return false
   }
@@ -257,6 +277,12 @@ export class Parking {
     Atomics.store(this.#words, word, 0)
     const mark = reservedBy(dead)
     return Atomics.compareExchange(this.#words, parkedWord(fd), mark, TAKEN_BACK) === mark ? fd : -1
+  }
+
+  /** Whether connections of processes that leave are left to others, since this one will leave soon, too. */
+  yieldArrivals(yields: boolean): void {
+    if (Atomics.exchange(this.#words, Word.yieldsArrivals, yields ? 1 : 0) !== (yields ? 1 : 0))
+      this.rouse()
   }
 
   rouse(): void {

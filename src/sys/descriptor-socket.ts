@@ -130,9 +130,17 @@ export class DescriptorSocket {
    *
    * If it is another message (another process took the first one in between), its own descriptor is the one that counts. It
    * could be missing only if, within the same microseconds, somebody in here has also used up the last number.
+   *
+   * With numbers in plenty (`isRoomy`) there is nothing to find out before.
    */
-  receive(receiveEnd: number): Receipt {
+  receive(receiveEnd: number, isRoomy = false): Receipt {
     const { EMFILE } = osConstants.errno
+    if (isRoomy) {
+      const message = this.#receive(receiveEnd, 0)
+      if (message === undefined) return { fd: -1, word: 0, isTaken: false, reason: errno() }
+      const { fd, word } = message
+      return { fd, word, isTaken: true, reason: fd < 0 ? EMFILE : 0 }
+    }
     const seen = this.#receive(receiveEnd, MSG_PEEK)
     // The other ends are never all closed while this one is open, so an end of the stream can't come.
     if (seen === undefined) return { fd: -1, word: 0, isTaken: false, reason: errno() }

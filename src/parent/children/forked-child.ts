@@ -251,8 +251,8 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
   }
 
   /** Another process leaves, and this one is to take over its idle connections. */
-  receive(): void {
-    this.#send({ type: 'receive' })
+  receive(takes: boolean): void {
+    this.#send({ type: 'receive', takes })
   }
 
   /** Has it finish what it has in hand, and ends it if that takes longer than `drainTimeout` (ms). */

@@ -42,12 +42,14 @@ export class Takeover {
 
   /** A child has begun to serve. */
   ready(child: ForkedChild): void {
-    if (this.#isBegun || this.#count() > 0) child.receive()
+    if (this.#isBegun || this.#count() > 0) child.receive(true)
   }
 
   /** A child is gone. */
   gone(): void {
     if (!this.#isAnyLeaving) this.#isBegun = false
+    // It may have been the only one that was to take them.
+    else if (this.#isBegun) this.#callReceivers()
   }
 
   /** The children of an old parent leave, until `isOver`: nobody tells this one when the first connection moves. */
@@ -65,12 +67,12 @@ export class Takeover {
     clearInterval(this.#looks)
   }
 
-  /** Those of the newest generation that serves: the others leave next, and their connections would move once more. */
+  /** Those of the newest generation that serves: the others leave next, so what they took would move once more. */
   #callReceivers(): void {
     this.#isBegun = true
     const ready = this.#children().filter(({ state }) => state === 'ready')
     const newest = Math.max(...ready.map(({ generation }) => generation))
-    for (const child of ready) if (child.generation === newest) child.receive()
+    for (const child of ready) child.receive(child.generation === newest)
   }
 
   #count(): number {

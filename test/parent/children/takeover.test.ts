@@ -19,7 +19,13 @@ type Child = Parameters<Takeover['ready']>[0]
 interface Place extends Disposable {
   readonly takeover: Takeover
   /** Children with this state and generation. */
-  readonly children: { state: string; generation: number; called: number; receive(): void }[]
+  readonly children: {
+    state: string
+    generation: number
+    called: number
+    takes?: boolean
+    receive(takes: boolean): void
+  }[]
   /** Puts a connection in. */
   put(): void
   take(): void
@@ -54,8 +60,9 @@ function place(): Place {
 function child(generation: number): Place['children'][number] {
   return {
     ...{ state: 'ready', generation, called: 0 },
-    receive() {
+    receive(takes) {
       this.called++
+      this.takes = takes
     },
   }
 }
@@ -101,6 +108,22 @@ test('nobody looks any more when the last has left and all are taken', async () 
     return there.looks() === looks
   }
   await until(isQuiet, LIMIT_MS, 'nobody looks')
+})
+
+test('who will leave next leaves them to the newest, unless there is nobody newer any more', () => {
+  using there = place()
+  const { takeover, children } = there
+  const leaving = child(0)
+  const next = child(0)
+  const newest = child(1)
+  children.push(leaving, next, newest)
+  leaving.state = 'draining'
+  takeover.begin()
+  assert.equal([leaving.takes, next.takes, newest.takes], [undefined, false, true])
+  // The reload fails: its only child is gone.
+  children.pop()
+  takeover.gone()
+  assert.is(next.takes, true)
 })
 
 test.run()
