@@ -45,7 +45,7 @@ test('where one pool runs no address is needed; it is found by its private socke
     me.run('list', '--json'),
     me.run('status', '--json'),
   ])
-  assert.match(listed.stdout, new RegExp(`^ *${program.pid}  ${url}  1 processes, 2 threads`))
+  assert.match(listed.stdout, new RegExp(`^ *${program.pid}  ${url}  1 process, 2 threads`))
   assert.is((JSON.parse(json.stdout) as { pid: number }[])[0]?.pid, program.pid)
   assert.is((JSON.parse(status.stdout) as { pid: number }).pid, program.pid)
   const stopped = await me.run('stop')

@@ -14,13 +14,17 @@ export async function list(isJson: boolean): Promise<number> {
   }
   for (const { pid, stats } of pools) {
     const { processes, threads, uptimeMs } = summaryOf(stats)
-    const size = `${processes} processes, ${threads} threads`
+    const size = `${counted(processes, 'process', 'processes')}, ${counted(threads, 'thread', 'threads')}`
     const seconds = Math.round(uptimeMs / 1000)
     process.stdout.write(
       `${String(pid).padStart(7)}  ${addressesOf(stats)}  ${size}, ${seconds} s\n`,
     )
   }
   return 0
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`
 }
 
 type Summarised = Parameters<typeof addressesOf>[0]
