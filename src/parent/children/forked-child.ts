@@ -29,6 +29,9 @@ const FIRST_INHERITED = 4
 /** A process that ends closes its channel with all else. How long its exit may take to be heard of on a busy machine. */
 const CHANNEL_BEFORE_EXIT_MS = 3000
 
+/** How long a child that has exited may still be heard. */
+const CHANNEL_AFTER_EXIT_MS = 1000
+
 export interface Exit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -158,7 +161,7 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
       this.emit('failed', error)
       this.#gone({ code: null, signal: null })
     })
-    this.#process.once('exit', (code, signal) => this.#gone({ code, signal }))
+    this.#process.once('exit', (code, signal) => this.#exited({ code, signal }))
     this.#send({
       type: 'start',
       ...terms,
@@ -397,6 +400,24 @@ export class ForkedChild extends EventEmitter<ForkedChildEvents> {
         // 'alive' has said all; and what a child sends is not trusted to be of a known type.
         return
     }
+  }
+
+  /**
+   * What it has said last may be read after its exit is known (with the signal of one child Node reaps others, too), and before the end of its channel.
+   */
+  #exited(exit: Exit): void {
+    if (!this.#process.connected) {
+      this.#gone(exit)
+      return
+    }
+    const over = (): void => {
+      clearTimeout(limit)
+      this.#process.off('disconnect', over)
+      this.#gone(exit)
+    }
+    // A program that it has left behind may hold the other end open.
+    const limit = setTimeout(over, CHANNEL_AFTER_EXIT_MS)
+    this.#process.once('disconnect', over)
   }
 
   #gone(exit: Exit): void {
