@@ -136,7 +136,9 @@ for (const acceptMutex of ['none', 'flock'] as const) {
     const reports: ForkthreadError[] = []
     pool.on('error', (error) => reports.push(error as ForkthreadError))
     let exits = 0
-    pool.on('exit', ({ expected }) => {
+    const ended = new Map<number, string>()
+    pool.on('exit', ({ pid, code, signal, expected }) => {
+      ended.set(pid, `${expected ? 'left' : 'died'}: ${code ?? signal}`)
       if (!expected) exits++
     })
     try {
@@ -218,6 +220,7 @@ for (const acceptMutex of ['none', 'flock'] as const) {
       const died = exits * THREADS + totals.threadDeaths
       assert.ok(totals.requests >= served - died * CLIENTS, `${totals.requests} of ${served}`)
       assert.is(totals.childDeaths, exits)
+      assert.is(ended.get(spared), undefined, `the process that nobody killed, seed ${SEED}`)
       for (const { code, message } of reports)
         assert.match(code, /^FT_ERR_(CHILD|THREAD)_DIED$/, message)
 
