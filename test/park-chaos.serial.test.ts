@@ -25,6 +25,8 @@ const PROCESSES = 2
 const THREADS = 3
 /** A thread in an endless loop is ended after so long; what it had in flight fails then. */
 const BLOCKED_MS = 1500
+/** So many parkers end at the least. */
+const FEWEST_PARKERS = 3
 /** Duplicates of a wake descriptor that may stay when a thread dies while it reserves a number. */
 const MOST_PLACEHOLDERS = 2
 
@@ -165,14 +167,13 @@ for (const acceptMutex of ['none', 'flock'] as const) {
       const calm = new Clients(pool.address, random)
       const calmEndsAt = performance.now() + phaseMs
       let parkers = 0
-      while (performance.now() < calmEndsAt) {
+      while (performance.now() < calmEndsAt || parkers < FEWEST_PARKERS) {
         if ((await calm.ask('/kill-parker')).endsWith(' 1')) parkers++
         await sleep(random.from(20, 600))
       }
       await calm.end()
       assert.equal(calm.failures, [], `seed ${SEED}`)
       assert.is(calm.served, calm.requests)
-      assert.ok(parkers > 2, `${parkers} parkers`)
 
       const wild = new Clients(pool.address, random)
       const counts: Record<string, number> = {}
