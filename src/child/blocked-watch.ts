@@ -70,8 +70,8 @@ export class BlockedWatch {
     const silentMs = handOff.turns.openMs(thread)
     if (silentMs > 0) return silentMs
     // An idle thread whose loop is stuck outside a request shows by what it leaves in the queue.
-    if (handOff.isIdle(thread) && handOff.queue.length === 0) return 0
-    if (handOff.turns.ask(thread)) handOff.wake(thread)
+    if (handOff.standings.isIdle(thread) && handOff.queue.length === 0) return 0
+    if (handOff.turns.ask(thread)) handOff.wakeUps.wake(thread)
     return 0
   }
 

@@ -106,7 +106,7 @@ export class Child {
     this.#mailbox = mailbox
     const acceptor = new Acceptor(start.listeners, mailbox, memory)
     const ours = createMechanism(mechanism, memory, acceptor)
-    const handOff = new HandOff(memory, scoreboard, start.slot, ours, mailbox)
+    const handOff = new HandOff(memory, scoreboard, start.slot, ours)
     this.#handOff = handOff
     const report = (error: SerializedError, thread?: number): void =>
       void send({ type: 'report', error, ...(thread === undefined ? {} : { thread }) })
@@ -358,7 +358,7 @@ export class Child {
   /** A burst is answered within milliseconds, not at the next regular look. */
   async #followPressure(): Promise<void> {
     while (this.#drained === undefined) {
-      await this.#handOff.nextPressure()
+      await this.#handOff.standings.nextPressure()
       if (this.#crew.canGrow) {
         this.#crew.look()
         await sleep(PRESSURE_PAUSE_MS)

@@ -146,7 +146,7 @@ export class Crew {
     if (this.#isEnding) return
     const slot = this.#start.slot
     const starting = this.#count('starting')
-    const idleHere = this.#handOff.idleCount
+    const idleHere = this.#handOff.standings.idleCount
     const idleInPool = idleHere + this.#spare + this.#scoreboard.spareElsewhere(slot)
     const decision = decideThreads({
       limits: this.#limits,

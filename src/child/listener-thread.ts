@@ -73,7 +73,7 @@ export class ListenerThread {
    * the state is read here, no accept can come after it.
    */
   async stop(): Promise<void> {
-    this.#handOff.stopListening()
+    this.#handOff.listener.stop()
     // Ends a poll. The byte is never read, so every later poll ends at once, too.
     writeSync(this.#wakeEnd, '.')
     while (!this.#hasExited && !this.#sleepsInLock) await sleep(LOOK_AGAIN_MS)

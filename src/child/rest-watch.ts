@@ -34,7 +34,8 @@ export class RestWatch {
   /** Called once a second. */
   look(): void {
     if (this.#isResting) return
-    const isOneSpare = this.#handOff.idleCount + this.#scoreboard.idleElsewhere(this.#slot) > 1
+    const isOneSpare =
+      this.#handOff.standings.idleCount + this.#scoreboard.idleElsewhere(this.#slot) > 1
     let isAnyNew = false
     for (const thread of this.#crew.threads) {
       if (thread.state !== 'ready') {
@@ -44,7 +45,7 @@ export class RestWatch {
       const seen = this.#lookAt(thread)
       const { connections, requests } = this.#scoreboard.rows.read(this.#slot, thread.id)
       const { quietLooks, restedAt } = seen
-      const isIdle = this.#handOff.isIdle(thread.id)
+      const isIdle = this.#handOff.standings.isIdle(thread.id)
       if (shouldRest({ isIdle, connections, requests, quietLooks, restedAt })) {
         // To ask the only idle thread would wake it for nothing, again and again.
         if (!isOneSpare) continue

@@ -33,7 +33,7 @@ export async function acceptRest(
 
 /**
  * Takes what waits in the mailbox, for a child with no successor that shares it. Each child looks after its own parker has
- * stopped, so nothing is put in behind the last look (see `HandOff.shed` for what a worker thread puts in).
+ * stopped, so nothing is put in behind the last look (see `Shedding` for what a worker thread puts in).
  */
 export async function serveMailbox(mailbox: Mailbox, handOff: HandOff): Promise<void> {
   for (let entry = mailbox.take(); entry >= 0; entry = mailbox.take())

@@ -69,7 +69,7 @@ export class SlowWatch {
     this.#timer = setTimeout(() => {
       this.#look()
       this.#state = 'asleep'
-      void this.#handOff.nextStir(() => !this.#isQuiet()).then(() => this.#wake())
+      void this.#handOff.standings.nextStir(() => !this.#isQuiet()).then(() => this.#wake())
     }, this.#everyMs)
   }
 
@@ -91,7 +91,7 @@ export class SlowWatch {
   #isQuiet(): boolean {
     if (this.#episodes.size > 0) return false
     for (const { id, state } of this.#crew.threads)
-      if (state === 'ready' && !this.#handOff.isIdle(id)) return false
+      if (state === 'ready' && !this.#handOff.standings.isIdle(id)) return false
     return true
   }
 
@@ -118,7 +118,8 @@ export class SlowWatch {
     const sequence = this.#scoreboard.rows.sequence(this.#slot, id)
     const isUnchanged = this.#sequences.get(id) === sequence
     this.#sequences.set(id, sequence)
-    if (isUnchanged && !this.#handOff.isIdle(id) && turns.ask(id)) this.#handOff.wake(id)
+    if (isUnchanged && !this.#handOff.standings.isIdle(id) && turns.ask(id))
+      this.#handOff.wakeUps.wake(id)
     return 0
   }
 

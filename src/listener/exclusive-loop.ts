@@ -75,13 +75,13 @@ export function runExclusiveLoop(options: ExclusiveLoopOptions): void {
     const ready = epoll.wait(timeoutMs)
     if (ready.length === 0) {
       intake.wakeAgain()
-      if (!isSteppingBack && handOff.isListenerAsleep) intake.refuseLate()
-    } else if (handOff.isListenerAsleep) {
+      if (!isSteppingBack && handOff.listener.isAsleep) intake.refuseLate()
+    } else if (handOff.listener.isAsleep) {
       mechanism.disarmAgain()
       // What was reported has no other wake-up.
       callAnother()
     }
-    return !handOff.isListenerAsleep
+    return !handOff.listener.isAsleep
   }
 
   /**

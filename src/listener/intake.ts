@@ -58,7 +58,7 @@ export class Intake {
   }
 
   get isStopping(): boolean {
-    return this.#options.handOff.isStopping
+    return this.#options.handOff.listener.isStopping
   }
 
   enter(state: (typeof ListenerState)[keyof typeof ListenerState]): void {
@@ -70,11 +70,11 @@ export class Intake {
     // The queue first: a thread clears its idle bit before it takes, so what is no longer counted as queued
     // is no longer counted as idle either. The other way round, one thread could be counted on twice.
     const queued = handOff.queue.length
-    const idle = handOff.idleCount
+    const idle = handOff.standings.idleCount
     // What the other children do matters only when nobody is idle here, and costs a look at each.
     if (idle > queued) return { idle, queued, open: 0, idleElsewhere: 0 }
     const idleElsewhere = scoreboard.idleElsewhere(slot)
-    return { idle, queued, open: handOff.openCount, idleElsewhere }
+    return { idle, queued, open: handOff.standings.openCount, idleElsewhere }
   }
 
   /** How many connections may be accepted at this moment. */
@@ -104,7 +104,7 @@ export class Intake {
     const { room } = this
     // To wake a thread takes longer than to accept: its way here and the accept go on at the same time. (Measured: a quarter less
     // from accept to handler with 1 × 2 threads. For the last idle thread it gains nothing and costs 5 % of the CPU at saturation.)
-    if (room > 1) handOff.wakeAhead()
+    if (room > 1) handOff.wakeUps.wakeAhead()
     const { broken, shortage } = acceptor.acceptReported(room, this.#keep, ready)
     if (broken > 0) this.#count('acceptErrors', broken)
     return shortage
@@ -150,7 +150,7 @@ export class Intake {
 
   /** What is still queued when it should long have been taken goes to somebody else. */
   wakeAgain(): void {
-    if (this.hasQueued) this.#options.handOff.wakeOne()
+    if (this.hasQueued) this.#options.handOff.wakeUps.wakeOne()
   }
 
   /** The accept mutex is this child's, after so many ms. */

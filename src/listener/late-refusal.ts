@@ -77,7 +77,7 @@ export class LateRefusal {
     let young = 0
     let silent = 0
     let soonestMs = queueTimeout
-    while (young < acceptor.watched.length && !handOff.isStopping && isFull(capacity())) {
+    while (young < acceptor.watched.length && !handOff.listener.isStopping && isFull(capacity())) {
       const ageMs = this.#acceptOne()
       if (ageMs === undefined) break
       if (ageMs > queueTimeout) continue

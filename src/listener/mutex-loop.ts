@@ -56,7 +56,7 @@ export function runMutexLoop(
       : hadQueued
         ? Math.min(LATE_WAKE_MS, intake.longestSleepMs)
         : intake.longestSleepMs
-    handOff.sleepUntil(() => {
+    handOff.listener.sleepUntil(() => {
       const now = intake.capacity()
       return acceptable(now) > 0 || (!isSteppingBack && shouldStepBack(now))
     }, timeoutMs)

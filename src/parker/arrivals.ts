@@ -120,7 +120,7 @@ export class Arrivals {
 
   #giveToThread(fd: number): void {
     const { handOff } = this.#options
-    if (handOff.queue.push(LockOwner.parker, resumed(fd))) handOff.wakeOne()
+    if (handOff.queue.push(LockOwner.parker, resumed(fd))) handOff.wakeUps.wakeOne()
     else {
       handOff.queue.unhand(PARKER_THREAD)
       closeDescriptor(fd)

@@ -21,7 +21,7 @@ const scoreboard = Scoreboard.map(start.scoreboard)
 const mailbox = new Mailbox(start.mailbox, scoreboard)
 const acceptor = new Acceptor(start.mechanism.listeners, mailbox, memory)
 const mechanism = createMechanism(start.mechanism, memory, acceptor)
-const handOff = new HandOff(memory, scoreboard, slot, mechanism, mailbox)
+const handOff = new HandOff(memory, scoreboard, slot, mechanism)
 const { wake } = start.parking
 const epoll = new Epoll(start.parking.epoll)
 epoll.add(wake, false)

@@ -78,7 +78,7 @@ export class Parker {
       arrivals?.set(parking.takesArrivals)
       if (wayOut === WayOut.close) this.#hurry()
       arrivals?.look()
-      if (ready.length === 0 && handOff.queue.length > 0) handOff.wakeOne()
+      if (ready.length === 0 && handOff.queue.length > 0) handOff.wakeUps.wakeOne()
       if (this.#waiting.length > 0) this.#retry()
       for (const [index, fd] of ready.entries()) {
         if (arrivals?.isAt(fd) === true) this.#arrive(arrivals.take())
@@ -160,7 +160,7 @@ export class Parker {
     if (this.#isForQueue()) {
       // This replaces the note, and erases it.
       if (handOff.queue.push(LockOwner.parker, entry)) {
-        handOff.wakeOne()
+        handOff.wakeUps.wakeOne()
         return true
       }
     }
@@ -182,7 +182,7 @@ export class Parker {
     if (wayOut !== WayOut.stay) return true
     // The queue first, as in the listener thread: no thread is counted on twice.
     const queued = handOff.queue.length
-    return handOnTo({ idle: handOff.idleCount, queued }) === 'queue'
+    return handOnTo({ idle: handOff.standings.idleCount, queued }) === 'queue'
   }
 
   /** Gives some of what is parked to processes that stay. */

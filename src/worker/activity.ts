@@ -4,6 +4,7 @@ import { getHeapStatistics } from 'node:v8'
 import { monotonicMs } from '../sync/clock.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
+import type { Shedding } from '../sync/shedding.js'
 import { emptyRow, type ThreadRow } from '../sync/thread-rows.js'
 import { BlockingMeter } from './blocking-meter.js'
 import type { InFlight } from './in-flight.js'
@@ -47,6 +48,7 @@ export class Activity {
   readonly #slot: number
   readonly #thread: number
   readonly #handOff: HandOff
+  readonly #shedding: Shedding
   readonly #scoreboard: Scoreboard
   /** Serves a descriptor that the hand-off gave on a change of standing. */
   readonly #serve: (fd: number) => void
@@ -74,6 +76,7 @@ export class Activity {
     slot: number,
     thread: number,
     handOff: HandOff,
+    shedding: Shedding,
     scoreboard: Scoreboard,
     serve: (fd: number) => void,
     inFlight: InFlight,
@@ -81,6 +84,7 @@ export class Activity {
     this.#slot = slot
     this.#thread = thread
     this.#handOff = handOff
+    this.#shedding = shedding
     this.#scoreboard = scoreboard
     this.#serve = serve
     this.#loop = new LoopMeter(slot, thread, scoreboard, inFlight, () => this.#row.inFlight > 0)
@@ -167,7 +171,7 @@ export class Activity {
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
     else if (this.#standing === 'open') this.#handOff.leaveOpen(this.#thread)
     if (this.#standing !== 'withdrawn') this.#standing = 'busy'
-    const kept = this.#blocking.blocks ? this.#handOff.shed(this.#thread) : -1
+    const kept = this.#blocking.blocks ? this.#shedding.shed(this.#thread) : -1
     this.#publish()
     // Its turn comes when the handler that is about to run lets the event loop turn.
     if (kept >= 0) this.#serve(kept)
@@ -227,7 +231,8 @@ export class Activity {
     if (this.#standing !== 'idle' || this.#row.connections > 0) return false
     this.#handOff.becomeBusy(this.#thread)
     this.#standing = 'resting'
-    const isSpared = this.#handOff.idleBits !== 0 || this.#scoreboard.idleElsewhere(this.#slot) > 0
+    const isSpared =
+      this.#handOff.standings.idleBits !== 0 || this.#scoreboard.idleElsewhere(this.#slot) > 0
     if (isSpared) {
       this.#publish()
       await work()

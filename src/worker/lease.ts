@@ -15,6 +15,7 @@ import { createMechanism } from '../sync/create-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
 import { Scoreboard } from '../sync/scoreboard.js'
+import { Shedding } from '../sync/shedding.js'
 import { AccessLog } from './access-log.js'
 import { Activity } from './activity.js'
 import { Adoption } from './adoption.js'
@@ -78,12 +79,13 @@ export default async function lease(terms: Lease): Promise<void> {
   const mailbox = terms.mailbox === undefined ? undefined : new Mailbox(terms.mailbox, scoreboard)
   const acceptor = new Acceptor(terms.mechanism.listeners, mailbox, terms.memory)
   const mechanism = createMechanism(terms.mechanism, terms.memory, acceptor)
-  const handOff = new HandOff(terms.memory, scoreboard, slot, mechanism, mailbox)
+  const handOff = new HandOff(terms.memory, scoreboard, slot, mechanism)
   const inFlight = new InFlight()
   const activity = new Activity(
     slot,
     thread,
     handOff,
+    new Shedding(handOff, mailbox),
     scoreboard,
     (entry) => serving.serve(entry),
     inFlight,
@@ -148,7 +150,7 @@ export default async function lease(terms: Lease): Promise<void> {
       return void activity.rest(rest).then((isDone) => tell({ type: 'rested', isDone }))
     end = message
     // The loop below waits for a wake-up.
-    handOff.wake(thread)
+    handOff.wakeUps.wake(thread)
   })
   activity.start()
   // Only now that it counts as idle: one that is ready but not yet idle would make the spares start one more.
@@ -203,7 +205,7 @@ export default async function lease(terms: Lease): Promise<void> {
     end = { type: 'end', takeRest: false, way: terms.wayAlone }
     tell({ type: 'leaves', why: 'the program has closed its server' })
     activity.withdraw()
-    handOff.wake(thread)
+    handOff.wakeUps.wake(thread)
   }
 
   async function load(): Promise<LoadedHandler> {
@@ -237,12 +239,12 @@ export default async function lease(terms: Lease): Promise<void> {
   async function takeUntil(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       // Armed before the look at the queue: what is queued in between wakes this thread all the same.
-      const woken = handOff.nextWake(thread)
+      const woken = handOff.wakeUps.next(thread)
       activity.loopTurned()
       const fd = handOff.takeWhenWoken(thread)
       if (fd >= 0) activity.adopt(fd)
       await woken
-      if (handOff.isCalledEarly(thread)) await immediate()
+      if (handOff.wakeUps.isCalledEarly(thread)) await immediate()
     }
   }
 

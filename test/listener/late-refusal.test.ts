@@ -13,7 +13,6 @@ import { refusalOf, refuse } from '#dist/sync/early-refusal.js'
 import { descriptorOf } from '#dist/sync/entry.js'
 import { HandOff } from '#dist/sync/hand-off.js'
 import { Mailbox } from '#dist/sync/mailbox.js'
-import type { Mechanism } from '#dist/sync/mechanism.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
 import { closeDescriptor } from '#dist/sys/descriptor.js'
@@ -21,17 +20,12 @@ import { countWaiting, openDescriptorSockets } from '#dist/sys/descriptor-socket
 import { sendBytes } from '#dist/sys/send.js'
 import { boundAddress, openListener } from '#dist/sys/socket.js'
 import { sinceDataMs } from '#dist/sys/tcp-info.js'
+import { noMechanism } from '../support/no-mechanism.js'
 import { Random } from '../support/random.js'
 import { until } from '../support/until.js'
 
 const FULL: Capacity = { idle: 0, queued: 0, open: 0, idleElsewhere: 0 }
 const SERVED = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
-const noMechanism: Mechanism = {
-  wakeListener: () => undefined,
-  selfServe: () => 0,
-  recover: () => undefined,
-}
-
 class Pool implements Disposable {
   readonly #fd = openListener(
     { family: 4, host: '127.0.0.1', port: 0 },
@@ -58,7 +52,7 @@ class Pool implements Disposable {
     const clearHttp = new ClearHttp(memory)
     clearHttp.note(['http'])
     const mailbox = hasMailbox ? this.mailbox : undefined
-    const handOff = new HandOff(memory, this.scoreboard, slot, noMechanism, mailbox)
+    const handOff = new HandOff(memory, this.scoreboard, slot, noMechanism)
     const acceptor = new Acceptor([this.#fd], mailbox, memory)
     const { scoreboard } = this
     const options = { slot, queueTimeout, acceptor, handOff, scoreboard, mailbox, clearHttp }

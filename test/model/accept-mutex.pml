@@ -2,7 +2,7 @@
  * Two children and the accept mutex.
  *
  * Models src/sync/mutex-mechanism.ts (turn, file lock, selfServe, recover), src/listener/mutex-loop.ts, admission.ts, the
- * wait for capacity of src/sync/hand-off.ts, and the flock of src/sys/file-lock.ts: it belongs to the open file description,
+ * wait for capacity of src/sync/listener-sleep.ts, and the flock of src/sys/file-lock.ts: it belongs to the open file description,
  * so to the process, whose threads all get it; the kernel frees it when the process ends.
  *
  * Each child has its listener thread and two worker threads. Thread 0 is modelled in steps: it serves itself when it is

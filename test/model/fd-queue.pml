@@ -2,7 +2,7 @@
  * The fd queue: ring, head, tail, the "in hand" words, and the recovery of a thread that died.
  *
  * Models src/sync/fd-queue.ts store by store. The listener thread pushes; two worker threads take, unhand and wrap; with
- * SELF_SERVE worker 1 also accepts and pushes (src/sync/hand-off.ts, #selfServe). Worker 1 may die before and after
+ * SELF_SERVE worker 1 also accepts and pushes (src/sync/self-service.ts). Worker 1 may die before and after
  * each store; the child's main thread recovers it, queues again what it had in hand, and a new worker 1 comes.
  *
  * Abstractions: a ring of two places (a power of two above the most that is queued, as in the source); the mutex is one word

@@ -1,7 +1,7 @@
 /*
  * The hand-off of descriptors from the listener thread to the worker threads of one child.
  *
- * Models src/sync/hand-off.ts in single loads and stores, the waiting of src/listener/mutex-loop.ts and intake.ts, the
+ * Models src/sync/hand-off.ts with standings.ts, wake-ups.ts, listener-sleep.ts and self-service.ts in single loads and stores, the waiting of src/listener/mutex-loop.ts and intake.ts, the
  * rule of src/listener/admission.ts, the loop `takeUntil` of src/worker/lease.ts and `adopt` of src/worker/activity.ts. With
  * EXCLUSIVE the listener thread takes no mutex, so that threads serve themselves at the same time (exclusive-loop.ts).
  *

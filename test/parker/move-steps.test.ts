@@ -7,7 +7,6 @@ import { createChildMemory, LockOwner, Word } from '#dist/sync/child-memory.js'
 import { descriptorOf } from '#dist/sync/entry.js'
 import { HandOff } from '#dist/sync/hand-off.js'
 import { Mailbox } from '#dist/sync/mailbox.js'
-import type { Mechanism } from '#dist/sync/mechanism.js'
 import { Parking, WayOut } from '#dist/sync/parking.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
@@ -19,18 +18,13 @@ import { openEventDescriptor } from '#dist/sys/event-descriptor.js'
 import { sendBytes } from '#dist/sys/send.js'
 import { peekConnection } from '#dist/sys/socket.js'
 import { diesAt, interruptedAt } from '../support/death.js'
+import { noMechanism } from '../support/no-mechanism.js'
 import { descriptors } from '../support/processes.js'
 
 const THREAD = 0
 const MOST_STEPS = 200
 /** Turns of the parker's loop until it finds that it is to end. */
 const TURNS = 3
-const noMechanism: Mechanism = {
-  wakeListener: () => undefined,
-  selfServe: () => 0,
-  recover: () => undefined,
-}
-
 /** Without the duplicates of a wake descriptor that a death may leave. */
 const countOpen = (): number =>
   descriptors(process.pid).filter(({ target }) => !target.includes('eventfd')).length
@@ -66,8 +60,7 @@ class Process {
 
   constructor(pool: Pool) {
     this.#pool = pool
-    const mailbox = new Mailbox(pool.mailEnds, pool.scoreboard)
-    this.handOff = new HandOff(this.memory, pool.scoreboard, 0, noMechanism, mailbox)
+    this.handOff = new HandOff(this.memory, pool.scoreboard, 0, noMechanism)
     this.transfer = new Transfer(pool.transferEnds, pool.scoreboard)
     this.parking.open()
   }

@@ -13,7 +13,6 @@ import {
   Word,
 } from '#dist/sync/child-memory.js'
 import { HandOff } from '#dist/sync/hand-off.js'
-import { Mailbox } from '#dist/sync/mailbox.js'
 import type { Mechanism } from '#dist/sync/mechanism.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
@@ -72,17 +71,17 @@ const openBits = (words: Int32Array) => words[Word.openBits] ?? 0
 test('an idle thread has a bit that other processes see; a busy one has none', () => {
   const { handOff, scoreboard } = child()
   assert.is(handOff.becomeIdle(3, 1), -1)
-  assert.is(handOff.idleBits, bit(3))
+  assert.is(handOff.standings.idleBits, bit(3))
   assert.is(scoreboard.idleElsewhere(0), 1)
   handOff.becomeBusy(3)
-  assert.is(handOff.idleBits, 0)
+  assert.is(handOff.standings.idleBits, 0)
 })
 
 test('a thread that becomes idle takes what is queued, and is busy with it', () => {
   const { handOff } = child()
   handOff.offer(listener, [10])
   assert.is(handOff.becomeIdle(0, 1), 10)
-  assert.is(handOff.idleBits, 0)
+  assert.is(handOff.standings.idleBits, 0)
   assert.is(handOff.queue.length, 0)
 })
 
@@ -178,16 +177,16 @@ test('a thread takes another one only while nobody is idle', () => {
 
 test('a wake-up that comes after the arming is not missed, nor one before the sleep', async () => {
   const { handOff } = child()
-  const armed = handOff.nextWake(0)
-  handOff.wake(0)
+  const armed = handOff.wakeUps.next(0)
+  handOff.wakeUps.wake(0)
   await within(armed, 5_000, 'the wake-up')
   let isWoken = false
-  const next = handOff.nextWake(0).then(() => {
+  const next = handOff.wakeUps.next(0).then(() => {
     isWoken = true
   })
   await new Promise((resolve) => setTimeout(resolve, 10))
   assert.not(isWoken, 'an old wake-up does not count')
-  handOff.wake(0)
+  handOff.wakeUps.wake(0)
   await within(next, 5_000, 'the second wake-up')
 })
 
@@ -195,27 +194,27 @@ test('a wake-up that comes after the arming is not missed, nor one before the sl
 
 test('the listener thread sleeps only while there is no capacity, and is told of the first there is', () => {
   const { handOff, mechanism } = child()
-  handOff.sleepUntil(() => true)
+  handOff.listener.sleepUntil(() => true)
   let looks = 0
   // A thread becomes idle between the look and the sleep: without the count this would sleep for the full time.
   const startedAt = performance.now()
-  handOff.sleepUntil(() => {
+  handOff.listener.sleepUntil(() => {
     looks++
-    assert.ok(handOff.isListenerAsleep)
+    assert.ok(handOff.listener.isAsleep)
     handOff.becomeIdle(0, 1)
     return false
   }, 20_000)
   assert.is(looks, 1)
   assert.is(mechanism.listenerWakes, 1)
   assert.ok(performance.now() - startedAt < 10_000)
-  assert.not(handOff.isListenerAsleep)
+  assert.not(handOff.listener.isAsleep)
 })
 
 test('a listener thread that is to stop does not fall asleep', () => {
   const { handOff } = child()
-  handOff.stopListening()
-  assert.ok(handOff.isStopping)
-  handOff.sleepUntil(() => false)
+  handOff.listener.stop()
+  assert.ok(handOff.listener.isStopping)
+  handOff.listener.sleepUntil(() => false)
 })
 
 test('a listener thread that is awake is told nothing; one asleep only of what makes room', () => {
@@ -240,7 +239,7 @@ test('a thread that is done serves itself while the listener thread sleeps', () 
   handOff.becomeBusy(0)
   words[Word.listenerAsleep] = 1
   assert.is(handOff.becomeIdle(0, 1), 10)
-  assert.is(handOff.idleBits, 0)
+  assert.is(handOff.standings.idleBits, 0)
   assert.is(scoreboard.field(SLOT, 'accepted'), 1)
   assert.is(words[threadWord(0, ThreadWord.inHand)], 11, 'descriptor 10 is in hand')
 })
@@ -261,7 +260,7 @@ test('nobody serves itself once the child stops', () => {
   const { handOff, mechanism, words } = child()
   mechanism.backlog.push(10)
   words[Word.listenerAsleep] = 1
-  handOff.stopListening()
+  handOff.listener.stop()
   assert.is(handOff.becomeIdle(0, 1), -1)
   assert.equal(mechanism.backlog, [10])
 })
@@ -277,7 +276,7 @@ test('what a dead thread had goes to the others', async () => {
   words[Word.listenerAsleep] = 1
   await handOff.recover(control, 0)
   assert.equal(mechanism.recovered, [LockOwner.worker(0)])
-  assert.is(handOff.idleBits, bit(1))
+  assert.is(handOff.standings.idleBits, bit(1))
   assert.is(openBits(words), 0)
   assert.is(wakes(words, 1), 1, 'somebody else is woken for it')
   assert.is(handOff.takeWhenWoken(1), 10)
@@ -330,7 +329,7 @@ test('wherever a thread dies on its way to idle, nothing is lost', async () => {
     const missing = expected.filter((fd) => !found.includes(fd))
     const isBeforePush = missing.length === 1 && missing[0] === 20
     if (!isBeforePush) assert.equal(found.sort(), expected, `death point ${step}`)
-    assert.is(handOff.idleBits, 0)
+    assert.is(handOff.standings.idleBits, 0)
     if (!isDead) break
   }
 })
@@ -343,11 +342,15 @@ function assertNobodyForgotten(
   before: readonly number[],
   context: string,
 ): void {
-  if (handOff.queue.length === 0 || handOff.idleBits === 0) return
+  if (handOff.queue.length === 0 || handOff.standings.idleBits === 0) return
   const isWoken = before.some(
-    (count, thread) => (handOff.idleBits & bit(thread)) !== 0 && wakes(words, thread) > count,
+    (count, thread) =>
+      (handOff.standings.idleBits & bit(thread)) !== 0 && wakes(words, thread) > count,
   )
-  assert.ok(isWoken, `${context}: ${handOff.queue.length} queued, idle ${handOff.idleBits}`)
+  assert.ok(
+    isWoken,
+    `${context}: ${handOff.queue.length} queued, idle ${handOff.standings.idleBits}`,
+  )
 }
 
 type Move = (handOff: HandOff) => void
@@ -399,12 +402,12 @@ test('whatever comes between, a queued descriptor and an idle thread find each o
 
 test('a thread that was woken ahead is early until it looks, has become busy, or has something to take', () => {
   const early = (handOff: HandOff): readonly boolean[] =>
-    [0, 1].map((thread) => handOff.isCalledEarly(thread))
+    [0, 1].map((thread) => handOff.wakeUps.isCalledEarly(thread))
   const called = (): HandOff => {
     const { handOff } = child()
     for (const thread of [0, 1]) handOff.becomeIdle(thread, 1)
     assert.equal(early(handOff), [false, false])
-    handOff.wakeAhead()
+    handOff.wakeUps.wakeAhead()
     assert.equal(early(handOff), [true, false])
     return handOff
   }
@@ -433,7 +436,7 @@ test('a thread that was woken ahead counts only if it still has to look at the q
           const isReached = interruptedAt(
             step,
             () => {
-              handOff.wakeAhead()
+              handOff.wakeUps.wakeAhead()
               handOff.offer(listener, [10])
             },
             () => {
@@ -464,7 +467,7 @@ test('a thread that died between the note of a call and the call is not relied u
   for (const recover of ['thread', 'parker'] as const) {
     const { handOff, words } = child()
     handOff.becomeIdle(0, 1)
-    handOff.wakeAhead()
+    handOff.wakeUps.wakeAhead()
     handOff.takeWhenWoken(0)
     Atomics.or(words, Word.wokenBits, bit(0))
     if (recover === 'thread') await handOff.recover(control, 1)
@@ -473,57 +476,6 @@ test('a thread that died between the note of a call and the call is not relied u
     handOff.offer(listener, [10])
     assert.is(wakes(words, 0), before + 1, recover)
   }
-})
-
-/** Has no room, and while it is asked the ring fills up as well. */
-class FullMailbox extends Mailbox {
-  readonly #whenAsked: () => void
-
-  constructor(scoreboard: Scoreboard, whenAsked: () => void) {
-    super({ sendEnd: -1, receiveEnd: -1 }, scoreboard)
-    this.#whenAsked = whenAsked
-  }
-
-  override put(): boolean {
-    this.#whenAsked()
-    return false
-  }
-}
-
-function childWithFullMailbox(whenAsked: (handOff: HandOff) => void) {
-  const { words, scoreboard, mechanism } = child()
-  const mailbox = new FullMailbox(scoreboard, () => whenAsked(handOff))
-  const handOff = new HandOff(
-    words.buffer as SharedArrayBuffer,
-    scoreboard,
-    SLOT,
-    mechanism,
-    mailbox,
-  )
-  return { words, handOff }
-}
-
-const inHand = (words: Int32Array, thread: number) => words[threadWord(thread, ThreadWord.inHand)]
-
-test('a thread that would shed keeps what neither the mailbox nor the ring has room for', () => {
-  const { words, handOff } = childWithFullMailbox(({ queue }) => {
-    for (let fd = 100; queue.push(listener, fd); fd++);
-  })
-  handOff.queue.push(listener, 10)
-  assert.is(handOff.shed(4), 10)
-  assert.is(handOff.queue.length, RING_SIZE)
-  // Should it die now, it is handed to the others.
-  assert.is(inHand(words, 4), 11)
-  assert.is(handOff.queue.recover(4), 10)
-})
-
-test('a thread that would shed puts back what the mailbox has no room for', () => {
-  const { words, handOff } = childWithFullMailbox(() => undefined)
-  handOff.queue.push(listener, 10)
-  handOff.queue.push(listener, 12)
-  assert.is(handOff.shed(4), -1)
-  assert.is(inHand(words, 4), 0)
-  assert.equal([handOff.queue.take(0), handOff.queue.take(0)].sort(), [10, 12])
 })
 
 test('what the parker had in hand at its end is queued only if it had claimed it', async () => {

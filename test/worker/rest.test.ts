@@ -3,19 +3,14 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createChildMemory, LockOwner } from '#dist/sync/child-memory.js'
 import { HandOff } from '#dist/sync/hand-off.js'
-import type { Mechanism } from '#dist/sync/mechanism.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
+import { Shedding } from '#dist/sync/shedding.js'
 import { Activity } from '#dist/worker/activity.js'
 import { InFlight } from '#dist/worker/in-flight.js'
+import { noMechanism } from '../support/no-mechanism.js'
 
 const SLOT = 0
-const none: Mechanism = {
-  wakeListener: () => undefined,
-  selfServe: () => 0,
-  recover: () => undefined,
-}
-
 function child() {
   const scoreboard = new Scoreboard(new ArrayBuffer(SCOREBOARD_BYTES))
   scoreboard.format()
@@ -23,12 +18,13 @@ function child() {
     scoreboard.openProcess(slot)
     scoreboard.setField(slot, 'serving', 1)
   }
-  const handOff = new HandOff(createChildMemory(), scoreboard, SLOT, none)
+  const handOff = new HandOff(createChildMemory(), scoreboard, SLOT, noMechanism)
   const served: number[] = []
   const activity = new Activity(
     SLOT,
     0,
     handOff,
+    new Shedding(handOff, undefined),
     scoreboard,
     (fd) => served.push(fd),
     new InFlight(),
@@ -41,25 +37,25 @@ function child() {
 test('the only idle thread of the pool does not rest', async () => {
   const { activity, handOff } = child()
   assert.is(await activity.rest(() => Promise.reject(new Error('it rests'))), false)
-  assert.is(handOff.isIdle(0), true)
+  assert.is(handOff.standings.isIdle(0), true)
 })
 
 test('a thread rests while another process has an idle thread, and is idle again', async () => {
   const { activity, handOff, scoreboard, state } = child()
   Atomics.store(scoreboard.words, scoreboard.idleIndex(1), 1)
   const isDone = await activity.rest(async () => {
-    assert.is(handOff.isIdle(0), false, 'nobody gives it anything')
+    assert.is(handOff.standings.isIdle(0), false, 'nobody gives it anything')
     assert.is(state(), 'S', 'it counts as one that will idle soon')
   })
   assert.is(isDone, true)
-  assert.is(handOff.isIdle(0), true)
+  assert.is(handOff.standings.isIdle(0), true)
   assert.is(state(), '_')
 })
 
 test('of the last two that would rest, one stays', async () => {
   const { activity, handOff } = child()
   handOff.becomeIdle(1, 1)
-  await activity.rest(async () => assert.is(handOff.idleBits, 2))
+  await activity.rest(async () => assert.is(handOff.standings.idleBits, 2))
   handOff.becomeBusy(1)
   assert.is(await activity.rest(() => Promise.reject(new Error('it rests'))), false)
 })
@@ -89,7 +85,7 @@ test('one that is told to leave meanwhile stays withdrawn', async () => {
   const { activity, handOff, state } = child()
   handOff.becomeIdle(1, 1)
   await activity.rest(async () => activity.withdraw())
-  assert.is(handOff.isIdle(0), false)
+  assert.is(handOff.standings.isIdle(0), false)
   assert.is(state(), 'G')
 })
 

@@ -1,0 +1,8 @@
+import type { Mechanism } from '#dist/sync/mechanism.js'
+
+/** Of a child whose listener thread is told nothing, and whose threads accept nothing by themselves. */
+export const noMechanism: Mechanism = {
+  wakeListener: () => undefined,
+  selfServe: () => 0,
+  recover: () => undefined,
+}
