@@ -1,6 +1,8 @@
 import type { EventEmitter } from 'node:events'
+import type { PoolOptions } from '../options/options.js'
 import { ForkthreadError } from '../shared/errors.js'
 import type { Logger, Origin } from '../shared/logger.js'
+import { createLog } from './create-log.js'
 import type { PoolEvents } from './pool-events.js'
 
 /** Errors that tell of the end of something. */
@@ -10,6 +12,17 @@ const DEATHS: ReadonlySet<string> = new Set([
   'FT_ERR_PARKER_DIED',
   'FT_ERR_THREAD_DIED',
 ])
+
+/** Logs as the options say, and returns the logger. Without a word on logging the program follows the pool by its events. */
+export async function logAsTold(
+  pool: EventEmitter<PoolEvents>,
+  { logger: own, logFormat, logLevel }: PoolOptions,
+): Promise<PoolOptions['logger']> {
+  const isWanted = logFormat !== undefined || logLevel !== undefined
+  const logger = own ?? (isWanted ? await createLog({ logFormat, logLevel }) : undefined)
+  if (logger !== undefined) logPool(pool, logger)
+  return logger
+}
 
 /**
  * Writes one line for each thing that happens to the pool. `event` says what kind it is of; `process`, `thread`, `generation` and

@@ -6,8 +6,8 @@ import type { AdminSource, Decision, Order, ReloadProgress } from '../shared/sta
 import type { Sizes } from './children/sizes.js'
 import type { PoolEvents } from './pool-events.js'
 
-/** As much of a pool as orders need. */
-interface Obedient extends EventEmitter<PoolEvents> {
+/** A pool that takes orders, and tells what it does about them. */
+export interface Obedient extends EventEmitter<PoolEvents> {
   readonly sizes: Sizes
   reload(): Promise<void>
   upgrade(): Promise<number>

@@ -1,3 +1,5 @@
+import { fail } from '../shared/errors.js'
+
 /**
  * The states of a pool and the moves between them: one way, never back. A pool that is draining says so to those who ask for its
  * health, and serves as before, for `preStopDelay`; a closing one accepts no more.
@@ -20,6 +22,11 @@ export class PoolState {
 
   get now(): State {
     return this.#now
+  }
+
+  /** `call`: what somebody asks of the pool that only one that serves can do. @throws FT_ERR_CLOSED */
+  requireServing(call: string): void {
+    if (this.#now !== 'serving') throw fail('FT_ERR_CLOSED', [call])
   }
 
   move(next: State): void {

@@ -2,7 +2,7 @@
  * No accept mutex: the kernel's exclusive wake-up and the pass-on descriptor.
  *
  * Models src/sync/exclusive-mechanism.ts, src/listener/exclusive-loop.ts, `announceCapacity` of
- * src/sync/listener-sleep.ts, and the signal of src/parent/pool.ts after a child's death.
+ * src/sync/listener-sleep.ts, and the signal of src/parent/follow-children.ts after a child's death.
  *
  * Child 0 is modelled step by step, the others in large steps. There are two configurations:
  *

@@ -15,6 +15,12 @@ export function accessLogOf({
   return { path, format: accessLogFormat }
 }
 
+/** Its path, if it is a file, which may be renamed. */
+export function logFilePath(settings: Settings): string | undefined {
+  const log = accessLogOf(settings)
+  return log?.path === TO_STDOUT ? undefined : log?.path
+}
+
 /**
  * Makes the file, if there is none, as one that the children may open: they open it as whom they run when it has been renamed.
  * @throws FT_ERR_ACCESS_LOG

@@ -202,6 +202,11 @@ export class Children extends EventEmitter<ChildrenEvents> {
     await Promise.all(gone)
   }
 
+  /** Has all open the access log anew. Those that leave, too: they have requests to finish. */
+  reopenLogs(): void {
+    for (const child of this.all) child.reopenLogs()
+  }
+
   /** Ends all at once. */
   kill(): void {
     this.#isLeaving = true

@@ -1,0 +1,167 @@
+import type { PoolOptions, Settings } from '../options/options.js'
+import type { Stats } from '../shared/stats.js'
+import { Answers } from './answers.js'
+import { Listening } from './binding/listening.js'
+import { logFilePath } from './binding/log-file.js'
+import type { Resources } from './binding/resources.js'
+import { ChannelHub } from './children/channel-hub.js'
+import { Children } from './children/children.js'
+import type { Inheritance } from './children/forked-child.js'
+import { createGeneration } from './children/generation.js'
+import { Leadership } from './children/leadership.js'
+import { Chronicle } from './chronicle.js'
+import { Closing } from './closing.js'
+import { followChildren } from './follow-children.js'
+import type { Obedient } from './orders.js'
+import { PoolNews } from './pool-news.js'
+import { PoolState } from './pool-state.js'
+import { Readiness } from './readiness.js'
+import { Records } from './records.js'
+import { FileWatch } from './reload/file-watch.js'
+import { ReloadQueue } from './reload/reload-queue.js'
+import { Reloads } from './reload/reloads.js'
+import { readyNotice } from './systemd/ready-notice.js'
+import { SystemdNotify } from './systemd/systemd-notify.js'
+import { TlsRenewal } from './tls/tls-renewal.js'
+import { Handover } from './upgrade/handover.js'
+import { OtherParent } from './upgrade/other-parent.js'
+import { RotationWatch } from './upgrade/rotation-watch.js'
+
+/** What a pool consists of. Each part keeps a state of its own, and knows only those others that it is told here. */
+export interface PoolParts {
+  readonly resources: Resources
+  readonly state: PoolState
+  readonly news: PoolNews
+  readonly children: Children
+  readonly channels: ChannelHub
+  readonly leadership: Leadership
+  readonly listening: Listening
+  readonly records: Records
+  readonly reloads: Reloads
+  readonly reloadQueue: ReloadQueue<Partial<PoolOptions>>
+  readonly handover: Handover
+  readonly otherParent: OtherParent
+  readonly readiness: Readiness
+  readonly answers: Answers
+  readonly systemd: SystemdNotify
+  readonly tls: TlsRenewal
+  /** With `watch` only. */
+  readonly files: FileWatch | undefined
+  readonly closing: Closing
+}
+
+/** Makes the parts of `pool`, and has them follow each other; nothing has been started then. @throws FT_ERR_TLS */
+export function assemblePool(
+  pool: Obedient & { stats(): Stats },
+  given: PoolOptions,
+  settings: Settings,
+  resources: Resources,
+  isFirst: boolean,
+): PoolParts {
+  const { scoreboard, passOn } = resources
+  const { processes, threads, spares } = settings
+  const hurry = new AbortController()
+  const state = new PoolState()
+  const chronicle = new Chronicle()
+  const news = new PoolNews(pool, state, chronicle)
+  const report = (error: Error): void => news.report(error)
+  const listening = new Listening(resources)
+  const systemd = new SystemdNotify(settings.systemdNotify ? process.env : {}, process.pid, report)
+  const children = new Children(
+    { inheritance: inheritanceOf(resources), scoreboard, backlog: () => listening.waiting },
+    createGeneration(0, settings, resources),
+    { processes, threads, spares },
+  )
+  const channels = new ChannelHub(children)
+  const leadership = new Leadership(children, isFirst)
+  const decide = (action: string, reason: string): void => news.decide(action, reason)
+  const tls = new TlsRenewal(children, resources.ticketKeys, decide, report)
+  const records = new Records({ resources, children, listening, news, chronicle })
+  const reloads = new Reloads(children, resources, given, settings, {
+    begin: () => {
+      state.requireServing('reload()')
+      systemd.notify({ reloading: true, status: 'Reloading' })
+    },
+    progress: (progress) => {
+      const { phase, generation, step } = progress
+      if (phase === 'done' || phase === 'failed') chronicle.reloaded(phase, generation, step)
+      pool.emit('reload', progress)
+    },
+    done: (kinds) => {
+      listening.serves(kinds)
+      listening.deferAccept(reloads.settings.deferAccept)
+    },
+    // Ready again also when it failed: the old generation serves. But not when the pool stops meanwhile.
+    end: () => {
+      if (state.now === 'serving')
+        systemd.notify(readyNotice(listening.addresses, children.generation.number))
+    },
+  })
+  const reloadQueue = new ReloadQueue<Partial<PoolOptions>>((changes) => reloads.carryOut(changes))
+  const handover = new Handover({
+    resources,
+    reloads: reloadQueue,
+    settings: () => reloads.settings,
+    hurry: hurry.signal,
+    done: (pid) => {
+      // The new parent answers at the same address.
+      answers.handOver()
+      systemd.notify({ mainPid: pid })
+      // The new parent is to begin with all that this one has told; what its children still do comes until they are gone.
+      records.counting.settle()
+      void closing.close()
+    },
+  })
+  const rotations = new RotationWatch(
+    () => logFilePath(reloads.settings),
+    () => children.reopenLogs(),
+  )
+  const otherParent = new OtherParent(records.counting, rotations)
+  const readiness = new Readiness({ state, children, handover, news, stats: () => pool.stats() })
+  const answers = new Answers(resources, settings.adminToken, () => readiness.agentReply)
+  followChildren(children, { pool, state, news, chronicle, slow: records.slow, passOn })
+  const files = settings.watch ? watchFiles(children, state, news, () => pool.reload()) : undefined
+  const closing = new Closing({
+    ...{ pool, state, resources, listening, children, handover, systemd, hurry },
+    settings: () => reloads.settings,
+    release: () => {
+      files?.close()
+      tls.stop()
+      systemd.close()
+      otherParent.forget()
+      records.close()
+      children.takeover.stop()
+      answers.close()
+    },
+  })
+  return {
+    ...{ resources, state, news, children, channels, leadership, listening, records, reloads },
+    ...{ reloadQueue, handover, otherParent, readiness, answers, systemd, tls, files, closing },
+  }
+}
+
+/** A file that does not load makes the reload fail, and nothing more happens until one of them changes again. */
+function watchFiles(
+  children: Children,
+  state: PoolState,
+  news: PoolNews,
+  reload: () => Promise<void>,
+): FileWatch {
+  const files = new FileWatch((file) => {
+    if (state.now !== 'serving') return
+    news.decide('reload', `${file} has changed`)
+    reload().catch((error) => news.report(error))
+  })
+  children.on('loaded', (loaded) => files.add(loaded))
+  return files
+}
+
+function inheritanceOf(resources: Resources): Inheritance {
+  const { listeners, scoreboardFd, ticketKeys, passOn, mailbox, transfer, lockFiles } = resources
+  return {
+    ...{ ticketKeys, passOn, mailbox, transfer },
+    listeners: listeners.map(({ fd }) => fd),
+    scoreboard: scoreboardFd,
+    lockFiles: lockFiles.descriptors,
+  }
+}
