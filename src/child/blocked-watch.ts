@@ -80,6 +80,6 @@ export class BlockedWatch {
     const stack = thread.threadId === undefined ? [] : await stackOf(thread.threadId)
     const error = fail('FT_ERR_THREAD_BLOCKED', [Math.round(silentMs), request])
     error.stack = [`${error.name}: ${error.message}`, ...stack].join('\n    at ')
-    this.#crew.kill(thread, error)
+    thread.kill(error)
   }
 }

@@ -35,12 +35,15 @@ import { exitImmediately } from '../sys/exit.js'
 import type { AccessLogFile } from './access-log-file.js'
 import { BlockedWatch } from './blocked-watch.js'
 import { captureThread } from './capture-thread.js'
-import { Crew } from './crew.js'
+import { Crew, type CrewEvents } from './crew.js'
+import { CrewSize } from './crew-size.js'
+import { LeaseTerms } from './lease-terms.js'
 import { ListenerThread } from './listener-thread.js'
 import { ParkerThread } from './parker-thread.js'
 import { RestWatch } from './rest-watch.js'
 import { acceptRest, serveMailbox } from './serve-what-waits.js'
 import { SlowWatch } from './slow-watch.js'
+import { ThreadDeaths } from './thread-deaths.js'
 import { stackOf } from './thread-stack.js'
 import type { WorkerThread } from './worker-thread.js'
 
@@ -72,6 +75,7 @@ export class Child {
   readonly #handOff: HandOff
   readonly #clearHttp: ClearHttp
   readonly #crew: Crew
+  readonly #size: CrewSize
   readonly #listener: ListenerThread
   readonly #mailbox: Mailbox | undefined
   readonly #parker: ParkerThread | undefined
@@ -112,40 +116,22 @@ export class Child {
       void send({ type: 'report', error, ...(thread === undefined ? {} : { thread }) })
     const parking = parkingTerms(start)
     this.#parker = parkerThread(start, mechanism, parking, memory, handOff, scoreboard, report)
-    this.#crew = new Crew(
-      start,
-      mechanism,
-      parking,
-      memory,
-      handOff,
-      scoreboard,
-      { standard, accessLog: accessLog?.terms },
-      {
-        report,
-        decision: (action, reason, thread) =>
-          void send({
-            type: 'decision',
-            action,
-            reason,
-            ...(thread === undefined ? {} : { thread }),
-          }),
-        thread: (phase, thread) => void send({ type: 'thread', phase, thread }),
-        loaded: (files) => void send({ type: 'loaded', files }),
-        notice: (text) => void send({ type: 'notice', text }),
-        asks: (asked) => void send({ type: 'asks', asked }),
-        posted: (thread, name, data, sent) =>
-          void send({ type: 'channel', name, data, thread }).then(sent),
-        resigned: (thread) => void send({ type: 'resigned', thread }),
-        wantsParker: () => this.#parker?.start(),
-        moves: () => this.#tellOfMoves(),
-        gone: (thread) => this.#parker?.recover(thread),
-        left: (lease) => {
-          takeOver(output, lease.pending)
-          if (lease.accessLog !== undefined) accessLog?.takeOver(lease.accessLog.pending)
-        },
-      },
-    )
+    const shared = { memory, mechanism, parking }
+    const terms = new LeaseTerms(start, shared, { standard, accessLog: accessLog?.terms })
     const { slot, blockedTimeout, slowThreshold } = start
+    const deaths = new ThreadDeaths(slot, scoreboard, report)
+    const events = this.#crewEvents(report, output, accessLog)
+    this.#crew = new Crew({ start, terms, deaths, handOff, scoreboard, events })
+    this.#size = new CrewSize({
+      ...{ start, crew: this.#crew, terms, deaths, handOff, scoreboard, report },
+      decision: (action, reason, thread) =>
+        void send({
+          type: 'decision',
+          action,
+          reason,
+          ...(thread === undefined ? {} : { thread }),
+        }),
+    })
     this.#blocked = new BlockedWatch(slot, blockedTimeout, this.#crew, handOff, scoreboard)
     this.#slow = new SlowWatch(
       slot,
@@ -160,6 +146,31 @@ export class Child {
     this.#listener = new ListenerThread(start, mechanism, memory, handOff, scoreboard, report)
     this.#listener.failure().catch((error: unknown) => this.#giveUp(error))
     void this.#open()
+  }
+
+  #crewEvents(
+    report: CrewEvents['report'],
+    output: StandardOutput,
+    accessLog: AccessLogFile | undefined,
+  ): CrewEvents {
+    const send = this.#send
+    return {
+      report,
+      thread: (phase, thread) => void send({ type: 'thread', phase, thread }),
+      loaded: (files) => void send({ type: 'loaded', files }),
+      notice: (text) => void send({ type: 'notice', text }),
+      asks: (asked) => void send({ type: 'asks', asked }),
+      posted: (thread, name, data, sent) =>
+        void send({ type: 'channel', name, data, thread }).then(sent),
+      resigned: (thread) => void send({ type: 'resigned', thread }),
+      wantsParker: () => this.#parker?.start(),
+      moves: () => this.#tellOfMoves(),
+      gone: (thread) => this.#parker?.recover(thread),
+      left: (lease) => {
+        takeOver(output, lease.pending)
+        if (lease.accessLog !== undefined) accessLog?.takeOver(lease.accessLog.pending)
+      },
+    }
   }
 
   /**
@@ -239,12 +250,12 @@ export class Child {
     const stack = worker.threadId === undefined ? [] : await stackOf(worker.threadId)
     const error = fail('FT_ERR_THREAD_KILLED', [request])
     error.stack = [`${error.name}: ${error.message}`, ...stack].join('\n    at ')
-    this.#crew.kill(worker, error)
+    worker.kill(error)
     return stack
   }
 
   resize({ threads, spares }: ResizeChild): void {
-    this.#crew.resize(threads, spares)
+    this.#size.resize(threads, spares)
   }
 
   /** What the parent says to the threads of the whole pool. */
@@ -281,7 +292,7 @@ export class Child {
     // What the parker put in behind the first look.
     await this.#serveMailbox()
     const poolStays = this.#terms.moves && !isStuck
-    await this.#crew.endAll({
+    await this.#size.endAll({
       to: this.#moves && !isStuck ? 'pool' : 'nobody',
       idleMs: this.#mostIdleMs(poolStays),
       unmovedIdleMs: this.#mostIdleMs(false),
@@ -334,7 +345,7 @@ export class Child {
 
   async #open(): Promise<void> {
     try {
-      const kinds = await this.#crew.open()
+      const kinds = await this.#size.open()
       if (this.#drained !== undefined) return
       this.#clearHttp.note(kinds)
       this.#scoreboard.setField(this.#start.slot, 'serving', 1)
@@ -345,7 +356,8 @@ export class Child {
     }
     this.#looks.push(
       setInterval(() => {
-        this.#crew.look()
+        this.#crew.reapPrograms()
+        this.#size.look()
         this.#rest.look()
         this.#slow.lookForWork()
       }, LOOK_EVERY_MS),
@@ -359,8 +371,8 @@ export class Child {
   async #followPressure(): Promise<void> {
     while (this.#drained === undefined) {
       await this.#handOff.standings.nextPressure()
-      if (this.#crew.canGrow) {
-        this.#crew.look()
+      if (this.#size.canGrow) {
+        this.#size.look()
         await sleep(PRESSURE_PAUSE_MS)
       } else {
         if (this.#scoreboard.spareElsewhere(this.#start.slot) === 0)

@@ -140,7 +140,7 @@ export class SimulatedPool {
     }
   }
 
-  /** As in child/crew.ts and child/child.ts. */
+  /** As in child/crew-size.ts and child/child.ts. */
   #lookAtThreads(process: Process): void {
     if (process.state !== 'ready') return
     const isRegular = this.now >= process.nextLook
