@@ -1,7 +1,7 @@
 /** TLS for handlers: certificates by name and renewed, sessions resumed everywhere, and nothing that holds up a drain. */
 
 import { once } from 'node:events'
-import { copyFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -26,6 +26,16 @@ const https = { listen: 'https://127.0.0.1:0', tls: local } as const
 function codeOf(error: unknown): string {
   assert.instance(error, ForkthreadError)
   return (error as ForkthreadError).code
+}
+
+/** The sockets of this process, by the kernel's names. */
+function openSockets(): string[] {
+  const folder = '/proc/self/fd'
+  return readdirSync(folder).flatMap((fd) => {
+    // The folder's own descriptor is gone by now.
+    const found = statSync(`${folder}/${fd}`, { throwIfNoEntry: false })
+    return found?.isSocket() === true ? readlinkSync(`${folder}/${fd}`) : []
+  })
 }
 
 test('a handler is served over TLS, and says so', async () => {
@@ -144,6 +154,25 @@ test('a wrong key or certificate makes the start fail with an error that names t
   } catch (error) {
     assert.is(codeOf(error), 'FT_ERR_TLS')
   }
+})
+
+test('a start that fails by its certificate leaves nothing: no socket, no path, no pid file', async () => {
+  using folder = tempFolder()
+  const sockets = openSockets()
+  const wrong = createPool({
+    handler: fixture('http'),
+    listen: ['https://127.0.0.1:0', `unix:${folder.file('app')}`],
+    admin: `unix:${folder.file('admin')}`,
+    metrics: `unix:${folder.file('metrics')}`,
+    agentCheck: `unix:${folder.file('agent')}`,
+    pidFile: folder.file('pid'),
+    tls: { key: folder.file('none.pem'), cert: folder.file('none.pem') },
+  })
+  const error = await wrong.catch((reason: unknown) => reason)
+  assert.is(codeOf(error), 'FT_ERR_TLS')
+  assert.equal(readdirSync(folder.path), [])
+  const left = openSockets().filter((socket) => !sockets.includes(socket))
+  assert.equal(left, [])
 })
 
 testAsRoot('a key that only root may read serves children of another user', async () => {

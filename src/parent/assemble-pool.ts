@@ -1,4 +1,4 @@
-import type { PoolOptions, Settings } from '../options/options.js'
+import type { PoolOptions } from '../options/options.js'
 import type { Stats } from '../shared/stats.js'
 import { Answers } from './answers.js'
 import { Listening } from './binding/listening.js'
@@ -7,11 +7,11 @@ import type { Resources } from './binding/resources.js'
 import { ChannelHub } from './children/channel-hub.js'
 import { Children } from './children/children.js'
 import type { Inheritance } from './children/forked-child.js'
-import { createGeneration } from './children/generation.js'
 import { Leadership } from './children/leadership.js'
 import { Chronicle } from './chronicle.js'
 import { Closing } from './closing.js'
 import { followChildren } from './follow-children.js'
+import type { Opened } from './open-pool.js'
 import type { Obedient } from './orders.js'
 import { PoolNews } from './pool-news.js'
 import { PoolState } from './pool-state.js'
@@ -50,13 +50,11 @@ export interface PoolParts {
   readonly closing: Closing
 }
 
-/** Makes the parts of `pool`, and has them follow each other; nothing has been started then. @throws FT_ERR_TLS */
+/** Makes the parts of `pool`, and has them follow each other; nothing has been started then. */
 export function assemblePool(
   pool: Obedient & { stats(): Stats },
   given: PoolOptions,
-  settings: Settings,
-  resources: Resources,
-  isFirst: boolean,
+  { settings, resources, generation, predecessor }: Opened,
 ): PoolParts {
   const { scoreboard, passOn } = resources
   const { processes, threads, spares } = settings
@@ -69,11 +67,11 @@ export function assemblePool(
   const systemd = new SystemdNotify(settings.systemdNotify ? process.env : {}, process.pid, report)
   const children = new Children(
     { inheritance: inheritanceOf(resources), scoreboard, backlog: () => listening.waiting },
-    createGeneration(0, settings, resources),
+    generation,
     { processes, threads, spares },
   )
   const channels = new ChannelHub(children)
-  const leadership = new Leadership(children, isFirst)
+  const leadership = new Leadership(children, predecessor === undefined)
   const decide = (action: string, reason: string): void => news.decide(action, reason)
   const tls = new TlsRenewal(children, resources.ticketKeys, decide, report)
   const records = new Records({ resources, children, listening, news, chronicle })

@@ -1,7 +1,8 @@
 import { type PoolOptions, plainOptions, type Settings } from '../options/options.js'
 import { checkApiOptions, parseOptions } from '../options/parse-options.js'
 import { acquireListening } from './binding/acquire-listening.js'
-import type { Resources } from './binding/resources.js'
+import { type Resources, returnResources } from './binding/resources.js'
+import { createGeneration, type Generation } from './children/generation.js'
 import { openWhereItListens } from './open-where-it-listens.js'
 import { Predecessor } from './upgrade/predecessor.js'
 
@@ -9,6 +10,8 @@ import { Predecessor } from './upgrade/predecessor.js'
 export interface Opened {
   readonly settings: Settings
   readonly resources: Resources
+  /** The first one. */
+  readonly generation: Generation
   /** The parent whose place this one takes. */
   readonly predecessor: Predecessor | undefined
 }
@@ -29,13 +32,24 @@ export async function openPool<P extends { close(): Promise<void> }>(
     const open = async (settings: Settings, listens?: Partial<Settings>): Promise<P> => {
       options.signal?.throwIfAborted()
       const resources = await acquireListening(settings, predecessor, listens)
-      return await start({ settings, resources, predecessor })
+      const generation = firstGeneration(settings, resources)
+      return await start({ settings, resources, generation, predecessor })
     }
     const pool = await openWhereItListens(options, given, predecessor, open)
     predecessor?.tellReady()
     return pool
   } catch (error) {
     predecessor?.tellFailed(error)
+    throw error
+  }
+}
+
+/** Nothing stays bound if its certificates can't be read. @throws FT_ERR_TLS */
+function firstGeneration(settings: Settings, resources: Resources): Generation {
+  try {
+    return createGeneration(0, settings, resources)
+  } catch (error) {
+    returnResources(resources)
     throw error
   }
 }

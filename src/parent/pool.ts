@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { PoolOptions, PoolSizes, Settings } from '../options/options.js'
+import type { PoolOptions, PoolSizes } from '../options/options.js'
 import { parseSizes } from '../options/parse-options.js'
 import type { Channel } from '../shared/channel.js'
 import { fail } from '../shared/errors.js'
@@ -7,10 +7,9 @@ import type { LogLevel } from '../shared/logger.js'
 import type { OpenAdmin, Stats } from '../shared/stats.js'
 import { assemblePool, type PoolParts } from './assemble-pool.js'
 import { accessLogOf, prepareLogFile } from './binding/log-file.js'
-import type { Resources } from './binding/resources.js'
 import type { Sizes } from './children/sizes.js'
 import { logAsTold } from './log-pool.js'
-import { openPool } from './open-pool.js'
+import { type Opened, openPool } from './open-pool.js'
 import type { PoolEvents } from './pool-events.js'
 import { startPool } from './start-pool.js'
 import type { UpgradeOptions } from './upgrade/successor.js'
@@ -20,23 +19,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #parts: PoolParts
   #logger: PoolOptions['logger']
 
-  private constructor(
-    given: PoolOptions,
-    settings: Settings,
-    resources: Resources,
-    isFirst: boolean,
-  ) {
+  private constructor(options: PoolOptions, opened: Opened) {
     super()
-    this.#parts = assemblePool(this, given, settings, resources, isFirst)
+    this.#parts = assemblePool(this, options, opened)
   }
 
   /** See `createPool`. */
   static async create(options: PoolOptions, openAdmin: OpenAdmin): Promise<Pool> {
-    return await openPool(options, async ({ settings, resources, predecessor }) => {
-      const pool = new Pool(options, settings, resources, predecessor === undefined)
+    return await openPool(options, async (opened) => {
+      const pool = new Pool(options, opened)
       pool.#logger = await logAsTold(pool, options)
-      const { signal } = options
-      await startPool(pool, pool.#parts, { openAdmin, signal, predecessor })
+      await startPool(pool, pool.#parts, { ...opened, openAdmin, signal: options.signal })
       return pool
     })
   }

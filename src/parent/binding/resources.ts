@@ -225,7 +225,7 @@ function isSamePort(one: Address, other: Address): boolean {
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 
-/** Gives everything back but the listeners, which are closed at the beginning of the end. */
+/** Gives everything back but what listens: the listeners are closed at the beginning of the end, the other addresses by who answers there. */
 export function releaseResources(resources: Resources): void {
   const { lockFiles, pidFile, scoreboardFd, passOn, mailbox, transfer, ticketKeys } = resources
   closeSync(scoreboardFd)
@@ -236,6 +236,13 @@ export function releaseResources(resources: Resources): void {
   if (transfer !== undefined) closeEnds(transfer)
   lockFiles.remove()
   pidFile?.release()
+}
+
+/** Gives everything back before anything was started with it. */
+export function returnResources(resources: Resources): void {
+  const { listeners, admin, agent, metrics } = resources
+  for (const one of [...listeners, admin, agent, metrics]) one?.close()
+  releaseResources(resources)
 }
 
 function closeEnds({ sendEnd, receiveEnd }: DescriptorEnds): void {
