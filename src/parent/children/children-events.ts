@@ -2,7 +2,8 @@ import type { LoadedFile } from '../../shared/loaded-file.js'
 import type { Origin } from '../../shared/logger.js'
 import type { SlowEpisode } from '../../shared/slow.js'
 import type { ThreadInfo } from '../../shared/thread-info.js'
-import type { Exit, ForkedChild } from './forked-child.js'
+import type { Exit } from './child-news.js'
+import type { ForkedChild } from './forked-child.js'
 
 /** What the children of the pool tell, all of them together. */
 export interface ChildrenEvents {

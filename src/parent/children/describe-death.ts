@@ -1,6 +1,7 @@
 import { MAX_THREADS } from '../../sync/limits.js'
 import type { Scoreboard } from '../../sync/scoreboard.js'
-import type { Exit, ForkedChild } from './forked-child.js'
+import type { Exit } from './child-news.js'
+import type { ForkedChild } from './forked-child.js'
 
 const MOST_REQUESTS = 5
 

@@ -1,4 +1,5 @@
-import type { Exit, ForkedChild } from './forked-child.js'
+import type { Exit } from './child-news.js'
+import type { ForkedChild } from './forked-child.js'
 
 /** Unplanned, by whatever: neither asked to leave, nor cut off at the end of its patience. */
 export function hasDied(child: ForkedChild, exit: Exit): boolean {
