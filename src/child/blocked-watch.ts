@@ -2,7 +2,7 @@ import { fail } from '../shared/errors.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import type { Crew } from './crew.js'
-import { stackOf } from './thread-stack.js'
+import { killThread } from './kill-thread.js'
 import type { WorkerThread } from './worker-thread.js'
 
 /** How often to look at the most. A short `blockedTimeout` needs it more often. */
@@ -52,7 +52,7 @@ export class BlockedWatch {
       const silentMs = this.#ask(thread.id)
       if (this.#blockedTimeout === 0 || silentMs < this.#blockedTimeout) continue
       this.#condemned.add(thread)
-      void this.#end(thread, silentMs)
+      this.#end(thread, silentMs)
     }
   }
 
@@ -75,11 +75,8 @@ export class BlockedWatch {
     return 0
   }
 
-  async #end(thread: WorkerThread, silentMs: number): Promise<void> {
+  #end(thread: WorkerThread, silentMs: number): void {
     const request = this.#scoreboard.rows.readRequest(this.#slot, thread.id)
-    const stack = thread.threadId === undefined ? [] : await stackOf(thread.threadId)
-    const error = fail('FT_ERR_THREAD_BLOCKED', [Math.round(silentMs), request])
-    error.stack = [`${error.name}: ${error.message}`, ...stack].join('\n    at ')
-    thread.kill(error)
+    void killThread(thread, fail('FT_ERR_THREAD_BLOCKED', [Math.round(silentMs), request]))
   }
 }

@@ -4,21 +4,13 @@ import type { WayOfLeaving } from '../shared/messages-to-worker.js'
 import type { StandardTerms } from '../shared/standard-output.js'
 import type { TlsTerms } from '../shared/terms.js'
 import type { Lease } from '../shared/thread-starts.js'
-import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { OutputTerms } from '../sync/line-output.js'
 import { type ListenerAddress, listenerAddresses } from '../sync/listener-addresses.js'
-import type { ParkingTerms } from '../sync/parking.js'
 import { PendingBytes } from '../sync/pending-bytes.js'
+import type { Shared } from './open-shared.js'
 
 /** Room for the lines of requests that a thread has yet to write. */
 const ACCESS_LOG_BYTES = 2 ** 18
-
-/** What the threads of a child share. */
-export interface SharedTerms {
-  readonly memory: SharedArrayBuffer
-  readonly mechanism: MechanismTerms
-  readonly parking: ParkingTerms | undefined
-}
 
 /** Where threads write. */
 export interface ThreadOutput {
@@ -29,12 +21,12 @@ export interface ThreadOutput {
 /** What the worker threads of this child begin with: the same for all, but for the certificates, which may be renewed. */
 export class LeaseTerms {
   readonly #start: StartChild
-  readonly #shared: SharedTerms
+  readonly #shared: Shared
   readonly #output: ThreadOutput
   readonly #addresses: readonly ListenerAddress[]
   #tls: readonly TlsTerms[]
 
-  constructor(start: StartChild, shared: SharedTerms, output: ThreadOutput) {
+  constructor(start: StartChild, shared: Shared, output: ThreadOutput) {
     this.#start = start
     this.#shared = shared
     this.#output = output
@@ -50,12 +42,13 @@ export class LeaseTerms {
   for(thread: number, listenWithinMs: number): Omit<Lease, 'port' | 'poolPort' | 'pending'> {
     const { slot, generation, handler, args, learns, timeouts, overload, watch } = this.#start
     const { keepAlive, mailbox, slowThreshold, scoreboard, listenerTerms, ticketKeys } = this.#start
+    const { memory, mechanism, parking } = this.#shared
     const { signalSpread, transfer, drainTimeout, inspect, threadPrefix } = this.#start
     return {
       ...{ slot, thread, generation, handler, args, learns, listenWithinMs, signalSpread },
       ...{ timeouts, overload, slowThreshold, watch, inspect },
       ...{ addresses: this.#addresses, listenerTerms, tls: this.#tls, ticketKeys },
-      ...this.#shared,
+      ...{ memory, mechanism, parking },
       ...{ keepAlive, mailbox, transfer, drainTimeout, wayAlone: this.wayAlone, scoreboard },
       ...{ standard: this.#output.standard, threadPrefix, accessLog: this.#accessLog() },
     }

@@ -7,10 +7,10 @@ import type { SerializedError } from '../shared/errors.js'
 import type { StartChild } from '../shared/messages-to-child.js'
 import type { Report } from '../shared/messages-to-parent.js'
 import type { ListenerStart } from '../shared/thread-starts.js'
-import type { MechanismTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { ListenerState, type Scoreboard } from '../sync/scoreboard.js'
 import { openPipe } from '../sys/descriptor.js'
+import type { Shared } from './open-shared.js'
 
 /** How often a stopping child looks whether its listener thread has let go. */
 const LOOK_AGAIN_MS = 1
@@ -26,10 +26,7 @@ export class ListenerThread {
 
   constructor(
     start: StartChild,
-    mechanism: MechanismTerms,
-    memory: SharedArrayBuffer,
-    handOff: HandOff,
-    scoreboard: Scoreboard,
+    { mechanism, memory, handOff, scoreboard }: Shared,
     report: (error: SerializedError) => void,
   ) {
     const { readEnd, writeEnd } = openPipe()

@@ -6,9 +6,10 @@ import type { ChildMessage } from '../shared/messages-to-parent.js'
 import { finish, guardMain, standardTerms } from '../shared/standard-output.js'
 import { exitImmediately } from '../sys/exit.js'
 import { AccessLogFile } from './access-log-file.js'
-import { Child, type DrainTerms } from './child.js'
+import { Child } from './child.js'
+import type { DrainTerms } from './drain.js'
 import { checkReadable, dropPrivileges } from './drop-privileges.js'
-import { openLockFiles } from './open-lock-files.js'
+import { openLockFiles } from './lock-files.js'
 
 // The main thread of a child: starts threads, obeys the parent. No code of the user runs here.
 

@@ -2,16 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { entryFile } from '../shared/entry-files.js'
 import { fail, type SerializedError, serializeError } from '../shared/errors.js'
+import type { StartChild } from '../shared/messages-to-child.js'
 import { RestartDelay } from '../shared/restart-delay.js'
 import type { ParkerStart } from '../shared/thread-starts.js'
 import { LockOwner } from '../sync/child-memory.js'
 import { resumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
-import { type Parking, WayOut } from '../sync/parking.js'
-import type { Transfer } from '../sync/transfer.js'
+import { Parking, WayOut } from '../sync/parking.js'
+import { Transfer } from '../sync/transfer.js'
 import { TransitWatch } from '../sync/transit-watch.js'
 import { closeDescriptor } from '../sys/descriptor.js'
+import { Epoll } from '../sys/epoll.js'
 import { peekConnection } from '../sys/socket.js'
+import type { Shared } from './open-shared.js'
 
 /** How often to look whether all have gone, and for how long without one that goes. */
 const LEAVE_LOOK_MS = 10
@@ -188,4 +191,22 @@ export class ParkerThread {
     if (peekConnection(fd) === 'end') closeDescriptor(fd)
     else await this.#handOff.offerLater(LockOwner.control, resumed(fd))
   }
+}
+
+/** Of this child, if connections may be parked in it. */
+export function parkerThread(
+  start: StartChild,
+  { mechanism, parking, memory, handOff, scoreboard }: Shared,
+  report: (error: SerializedError) => void,
+): ParkerThread | undefined {
+  const { slot, mailbox, transfer, timeouts, shutdownIdleTimeout } = start
+  if (mailbox === undefined || parking === undefined) return undefined
+  const { keepAliveTimeout } = timeouts
+  const terms = {
+    ...{ slot, mechanism, mailbox, parking, transfer, memory, scoreboard: start.scoreboard },
+    ...{ keepAliveTimeout, shutdownIdleTimeout },
+  }
+  const parked = new Parking(memory, new Epoll(parking.epoll), parking.wake)
+  const way = transfer && new Transfer(transfer, scoreboard)
+  return new ParkerThread(terms, parked, way, handOff, report)
 }

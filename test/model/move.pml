@@ -1,6 +1,6 @@
 /*
  * A connection moves from a process that leaves to one that stays: src/sync/transfer.ts, `#move` of src/parker/parker.ts, `#go` of
- * src/worker/idle-connections.ts, src/worker/departures.ts, src/parker/arrivals.ts, `#drainOnce` of src/child/child.ts and
+ * src/worker/idle-connections.ts, src/worker/departures.ts, src/parker/arrivals.ts, src/child/drain.ts and
  * `#lookWhetherStuck` of src/parent/children/takeover.ts.
  *
  * One connection, whose client sends when it likes, the next request when the last one is answered. It is parked in the leaving process, or,

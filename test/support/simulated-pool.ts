@@ -4,7 +4,7 @@ import { SurplusClock } from '#dist/shared/surplus-clock.js'
 import type { Range } from '#dist/shared/terms.js'
 import type { Random } from './random.js'
 
-/** As in the real pool: regular looks, and what follows when no thread is idle (child/child.ts). */
+/** As in the real pool: regular looks, and what follows when no thread is idle (child/watches.ts). */
 const LOOK_EVERY_MS = 1000
 const PRESSURE_PAUSE_MS = 20
 const FULL_PAUSE_MS = 250
@@ -140,7 +140,7 @@ export class SimulatedPool {
     }
   }
 
-  /** As in child/crew-size.ts and child/child.ts. */
+  /** As in child/crew-size.ts and child/watches.ts. */
   #lookAtThreads(process: Process): void {
     if (process.state !== 'ready') return
     const isRegular = this.now >= process.nextLook

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, rmSync } from 'node:fs'
 import { fail } from '../shared/errors.js'
 import type { StartChild } from '../shared/messages-to-child.js'
 
@@ -20,5 +20,15 @@ function open(path: string): number {
   } catch (error) {
     const { code = '?' } = error as NodeJS.ErrnoException
     throw fail('FT_ERR_SYSTEM', ['open', code, `${path}, as uid ${process.getuid?.()}`], error)
+  }
+}
+
+/** Removes what a parent that died has left on disk; a living one does it itself. */
+export function removeLeftovers({ lockFolder }: StartChild): void {
+  if (process.connected || lockFolder === undefined) return
+  try {
+    rmSync(lockFolder, { recursive: true, force: true })
+  } catch {
+    // This user may not write in the folder for temporary files, and the parent could. Nothing better is left to do.
   }
 }
