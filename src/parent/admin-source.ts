@@ -5,13 +5,13 @@ import { type Obedient, ordersFor } from './orders.js'
 /** What the admin address, and the one for those who only read, may ask of the pool, and what may be ordered there. */
 export function adminSource(
   pool: Obedient & Pick<AdminSource, 'stats'>,
-  { children, news, readiness, records, reloads }: PoolParts,
+  { children, code, news, readiness, records, reloads }: PoolParts,
 ): AdminSource {
   return {
     stats: () => pool.stats(),
     notReady: () => readiness.notReady,
     ...records.sources,
-    remark: () => children.mixedCode,
+    remark: () => code.mixed(children.generation),
     ranges: () => pool.sizes,
     slow: () => records.slow.report(reloads.settings.slowThreshold),
     capture: async ({ process: slot, thread, kind, seconds }) => {

@@ -1,13 +1,16 @@
 import type { PoolOptions } from '../options/options.js'
 import type { Stats } from '../shared/stats.js'
+import { signalEvent } from '../sys/event-descriptor.js'
 import { Answers } from './answers.js'
 import { Listening } from './binding/listening.js'
 import { logFilePath } from './binding/log-file.js'
 import type { Resources } from './binding/resources.js'
 import { ChannelHub } from './children/channel-hub.js'
 import { Children } from './children/children.js'
+import { CodeWatch } from './children/code-watch.js'
 import type { Inheritance } from './children/fork-process.js'
 import { Leadership } from './children/leadership.js'
+import { Upkeep } from './children/upkeep.js'
 import { Chronicle } from './chronicle.js'
 import { Closing } from './closing.js'
 import { followChildren } from './follow-children.js'
@@ -33,6 +36,8 @@ export interface PoolParts {
   readonly state: PoolState
   readonly news: PoolNews
   readonly children: Children
+  readonly code: CodeWatch
+  readonly upkeep: Upkeep
   readonly channels: ChannelHub
   readonly leadership: Leadership
   readonly listening: Listening
@@ -62,19 +67,28 @@ export function assemblePool(
   const state = new PoolState()
   const chronicle = new Chronicle()
   const news = new PoolNews(pool, state, chronicle)
+  const decide: PoolNews['decide'] = (...decision) => news.decide(...decision)
   const report = (error: Error): void => news.report(error)
   const listening = new Listening(resources)
   const systemd = new SystemdNotify(settings.systemdNotify ? process.env : {}, process.pid, report)
-  const children = new Children(
-    { inheritance: inheritanceOf(resources), scoreboard, backlog: () => listening.waiting },
-    generation,
-    { processes, threads, spares },
-  )
+  const children = new Children({ inheritance: inheritanceOf(resources), scoreboard }, generation, {
+    processes,
+    threads,
+    spares,
+  })
+  const code = new CodeWatch((text) => news.note(text))
+  const wakeNext = (): void => {
+    if (passOn !== undefined && state.now !== 'closed') signalEvent(passOn)
+  }
+  const upkeep = new Upkeep(children, {
+    ...{ scoreboard, code, decide, report },
+    waiting: () => listening.waiting,
+    stuck: wakeNext,
+  })
   const channels = new ChannelHub(children)
   const leadership = new Leadership(children, predecessor === undefined)
-  const decide = (action: string, reason: string): void => news.decide(action, reason)
   const tls = new TlsRenewal(children, resources.ticketKeys, decide, report)
-  const records = new Records({ resources, children, listening, news, chronicle })
+  const records = new Records({ resources, children, listening, news, chronicle, code })
   const reloads = new Reloads(children, resources, given, settings, {
     begin: () => {
       state.requireServing('reload()')
@@ -117,10 +131,10 @@ export function assemblePool(
   const otherParent = new OtherParent(records.counting, rotations)
   const readiness = new Readiness({ state, children, handover, news, stats: () => pool.stats() })
   const answers = new Answers(resources, settings.adminToken, () => readiness.agentReply)
-  followChildren(children, { pool, state, news, chronicle, slow: records.slow, passOn })
+  followChildren(children, { pool, state, news, chronicle, slow: records.slow, wakeNext })
   const files = settings.watch ? watchFiles(children, state, news, () => pool.reload()) : undefined
   const closing = new Closing({
-    ...{ pool, state, resources, listening, children, handover, systemd, hurry },
+    ...{ pool, state, resources, listening, children, upkeep, handover, systemd, hurry },
     settings: () => reloads.settings,
     release: () => {
       files?.close()
@@ -133,7 +147,19 @@ export function assemblePool(
     },
   })
   return {
-    ...{ resources, state, news, children, channels, leadership, listening, records, reloads },
+    ...{
+      resources,
+      state,
+      news,
+      children,
+      code,
+      upkeep,
+      channels,
+      leadership,
+      listening,
+      records,
+      reloads,
+    },
     ...{ reloadQueue, handover, otherParent, readiness, answers, systemd, tls, files, closing },
   }
 }

@@ -5,6 +5,7 @@ import type { Listening } from './binding/listening.js'
 import { type Resources, releaseResources } from './binding/resources.js'
 import type { Children } from './children/children.js'
 import { reapOrphans } from './children/orphans.js'
+import type { Upkeep } from './children/upkeep.js'
 import type { PoolEvents } from './pool-events.js'
 import type { PoolState } from './pool-state.js'
 import type { SystemdNotify } from './systemd/systemd-notify.js'
@@ -17,6 +18,7 @@ export interface ClosingTerms {
   readonly resources: Resources
   readonly listening: Listening
   readonly children: Children
+  readonly upkeep: Upkeep
   readonly handover: Handover
   readonly systemd: SystemdNotify
   /** Aborts when all is to end at once: no `preStopDelay`, and no patience with a new parent. */
@@ -70,7 +72,7 @@ export class Closing {
   }
 
   async #close(): Promise<void> {
-    const { state, settings, listening, children, handover, systemd, hurry } = this.#terms
+    const { state, settings, listening, children, upkeep, handover, systemd, hurry } = this.#terms
     const { preStopDelay } = settings()
     // Its listeners are the very same: what closes them here would leave the new parent with sockets that let nobody in.
     handover.stop()
@@ -88,6 +90,7 @@ export class Closing {
     const ending = listening.listeners.flatMap((listener, index) =>
       handover.includes(listener) ? [] : [index],
     )
+    upkeep.stop()
     await children.leave(ending, handover.receives)
     this.#release()
   }

@@ -1,5 +1,4 @@
 import type { EventEmitter } from 'node:events'
-import { signalEvent } from '../sys/event-descriptor.js'
 import type { Children } from './children/children.js'
 import { hasDied } from './children/exit-kind.js'
 import { type Chronicle, causeOfDeath } from './chronicle.js'
@@ -14,16 +13,12 @@ export interface Followers {
   readonly news: PoolNews
   readonly chronicle: Chronicle
   readonly slow: SlowRoutes
-  readonly passOn: number | undefined
+  readonly wakeNext: () => void
 }
 
 /** Passes on what the children tell. */
 export function followChildren(children: Children, followers: Followers): void {
-  const { pool, state, news, chronicle, slow, passOn } = followers
-  const wakeNext = (): void => {
-    if (passOn !== undefined && state.now !== 'closed') signalEvent(passOn)
-  }
-  children.on('stuck', wakeNext)
+  const { pool, state, news, chronicle, slow, wakeNext } = followers
   // It may have had a wake-up for a connection that still waits.
   children.on('exit', wakeNext)
   children.on('decision', (action, reason, origin) => news.decide(action, reason, origin))

@@ -2,6 +2,7 @@ import type { AdminSource, Stats } from '../shared/stats.js'
 import type { Listening } from './binding/listening.js'
 import type { Resources } from './binding/resources.js'
 import type { Children } from './children/children.js'
+import type { CodeWatch } from './children/code-watch.js'
 import type { Chronicle } from './chronicle.js'
 import { Counting } from './counting.js'
 import { collectCpu, collectMeasures, collectPast, type MeasuresSource } from './measures.js'
@@ -17,6 +18,7 @@ export interface RecordsTerms {
   readonly listening: Listening
   readonly news: PoolNews
   readonly chronicle: Chronicle
+  readonly code: CodeWatch
 }
 
 /** What is on record of how the pool does: its counts, its last minutes, its slow routes, and what can be read of its children at this moment. */
@@ -41,7 +43,7 @@ export class Records {
   }
 
   stats(): Stats {
-    const { resources, children, listening, news } = this.#terms
+    const { resources, children, listening, news, code } = this.#terms
     return collectStats({
       startedMs: resources.counts.startedMs,
       counts: this.counting.read(),
@@ -54,6 +56,7 @@ export class Records {
       maxThreads: children.sizes.threads.max,
       lastDecision: news.lastDecision,
       recent: this.#recent,
+      mixedCode: code.mixed(children.generation),
     })
   }
 

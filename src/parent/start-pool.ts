@@ -60,8 +60,8 @@ async function begin(
   parts: PoolParts,
   predecessor: Predecessor | undefined,
 ): Promise<void> {
-  const { resources, state, children, listening, reloads, systemd } = parts
-  listening.serves(await children.open())
+  const { resources, state, children, upkeep, listening, reloads, systemd } = parts
+  listening.serves(await upkeep.open())
   requireTls(children.generation.terms.listenerTerms, listening.kinds)
   // A handler that is no program is to be served there, and can't be.
   if (resources.refused !== undefined) throw resources.refused

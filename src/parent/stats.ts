@@ -26,6 +26,8 @@ export interface StatsSource {
   readonly maxThreads: number
   readonly lastDecision: Decision
   readonly recent: RecentLoad
+  /** Why processes of this generation may differ in their code, if they may. */
+  readonly mixedCode: string | undefined
 }
 
 /** Puts together what the parent knows and what the scoreboard says. */
@@ -84,7 +86,7 @@ export function collectStats(source: StatsSource): Stats {
     processes,
     scoreboard: letters,
     lastDecision: source.lastDecision,
-    ...(source.children.mixedCode === undefined ? {} : { mixedCode: source.children.mixedCode }),
+    ...(source.mixedCode === undefined ? {} : { mixedCode: source.mixedCode }),
   }
 }
 

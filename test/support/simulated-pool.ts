@@ -191,7 +191,7 @@ export class SimulatedPool {
     }
   }
 
-  /** As in parent/children.ts. */
+  /** As in upkeep.ts and load-watch.ts of parent/children. */
   #lookAtProcesses(): void {
     const { processes: limits, threads, spares } = this.#sizes
     const ready = this.#processes.filter(({ state }) => state === 'ready')

@@ -20,8 +20,12 @@ export interface ChildrenEvents {
   channel: [child: ForkedChild, name: string, data: string, thread: number]
   /** A thread that led leads no more. */
   resigned: [child: ForkedChild, thread: number]
-  /** Threads idle, and yet connections wait: whoever has been called shall call the next. */
-  stuck: []
+  /** A child has started, retired or recycled threads of its own. */
+  resized: [action: string]
+  /** There are more or fewer than before, or more work to do, or another number is wanted. */
+  changed: []
+  /** A child has died that had served. */
+  died: [ForkedChild]
   /** The child is gone; `expected` if it was asked to leave. */
   exit: [child: ForkedChild, exit: Exit, expected: boolean]
 }

@@ -1,30 +1,20 @@
 import { EventEmitter } from 'node:events'
 import { fail } from '../../shared/errors.js'
-import type { Origin } from '../../shared/logger.js'
-import { RestartDelay } from '../../shared/restart-delay.js'
 import type { HandlerKind } from '../../shared/terms.js'
 import type { Scoreboard } from '../../sync/scoreboard.js'
 import { Transfer } from '../../sync/transfer.js'
 import type { Exit } from './child-news.js'
 import { ChildStart } from './child-start.js'
 import type { ChildrenEvents } from './children-events.js'
-import { CodeWatch } from './code-watch.js'
 import { describeDeath } from './describe-death.js'
 import { hasDied, hasLeft } from './exit-kind.js'
 import type { Inheritance } from './fork-process.js'
 import { ForkedChild } from './forked-child.js'
 import type { Generation } from './generation.js'
 import type { Ledger } from './ledger.js'
-import { LoadWatch } from './load-watch.js'
-import { findRecyclable } from './recyclable.js'
 import type { Sizes } from './sizes.js'
 import { Slots } from './slots.js'
-import { StartLimit } from './start-limit.js'
-import { StuckWatch } from './stuck-watch.js'
 import { Takeover } from './takeover.js'
-
-/** How often the parent looks at the size of the pool when nothing makes it look earlier. */
-const LOOK_EVERY_MS = 1000
 
 /** A signal to a whole group has reached all of it by then, on a busy machine, too. */
 const GROUP_SIGNAL_MS = 250
@@ -32,8 +22,6 @@ const GROUP_SIGNAL_MS = 250
 export interface ChildrenOptions {
   readonly inheritance: Inheritance
   readonly scoreboard: Scoreboard
-  /** Connections that wait in all backlogs, and parked ones that wait for a thread. */
-  readonly backlog: () => number
 }
 
 /** A child takes the place of another one. */
@@ -46,41 +34,31 @@ export interface Replacement {
   readonly proof?: (successor: ForkedChild) => Promise<void>
 }
 
-/** The children of the pool: as many as the spares ask for, within the limits, and each that dies replaced. */
+/**
+ * The children of the pool: starts, replaces and retires them, tells what they tell, and has them leave at the end. How many there are to be is the matter
+ * of `Upkeep`.
+ */
 export class Children extends EventEmitter<ChildrenEvents> {
   readonly #inheritance: Inheritance
   readonly #scoreboard: Scoreboard
-  readonly #backlog: () => number
   readonly #slots: Slots<ForkedChild>
-  readonly #startLimit = new StartLimit()
-  readonly #stuckWatch: StuckWatch
-  readonly #loadWatch: LoadWatch
   readonly takeover: Takeover
   #generation: Generation
   #sizes: Sizes
-  #looks: NodeJS.Timeout | undefined
-  readonly #delay = new RestartDelay({
-    wait: (ms, reason) => this.emit('decision', `wait ${ms} ms before the next start`, reason, {}),
-    over: () => this.look(),
-  })
   /** Children whose successor has been started: it counts in their place. */
   readonly #replaced = new Set<ForkedChild>()
   #isLeaving = false
-  readonly #code = new CodeWatch((text) => this.emit('notice', text))
 
   constructor(options: ChildrenOptions, generation: Generation, sizes: Sizes) {
     super()
-    const { inheritance, scoreboard, backlog } = options
+    const { inheritance, scoreboard } = options
     this.#inheritance = inheritance
     this.#scoreboard = scoreboard
-    this.#backlog = backlog
     this.#generation = generation
     this.#sizes = sizes
     this.#slots = new Slots(scoreboard)
-    this.#loadWatch = new LoadWatch(scoreboard)
     const { transfer } = inheritance
     this.takeover = new Takeover(() => this.all, transfer && new Transfer(transfer, scoreboard))
-    this.#stuckWatch = new StuckWatch(scoreboard, () => this.emit('stuck'))
   }
 
   get all(): readonly ForkedChild[] {
@@ -100,9 +78,19 @@ export class Children extends EventEmitter<ChildrenEvents> {
     return this.#isLeaving
   }
 
-  /** Why processes of one generation may differ in their code, if they may. */
-  get mixedCode(): string | undefined {
-    return this.#code.mixed(this.#generation)
+  /** How many more there may be. */
+  get room(): number {
+    return this.#slots.room
+  }
+
+  /** Whether a successor of any has been started that has not taken its place yet. */
+  get isReplacing(): boolean {
+    return this.#replaced.size > 0
+  }
+
+  /** Whether that is so of this one: its successor counts in its place. */
+  isReplaced(child: ForkedChild): boolean {
+    return this.#replaced.has(child)
   }
 
   get ledger(): Ledger {
@@ -110,22 +98,12 @@ export class Children extends EventEmitter<ChildrenEvents> {
   }
 
   /**
-   * Starts the first `processes.min` children; resolves with what each listener serves when all are ready. From then on
-   * the number follows the load.
-   * @throws the handler's error (FT_ERR_HANDLER_LOAD, FT_ERR_HANDLER_EXPORT), FT_ERR_CHILD_DIED, FT_ERR_START_TIMEOUT; ListensElsewhere
-   *   if it wants to be told where to listen
+   * Starts a child of the present generation; from its readiness on it counts. Resolves with what each listener serves. Only the `first` ones of a pool can
+   * tell where their program listens.
+   * @throws see `ChildStart.ready`
    */
-  async open(): Promise<readonly HandlerKind[]> {
-    const { min } = this.#sizes.processes
-    this.emit(
-      'decision',
-      `start ${plural(min, 'process')}`,
-      'processes.min at the start of the pool',
-      {},
-    )
-    const kinds = await Promise.all(Array.from({ length: min }, () => this.#start().ready))
-    if (!this.#isLeaving) this.#looks = setInterval(() => this.look(), LOOK_EVERY_MS)
-    return kinds[0] ?? []
+  async start(which: 'first' | 'later'): Promise<readonly HandlerKind[]> {
+    return await this.#start(this.#generation, this.#sizes, this.#sizes.threads.min, which).ready
   }
 
   /** New sizes, taken up without a restart. */
@@ -133,7 +111,7 @@ export class Children extends EventEmitter<ChildrenEvents> {
     this.#sizes = sizes
     const { threads, spares } = sizes
     for (const child of this.all) child.resize(threads, spares)
-    this.look()
+    this.emit('changed')
   }
 
   /** From now on new children are of this generation; those of the old one stay until they are replaced. */
@@ -164,23 +142,31 @@ export class Children extends EventEmitter<ChildrenEvents> {
     const { min, max } = sizes.threads
     const threads =
       old === undefined ? min : Math.max(Math.min(this.#scoreboard.rows.count(old.slot), max), min)
-    const { child, ready } = this.#start(generation, sizes, threads)
+    const { child, ready } = this.#start(generation, sizes, threads, 'later')
     try {
       const kinds = await ready
       await proof?.(child)
-      if (old !== undefined) this.#retire(old, reason)
+      if (old !== undefined) this.retire(old, reason)
       await gone
       return kinds
     } catch (error) {
       this.#forgetReplaced(old)
-      this.#retire(child, 'it was to replace another one and failed')
+      this.retire(child, 'it was to replace another one and failed')
       throw error
     }
   }
 
+  /** Has a child finish and leave, if it serves. */
+  retire(child: ForkedChild, reason: string): void {
+    // It may have died, or been retired for something else, while its successor started.
+    if (child.state !== 'ready') return
+    this.emit('decision', `retire child ${child.pid}`, reason, child.originOf())
+    child.retire(this.#generation.drainTimeout)
+  }
+
   /** Has a child leave that needs no successor. Resolves when it is gone. */
   async dismiss(child: ForkedChild, reason: string): Promise<void> {
-    this.#retire(child, reason)
+    this.retire(child, reason)
     await child.untilGone()
   }
 
@@ -190,8 +176,6 @@ export class Children extends EventEmitter<ChildrenEvents> {
    */
   async leave(backlogs: readonly number[], moves: boolean): Promise<void> {
     this.#isLeaving = true
-    clearInterval(this.#looks)
-    this.#delay.stop()
     const gone = this.all.map((child) => child.untilGone())
     for (const child of this.all) {
       // One that has not served yet has nothing to finish.
@@ -215,58 +199,22 @@ export class Children extends EventEmitter<ChildrenEvents> {
     for (const child of this.all) child.kill()
   }
 
-  /** Compares what there is with what there should be, and starts, retires, recycles or ends what is stuck. */
-  look(): void {
-    if (this.#isLeaving || this.#looks === undefined) return
-    const now = performance.now()
-    const backlog = this.#backlog()
-    this.#stuckWatch.look(this.all, backlog, now)
-    const load = {
-      sizes: this.#sizes,
-      serving: this.all.filter((child) => child.state === 'ready' && !this.#replaced.has(child)),
-      starting: this.all.filter(({ state }) => state === 'starting').length,
-      backlog,
-    }
-    const decision = this.#loadWatch.look(load, now)
-    if (decision?.action === 'start') {
-      if (this.#delay.isWaiting) return
-      const granted = this.#startLimit.grant(Math.min(decision.count, this.#slots.room), now)
-      this.#loadWatch.started(granted)
-      if (granted > 0)
-        this.emit('decision', `start ${plural(granted, 'process')}`, decision.reason, {})
-      for (let more = granted; more > 0; more--) void this.#startKept()
-    } else if (this.#replaced.size > 0) {
-      // The successor that proves itself must not go, and one replacement at a time is enough.
-      return
-    } else if (decision?.action === 'retire') {
-      // What could not be had again, with this code, must not go.
-      if (!this.#code.isTheSame(this.#generation)) return
-      this.#loadWatch.gaveBack()
-      for (const slot of decision.slots) {
-        const child = this.#slots.get(slot)
-        if (child !== undefined) this.#retire(child, decision.reason)
-      }
-    } else this.#recycleOne()
-  }
-
-  /** Starts one child; from its readiness on it is replaced if it dies. */
   #start(
-    generation = this.#generation,
-    sizes = this.#sizes,
-    firstThreads = sizes.threads.min,
+    generation: Generation,
+    sizes: Sizes,
+    firstThreads: number,
+    which: 'first' | 'later',
   ): ChildStart {
     const slot = this.#slots.prepare(firstThreads)
     const { threads, spares } = sizes
     const { number, terms, startTimeout } = generation
-    // Only the first start is told so late where to listen.
-    const learns = terms.learns && this.#looks === undefined
+    const learns = terms.learns && which === 'first'
     const start = { ...terms, learns, generation: number, slot, threads, firstThreads, spares }
     const child = new ForkedChild(this.#inheritance, start)
     this.#slots.take(child)
     this.#follow(child)
     const started = new ChildStart(child, terms.handler, startTimeout)
     child.once('ready', () => {
-      this.#delay.startSucceeded()
       this.takeover.ready(child)
       this.emit('ready', child)
     })
@@ -276,24 +224,21 @@ export class Children extends EventEmitter<ChildrenEvents> {
 
   /** Passes on what it tells, and takes up what is the parent's matter. */
   #follow(child: ForkedChild): void {
-    child.on('report', (error, thread) => this.emit('report', error, originOf(child, thread)))
+    child.on('report', (error, thread) => this.emit('report', error, child.originOf(thread)))
     child.on('thread', (phase, thread) => {
       const { slot: process, pid, generation } = child
       this.emit('thread', { process, pid, generation, thread, phase })
     })
     child.on('decision', (action, reason, thread) => {
-      // As long as children change their own sizes, a surplus of the pool is not what it was.
-      this.#loadWatch.sizeChanged()
-      if (action.startsWith('start') || action.startsWith('recycle'))
-        this.#code.isTheSame(this.#generation)
-      this.emit('decision', `child ${child.pid}: ${action}`, reason, originOf(child, thread))
+      this.emit('resized', action)
+      this.emit('decision', `child ${child.pid}: ${action}`, reason, child.originOf(thread))
     })
     child.on('channel', (...post) => this.emit('channel', child, ...post))
     child.on('resigned', (thread) => this.emit('resigned', child, thread))
     child.on('loaded', (files) => this.emit('loaded', files))
     child.on('notice', (text) => this.emit('notice', text))
     child.on('slow', (episode) => this.emit('slow', episode))
-    child.on('pressure', () => this.look())
+    child.on('pressure', () => this.emit('changed'))
     child.on('leaving', () => this.#letLeave(child))
     child.on('moves', () => this.takeover.begin())
   }
@@ -306,8 +251,8 @@ export class Children extends EventEmitter<ChildrenEvents> {
     setTimeout(() => {
       if (this.#isLeaving) return
       if (child.state === 'starting') child.kill()
-      this.#retire(child, 'it was sent TERM')
-      this.look()
+      this.retire(child, 'it was sent TERM')
+      this.emit('changed')
     }, GROUP_SIGNAL_MS)
   }
 
@@ -321,67 +266,23 @@ export class Children extends EventEmitter<ChildrenEvents> {
     this.emit('exit', child, exit, child.isLeaving)
     if (!start.end(death)) return
     if (hasLeft(child, exit)) {
-      this.look()
+      this.emit('changed')
       return
     }
     if (cutOff !== undefined) {
       // Planned, if not by its clients: nothing is wrong with the next start.
       cutOff.cause = fail('FT_ERR_CHILD_DIED', [child.pid, death])
-      this.emit('report', cutOff, originOf(child))
-      this.look()
+      this.emit('report', cutOff, child.originOf())
+      this.emit('changed')
       return
     }
     if (this.#isLeaving) return
     const died = fail('FT_ERR_CHILD_DIED', [child.pid, death], start.reason)
-    this.emit('report', died, originOf(child))
-    this.#delay.died(`child ${child.pid}`, child.livedMs)
-  }
-
-  /** Starts a child of an open pool: a failure is reported and tried again later. */
-  async #startKept(): Promise<void> {
-    this.#code.isTheSame(this.#generation)
-    try {
-      await this.#start().ready
-    } catch (error) {
-      this.#startFailed(error as Error)
-    }
-  }
-
-  #startFailed(error: Error): void {
-    if (this.#isLeaving) return
-    this.emit('report', error, {})
-    this.#delay.startFailed()
-  }
-
-  #retire(child: ForkedChild, reason: string): void {
-    // It may have died, or been retired for something else, while its successor started.
-    if (child.state !== 'ready') return
-    this.emit('decision', `retire child ${child.pid}`, reason, originOf(child))
-    child.retire(this.#generation.drainTimeout)
-  }
-
-  /** One child at a time goes for its age or the size of its memory; its successor is ready first. */
-  #recycleOne(): void {
-    if (this.#delay.isWaiting || this.#slots.room === 0) return
-    const { recycle } = this.#generation
-    const found = findRecyclable(this.all, recycle)
-    if (found === undefined) return
-    const { child, reason } = found
-    this.#code.isTheSame(this.#generation)
-    this.emit('decision', `recycle child ${child.pid}`, reason, originOf(child))
-    const replacement = { generation: this.#generation, sizes: () => this.#sizes, reason }
-    this.replace(child, replacement).catch((error) => this.#startFailed(error))
+    this.emit('report', died, child.originOf())
+    this.emit('died', child)
   }
 
   #forgetReplaced(old: ForkedChild | undefined): void {
     if (old !== undefined) this.#replaced.delete(old)
   }
-}
-
-function originOf({ slot, pid, generation }: ForkedChild, thread?: number): Origin {
-  return { process: slot, pid, generation, ...(thread === undefined ? {} : { thread }) }
-}
-
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 'es'}`
 }

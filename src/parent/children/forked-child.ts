@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { fail } from '../../shared/errors.js'
+import type { Origin } from '../../shared/logger.js'
 import type { DrainChild, StartChild } from '../../shared/messages-to-child.js'
 import type { ChildMessage } from '../../shared/messages-to-parent.js'
 import type { CaptureKind, ChildState } from '../../shared/stats.js'
@@ -66,6 +67,12 @@ export class ForkedChild extends EventEmitter<ChildEvents> {
   /** 0 when the fork failed. */
   get pid(): number {
     return this.#process.pid ?? 0
+  }
+
+  /** Whom a line of the log, or an error, is about. */
+  originOf(thread?: number): Origin {
+    const { slot, pid, generation } = this
+    return { process: slot, pid, generation, ...(thread === undefined ? {} : { thread }) }
   }
 
   /** For how long there has been this child. */
