@@ -1,32 +1,13 @@
 import type { Socket } from 'node:net'
-import { performance } from 'node:perf_hooks'
-import { getHeapStatistics } from 'node:v8'
 import { monotonicMs } from '../sync/clock.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import type { Shedding } from '../sync/shedding.js'
-import { emptyRow, type ThreadRow } from '../sync/thread-rows.js'
-import { BlockingMeter } from './blocking-meter.js'
+import { FreshConnections } from './fresh-connections.js'
 import type { InFlight } from './in-flight.js'
 import { LoopMeter } from './loop-meter.js'
-
-/** A fresh connection that sends nothing for this long does not make its thread busy any longer. */
-const FRESH_MS = 5
-
-/** Between two measures of how long a request keeps the event loop busy. */
-const MEASURE_EVERY_MS = 50
-const READ_HEAP_EVERY_MS = 1000
-
-/** A thread takes several connections at once only if all of them together keep it busy for less than this. */
-const MOST_BATCH_US = 500
-const MOST_BATCH = 8
-
-const COUNTED = Symbol('counted')
-
-/** How many bytes of it are counted. */
-interface CountedConnection {
-  [COUNTED]?: number
-}
+import { OwnRow } from './own-row.js'
+import { RequestCost } from './request-cost.js'
 
 /**
  * Where the thread stands in the hand-off. `withdrawn` is the end: the thread takes nothing more.
@@ -52,25 +33,11 @@ export class Activity {
   readonly #scoreboard: Scoreboard
   /** Serves a descriptor that the hand-off gave on a change of standing. */
   readonly #serve: (fd: number) => void
-  readonly #row: ThreadRow = emptyRow('S')
   #standing: Standing = 'busy'
-  /** Fields of the row have changed that not every request changes. */
-  #isRareChanged = true
-  #upgraded = 0
-  /** Of the request that was begun last. */
-  #target: string | undefined
-  /** When each fresh connection was taken, by its token; in the order of taking. */
-  readonly #fresh = new Map<object, number>()
-  #isWatchingFresh = false
-  #freshTimer: NodeJS.Timeout | undefined
-  #utilization = performance.eventLoopUtilization()
-  #measuredAt = 0
-  #heapReadAt = 0
-  #requestsSinceMeasure = 0
-  readonly #blocking = new BlockingMeter()
+  readonly #own: OwnRow
+  readonly #fresh: FreshConnections
+  readonly #cost = new RequestCost()
   readonly #loop: LoopMeter
-  /** How many connections to take at once when nobody else is idle. */
-  #batch = 1
 
   constructor(
     slot: number,
@@ -87,25 +54,29 @@ export class Activity {
     this.#shedding = shedding
     this.#scoreboard = scoreboard
     this.#serve = serve
-    this.#loop = new LoopMeter(slot, thread, scoreboard, inFlight, () => this.#row.inFlight > 0)
+    this.#own = new OwnRow(slot, thread, scoreboard)
+    this.#fresh = new FreshConnections(() => {
+      this.#freshChanged()
+      this.#settle()
+    })
+    this.#loop = new LoopMeter(slot, thread, scoreboard, inFlight, () => this.inFlight > 0)
     this.#publish()
   }
 
   /** Requests that have begun and not ended. */
   get inFlight(): number {
-    return this.#row.inFlight
+    return this.#own.figures.inFlight
   }
 
   /** Whether its handlers block this thread for so long that its idle connections are better off elsewhere. */
   get blocks(): boolean {
-    return this.#blocking.blocks
+    return this.#cost.blocks
   }
 
   /** The handler is loaded: the thread may be given work from now on. */
   start(): void {
-    this.#utilization = performance.eventLoopUtilization()
-    this.#blocking.start()
-    this.#row.heapBytes = getHeapStatistics().used_heap_size
+    this.#cost.start()
+    this.#own.figures.heapBytes = this.#cost.heapBytes
     this.#settle()
   }
 
@@ -115,42 +86,36 @@ export class Activity {
     let fd = first
     for (let taken = 1; fd >= 0; taken++) {
       this.#serve(fd)
-      fd = taken < this.#batch ? this.#handOff.takeAnother(this.#thread) : -1
+      fd = taken < this.#cost.batch ? this.#handOff.takeAnother(this.#thread) : -1
     }
   }
 
   /** A connection was taken; `token` stands for it until it ends. One that was parked has been counted before. */
   connectionOpened(token: object, isNew: boolean): void {
-    this.#isRareChanged = true
-    this.#row.connections++
-    if (isNew) this.#row.accepted++
-    const now = performance.now()
-    this.#fresh.set(token, now)
-    this.#row.fresh = this.#fresh.size
-    this.#watchFresh()
+    const { figures } = this.#own
+    figures.connections++
+    if (isNew) figures.accepted++
+    this.#fresh.add(token)
+    this.#freshChanged()
     this.#publish()
   }
 
   connectionClosed(token: object, bytesWritten: number): void {
-    this.#isRareChanged = true
-    this.#row.connections--
-    this.wrote(token, bytesWritten)
-    this.#forgetFresh(token)
+    this.#own.changedRarely()
+    this.#own.figures.connections--
+    this.#own.wrote(token, bytesWritten)
+    if (this.#fresh.forget(token)) this.#freshChanged()
     this.#settle()
   }
 
-  /** What a connection has written in all by now. Published with what comes next. */
+  /** See `OwnRow`. */
   wrote(token: object, bytesWritten: number): void {
-    const connection: CountedConnection = token
-    this.#row.bytes += Math.max(bytesWritten - (connection[COUNTED] ?? 0), 0)
-    connection[COUNTED] = bytesWritten
+    this.#own.wrote(token, bytesWritten)
   }
 
-  /** A connection has changed to another protocol, and stays with this thread until it ends. */
+  /** See `OwnRow`. */
   connectionUpgraded(socket: Socket): void {
-    const { rows } = this.#scoreboard
-    rows.writeUpgraded(this.#slot, this.#thread, ++this.#upgraded)
-    socket.once('close', () => rows.writeUpgraded(this.#slot, this.#thread, --this.#upgraded))
+    this.#own.connectionUpgraded(socket)
   }
 
   /** A descriptor that could not be made a connection. */
@@ -160,47 +125,46 @@ export class Activity {
 
   /** A request has arrived; its handler is about to run. Returns when that was, by the monotonic clock in ms. */
   requestStarted(token: object, method = '', target = ''): number {
-    this.#forgetFresh(token)
-    this.#scoreboard.rows.writeRequest(this.#slot, this.#thread, method, target)
-    this.#target = target
-    const row = this.#row
+    if (this.#fresh.forget(token)) this.#freshChanged()
+    this.#own.requestStarted(method, target)
+    const row = this.#own.figures
     const now = monotonicMs()
-    this.#blocking.called(now)
+    this.#cost.called(now)
     this.#loop.begin()
     if (row.inFlight++ === 0) row.busySince = now
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
     else if (this.#standing === 'open') this.#handOff.leaveOpen(this.#thread)
     if (this.#standing !== 'withdrawn') this.#standing = 'busy'
-    const kept = this.#blocking.blocks ? this.#shedding.shed(this.#thread) : -1
+    const kept = this.#cost.blocks ? this.#shedding.shed(this.#thread) : -1
     this.#publish()
     // Its turn comes when the handler that is about to run lets the event loop turn.
     if (kept >= 0) this.#serve(kept)
     return now
   }
 
-  /** A handler names the route of a request; one of HTTP/2 may not say what it asks for. Only what was begun last is told of. */
+  /** See `OwnRow`. */
   routeNamed(target: string | undefined, route: string): void {
-    const isLast = target === undefined ? this.#row.inFlight === 1 : target === this.#target
-    if (!isLast) return
-    const number = this.#scoreboard.requests.routeNumber(route)
-    this.#scoreboard.rows.writeRoute(this.#slot, this.#thread, number)
+    this.#own.routeNamed(target, route)
   }
 
   /** The handler has returned, and its response is still to come: it waits for something. */
   requestWaits(): void {
-    this.#blocking.returned(monotonicMs())
+    this.#cost.returned(monotonicMs())
     this.#settle()
   }
 
   requestEnded(): void {
-    const row = this.#row
+    const row = this.#own.figures
     row.inFlight--
     row.requests++
     row.lastUsed = monotonicMs()
-    this.#blocking.returned(row.lastUsed)
+    this.#cost.returned(row.lastUsed)
     if (row.inFlight === 0) row.busySince = 0
-    this.#requestsSinceMeasure++
-    if (row.lastUsed - this.#measuredAt >= MEASURE_EVERY_MS) this.#measure(row.lastUsed)
+    if (this.#cost.ended(row.lastUsed)) {
+      this.#own.changedRarely()
+      row.activeUs = this.#cost.activeUs
+      row.heapBytes = this.#cost.heapBytes
+    }
     this.#settle()
   }
 
@@ -208,14 +172,14 @@ export class Activity {
   loopTurned(): void {
     const delayMs = this.#handOff.turns.answer(this.#thread)
     if (delayMs < 0) return
-    this.#isRareChanged = true
-    this.#row.loopDelayMs = delayMs
+    this.#own.changedRarely()
+    this.#own.figures.loopDelayMs = delayMs
     this.#publish()
   }
 
   handlerFailed(): void {
-    this.#isRareChanged = true
-    this.#row.errors++
+    this.#own.changedRarely()
+    this.#own.figures.errors++
   }
 
   /**
@@ -228,7 +192,7 @@ export class Activity {
    * is found at the end, as after a request.
    */
   async rest(work: () => Promise<void>): Promise<boolean> {
-    if (this.#standing !== 'idle' || this.#row.connections > 0) return false
+    if (this.#standing !== 'idle' || this.#own.figures.connections > 0) return false
     this.#handOff.becomeBusy(this.#thread)
     this.#standing = 'resting'
     const isSpared =
@@ -251,21 +215,20 @@ export class Activity {
 
   /** After the last connection. */
   close(): void {
-    clearTimeout(this.#freshTimer)
-    this.#freshTimer = undefined
+    this.#fresh.close()
     this.#loop.close()
   }
 
   #settle(): void {
     // What the hand-off gives on the way to idle or open changes the figures again, if only by failing.
     while (this.#standing !== 'withdrawn') {
-      const isDone = this.#row.inFlight === 0 && this.#fresh.size === 0
+      const isDone = this.inFlight === 0 && this.#fresh.size === 0
       const next = isDone ? 'idle' : this.#fresh.size === 0 ? 'open' : 'busy'
       if (next === this.#standing || next === 'busy') break
       this.#standing = next
       const fd =
         next === 'idle'
-          ? this.#handOff.becomeIdle(this.#thread, this.#batch)
+          ? this.#handOff.becomeIdle(this.#thread, this.#cost.batch)
           : this.#handOff.becomeOpen(this.#thread)
       if (fd < 0) break
       this.adopt(fd)
@@ -273,68 +236,13 @@ export class Activity {
     this.#publish()
   }
 
-  /**
-   * Most connections bring their first request along, which is read when the event loop has turned once: two immediates from
-   * now. Only for the others a timer is set, because a timer wakes a sleeping thread even if it was cleared before.
-   */
-  #watchFresh(): void {
-    if (this.#isWatchingFresh) return
-    this.#isWatchingFresh = true
-    setImmediate(() => setImmediate(this.#expireFresh))
-  }
-
-  #forgetFresh(token: object): void {
-    if (this.#fresh.size === 0 || !this.#fresh.delete(token)) return
-    this.#isRareChanged = true
-    this.#row.fresh = this.#fresh.size
-  }
-
-  readonly #expireFresh = (): void => {
-    this.#isWatchingFresh = false
-    if (this.#fresh.size === 0) return
-    const now = performance.now()
-    for (const [token, takenAt] of this.#fresh) {
-      // A timer may be up to a millisecond early.
-      const restMs = takenAt + FRESH_MS - 1 - now
-      if (restMs > 0) {
-        this.#isWatchingFresh = true
-        this.#freshTimer = setTimeout(this.#expireFresh, Math.ceil(restMs))
-        break
-      }
-      this.#fresh.delete(token)
-    }
-    this.#isRareChanged = true
-    this.#row.fresh = this.#fresh.size
-    this.#settle()
-  }
-
-  /**
-   * The share of the time since the last measure in which the event loop was not waiting, per request: it
-   * counts everything a request does in this thread, also after an `await`.
-   */
-  #measure(now: number): void {
-    const utilization = performance.eventLoopUtilization()
-    const active = utilization.active - this.#utilization.active
-    const activeUs = Math.round((active * 1000) / this.#requestsSinceMeasure)
-    this.#utilization = utilization
-    this.#measuredAt = now
-    this.#blocking.measure(this.#requestsSinceMeasure, active * 1000)
-    this.#requestsSinceMeasure = 0
-    this.#isRareChanged = true
-    this.#row.activeUs = activeUs
-    this.#batch = Math.min(
-      Math.max(Math.floor(MOST_BATCH_US / Math.max(activeUs, 1)), 1),
-      MOST_BATCH,
-    )
-    // A hundred times as dear as the rest, and nobody needs it fresh.
-    if (now - this.#heapReadAt >= READ_HEAP_EVERY_MS) {
-      this.#heapReadAt = now
-      this.#row.heapBytes = getHeapStatistics().used_heap_size
-    }
+  #freshChanged(): void {
+    this.#own.changedRarely()
+    this.#own.figures.fresh = this.#fresh.size
   }
 
   #publish(): void {
-    const row = this.#row
+    const row = this.#own.figures
     row.state =
       this.#standing === 'withdrawn'
         ? 'G'
@@ -347,9 +255,6 @@ export class Activity {
               : row.connections > 0
                 ? 'K'
                 : '_'
-    const { rows } = this.#scoreboard
-    if (this.#isRareChanged) rows.write(this.#slot, this.#thread, row)
-    else rows.writeRequests(this.#slot, this.#thread, row)
-    this.#isRareChanged = false
+    this.#own.publish()
   }
 }
