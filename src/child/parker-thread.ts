@@ -8,7 +8,8 @@ import type { ParkerStart } from '../shared/thread-starts.js'
 import { LockOwner } from '../sync/child-memory.js'
 import { resumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
-import { Parking, WayOut } from '../sync/parking.js'
+import { WayOut } from '../sync/parker-orders.js'
+import { Parking } from '../sync/parking.js'
 import { Transfer } from '../sync/transfer.js'
 import { TransitWatch } from '../sync/transit-watch.js'
 import { closeDescriptor } from '../sys/descriptor.js'
@@ -60,7 +61,7 @@ export class ParkerThread {
   start(): void {
     if (this.#worker !== undefined || this.#delay.isWaiting || this.#isStopping) return
     this.#startedAt = performance.now()
-    this.#parking.close()
+    this.#parking.orders.close()
     const worker = new Worker(entryFile('parker/main'), {
       workerData: this.#start,
       // The user's flags are for the user's code.
@@ -77,7 +78,7 @@ export class ParkerThread {
 
   /** Others leave: takes over what they had parked, or leaves it to the rest. */
   receive(takes: boolean): void {
-    this.#parking.yieldArrivals(!takes)
+    this.#parking.orders.yieldArrivals(!takes)
     if (takes) this.start()
   }
 
@@ -85,7 +86,7 @@ export class ParkerThread {
   recover(thread: number): void {
     const fd = this.#parking.recoverReserved(thread)
     if (fd >= 0) void this.#queue(fd)
-    if (this.#worker !== undefined || this.#parking.isOpen) this.#parking.search()
+    if (this.#worker !== undefined || this.#parking.orders.isOpen) this.#parking.orders.search()
     // Nobody searches: it noted a connection when parking was over, and did not come to take it back.
     else void this.#empty()
   }
@@ -98,7 +99,7 @@ export class ParkerThread {
   async sendOut(way: 'move' | 'moveAll' | 'close', mostMs: number): Promise<boolean> {
     const moves = way !== 'close'
     // What threads hand back from here on goes the same way.
-    this.#parking.sendOut(WayOut[way])
+    this.#parking.orders.sendOut(WayOut[way])
     if (this.parkedCount > 0) this.start()
     const { shutdownIdleTimeout } = this.#start
     const patienceMs = moves ? MOVE_PATIENCE_MS : shutdownIdleTimeout + LEAVE_PATIENCE_MS
@@ -107,7 +108,7 @@ export class ParkerThread {
     let before = 0
     let giveUpAt = 0
     for (;;) {
-      if (moves && !this.#parking.moves) return false
+      if (moves && !this.#parking.orders.moves) return false
       const left = this.parkedCount + (moves ? (this.#transfer?.waiting ?? 0) : 0)
       if (left === 0) return true
       const now = performance.now()
@@ -123,7 +124,7 @@ export class ParkerThread {
   /** The others leave, too, after this child has begun to: nobody looks into the mailbox any more, or goes on with connections. */
   redirect(way: 'moveAll' | 'close'): void {
     // What has not begun will begin so.
-    if (this.#parking.moves) this.#parking.sendOut(WayOut[way])
+    if (this.#parking.orders.moves) this.#parking.orders.sendOut(WayOut[way])
   }
 
   /** Nobody has room for what is on its way: it is this child's again, and goes to its threads. Resolves with how many there were. */
@@ -151,7 +152,7 @@ export class ParkerThread {
     this.#isStopping = true
     this.#closesIdle = idle === 'close'
     this.#delay.stop()
-    this.#parking.stop()
+    this.#parking.orders.stop()
     await this.#exited
     await this.#empty()
   }
@@ -161,7 +162,7 @@ export class ParkerThread {
     this.#worker = undefined
     await this.#handOff.recoverParker(LockOwner.control, (fd) => this.#parking.isClaimed(fd))
     if (this.#isStopping) return
-    if (this.#parking.isOpen) {
+    if (this.#parking.orders.isOpen) {
       this.#delay.died('the parker', performance.now() - this.#startedAt)
       return
     }

@@ -2,7 +2,8 @@ import { LockOwner, PARKER_THREAD } from '../sync/child-memory.js'
 import { resumed } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Mailbox } from '../sync/mailbox.js'
-import { type Parking, WayOut } from '../sync/parking.js'
+import { WayOut } from '../sync/parker-orders.js'
+import type { Parking } from '../sync/parking.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import type { Transfer } from '../sync/transfer.js'
 import { closeDescriptor } from '../sys/descriptor.js'
@@ -70,12 +71,12 @@ export class Parker {
     // A predecessor may have died with connections that were reported to it.
     this.#watchAll()
     this.#nextTickMs = performance.now() + TICK_MS
-    parking.open()
-    while (!parking.isStopping) {
+    parking.orders.open()
+    while (!parking.orders.isStopping) {
       const ready = epoll.wait(this.#timeoutMs())
-      if (parking.isStopping) return
-      const { wayOut } = parking
-      arrivals?.set(parking.takesArrivals)
+      if (parking.orders.isStopping) return
+      const { wayOut } = parking.orders
+      arrivals?.set(parking.orders.takesArrivals)
       if (wayOut === WayOut.close) this.#hurry()
       arrivals?.look()
       if (ready.length === 0 && handOff.queue.length > 0) handOff.wakeUps.wakeOne()
@@ -86,11 +87,11 @@ export class Parker {
         else {
           clearEvent(wake)
           // Somebody has started the clock, or wants a search.
-          if (parking.takeSearch()) this.#watchAll()
+          if (parking.orders.takeSearch()) this.#watchAll()
         }
       }
-      if (parking.moves) this.#moveSome()
-      if (!parking.isClockStopped && performance.now() >= this.#nextTickMs) this.#tick()
+      if (parking.orders.moves) this.#moveSome()
+      if (!parking.clock.isStopped && performance.now() >= this.#nextTickMs) this.#tick()
     }
   }
 
@@ -103,18 +104,18 @@ export class Parker {
   #arrive(unwatched: readonly number[]): void {
     const { parking } = this.#options
     this.#waiting.push(...unwatched)
-    if (!parking.isClockStopped) return
-    parking.restartClock()
+    if (!parking.clock.isStopped) return
+    parking.clock.restart()
     this.#nextTickMs = performance.now() + TICK_MS
   }
 
   #timeoutMs(): number {
     const { parking, handOff } = this.#options
     if (this.#waiting.length > 0) return FULL_MS
-    if (parking.moves && !parking.isClockStopped) return this.#isFull ? FULL_MS : 0
+    if (parking.orders.moves && !parking.clock.isStopped) return this.#isFull ? FULL_MS : 0
     if (handOff.queue.length > 0) return LATE_WAKE_MS
     const restMs = this.#options.arrivals?.timeoutMs ?? Number.POSITIVE_INFINITY
-    if (parking.isClockStopped) return restMs === Number.POSITIVE_INFINITY ? -1 : restMs
+    if (parking.clock.isStopped) return restMs === Number.POSITIVE_INFINITY ? -1 : restMs
     return Math.min(restMs, Math.max(0, Math.ceil(this.#nextTickMs - performance.now())))
   }
 
@@ -176,7 +177,7 @@ export class Parker {
   /** Whether a thread of this child is to have what is readable. */
   #isForQueue(): boolean {
     const { handOff, parking } = this.#options
-    const { wayOut } = parking
+    const { wayOut } = parking.orders
     // The child leaves. Others look into the mailbox, or it has to serve this itself.
     if (wayOut === WayOut.move) return false
     if (wayOut !== WayOut.stay) return true
@@ -197,7 +198,7 @@ export class Parker {
         this.#movedTo = 0
         return
       } else {
-        parking.stopClock()
+        parking.clock.stop()
         return
       }
       // What found no room is the next.
@@ -239,14 +240,14 @@ export class Parker {
   /** Once a second, or more often at the end: closes what has been idle for too long, and counts. */
   #tick(): void {
     const { parking, scoreboard, slot } = this.#options
-    const isEnd = parking.wayOut === WayOut.close
+    const isEnd = parking.orders.wayOut === WayOut.close
     this.#nextTickMs = performance.now() + (isEnd ? LAST_TICK_MS : TICK_MS)
     const mostMs = this.#mostIdleMs(isEnd)
     const parked = parking.each((fd) => {
       if (parking.parkedMs(fd) >= mostMs) this.#expire(fd)
     })
     scoreboard.setField(slot, 'parked', parked)
-    if (parked === 0) parking.stopClock()
+    if (parked === 0) parking.clock.stop()
   }
 
   #mostIdleMs(isEnd: boolean): number {

@@ -1,15 +1,9 @@
 import { closeDescriptor, duplicate, duplicateOver } from '../sys/descriptor.js'
 import type { Epoll } from '../sys/epoll.js'
-import { signalEvent } from '../sys/event-descriptor.js'
 import { PARKED_PLACES, parkedWord, ThreadWord, threadWord, Word } from './child-memory.js'
+import { ParkerClock } from './parker-clock.js'
+import { ParkerOrders } from './parker-orders.js'
 import { elapsedMs, shortClock } from './short-clock.js'
-
-/**
- * What becomes of what is parked: it stays; it moves to a process that stays; it is closed, sooner than usual; it moves, and all processes that
- * share this one's mailbox leave, too.
- */
-export const WayOut = { stay: 0, move: 1, close: 2, moveAll: 3 } as const
-export type WayOut = (typeof WayOut)[keyof typeof WayOut]
 
 /** The descriptors of this process that parking needs. */
 export interface ParkingTerms {
@@ -69,22 +63,27 @@ const reservedBy = (thread: number): number => TAKEN_BACK - 1 - thread
  * test/model/parking.pml goes through all of this step by step.
  */
 export class Parking {
+  readonly orders: ParkerOrders
+  readonly clock: ParkerClock
   readonly #words: Int32Array
   readonly #epoll: Epoll
   readonly #wake: number
 
   constructor(memory: SharedArrayBuffer, epoll: Epoll, wake: number) {
-    this.#words = new Int32Array(memory)
+    const words = new Int32Array(memory)
+    const orders = new ParkerOrders(words, wake)
+    this.orders = orders
+    this.clock = new ParkerClock(
+      words,
+      () => this.nextFrom(0) >= 0,
+      () => orders.rouse(),
+    )
+    this.#words = words
     this.#epoll = epoll
     this.#wake = wake
   }
 
   // ── worker thread ────────────────────────────────────────────────────────────────────────────────
-
-  /** Whether there is a parker, and connections are parked from now on. */
-  get isOpen(): boolean {
-    return Atomics.load(this.#words, Word.parkerRuns) === 1 && !this.isStopping
-  }
 
   /**
    * Parks the connection of a socket that this thread destroys right after, without running its event loop in between.
@@ -107,21 +106,12 @@ export class Parking {
       // Unless the parker was told to search just now and succeeded with what this thread failed with.
       return !this.#takeBack(thread, fd, since)
     }
-    // The note first, then the look; the parker does it the other way round.
-    if (Atomics.load(this.#words, Word.clockStopped) === 1) this.#startClock()
-    return this.isOpen || !this.#takeBack(thread, fd, since)
+    // The note first, then the look: see `ParkerClock`.
+    this.clock.start()
+    return this.orders.isOpen || !this.#takeBack(thread, fd, since)
   }
 
   // ── parker ───────────────────────────────────────────────────────────────────────────────────────
-
-  get isStopping(): boolean {
-    return Atomics.load(this.#words, Word.parkingOver) === 1
-  }
-
-  /** From now on threads may park. */
-  open(): void {
-    Atomics.store(this.#words, Word.parkerRuns, 1)
-  }
 
   /** Since when a descriptor is parked; 0 if it is not. */
   parkedSince(fd: number): number {
@@ -156,26 +146,6 @@ export class Parking {
   noteReceived(fd: number): void {
     if (Atomics.load(this.#words, Word.parkedEnd) <= fd) this.#raiseEnd(fd + 1)
     Atomics.store(this.#words, parkedWord(fd), shortClock())
-  }
-
-  /** The parker itself has parked something. */
-  restartClock(): void {
-    Atomics.store(this.#words, Word.clockStopped, 0)
-  }
-
-  /** Read at each turn: nothing waits for it, since the main thread wakes the parker after it has written. */
-  get wayOut(): WayOut {
-    return Atomics.load(this.#words, Word.wayOut) as WayOut
-  }
-
-  get takesArrivals(): boolean {
-    return this.wayOut === WayOut.stay && Atomics.load(this.#words, Word.yieldsArrivals) === 0
-  }
-
-  /** Whether other processes go on with what is parked here. */
-  get moves(): boolean {
-    const { wayOut } = this
-    return wayOut === WayOut.move || wayOut === WayOut.moveAll
   }
 
   /** Before a descriptor is handed on: the kernel remembers it as long as the connection lives, not the descriptor. */
@@ -221,50 +191,7 @@ export class Parking {
     return this.each(() => undefined)
   }
 
-  /**
-   * Tells threads that they shall start the clock with the next connection that they park. False if something is
-   * parked already: then the clock must go on.
-   */
-  stopClock(): boolean {
-    Atomics.store(this.#words, Word.clockStopped, 1)
-    if (this.count === 0) return true
-    Atomics.store(this.#words, Word.clockStopped, 0)
-    return false
-  }
-
-  get isClockStopped(): boolean {
-    return Atomics.load(this.#words, Word.clockStopped) === 1
-  }
-
-  /** Whether a search was asked for since the last call. */
-  takeSearch(): boolean {
-    return Atomics.exchange(this.#words, Word.searchAgain, 0) === 1
-  }
-
   // ── the child's main thread ──────────────────────────────────────────────────────────────────────
-
-  /** There is no parker, and will not be one soon. What is parked then is the caller's to claim. */
-  close(): void {
-    Atomics.store(this.#words, Word.parkerRuns, 0)
-  }
-
-  /** The end of parking: the parker leaves, and what is parked then is the caller's to claim. */
-  stop(): void {
-    Atomics.store(this.#words, Word.parkingOver, 1)
-    this.rouse()
-  }
-
-  /** The child leaves; the parker sees to what is parked. */
-  sendOut(way: WayOut): void {
-    Atomics.store(this.#words, Word.wayOut, way)
-    this.rouse()
-  }
-
-  /** A thread has died: the parker looks for what it noted and did not watch. */
-  search(): void {
-    Atomics.store(this.#words, Word.searchAgain, 1)
-    this.rouse()
-  }
 
   /**
    * After a thread has ended: the descriptor that it had reserved and not parked, -1 if there is none. It is the caller's then:
@@ -277,16 +204,6 @@ export class Parking {
     Atomics.store(this.#words, word, 0)
     const mark = reservedBy(dead)
     return Atomics.compareExchange(this.#words, parkedWord(fd), mark, TAKEN_BACK) === mark ? fd : -1
-  }
-
-  /** Whether connections of processes that leave are left to others, since this one will leave soon, too. */
-  yieldArrivals(yields: boolean): void {
-    if (Atomics.exchange(this.#words, Word.yieldsArrivals, yields ? 1 : 0) !== (yields ? 1 : 0))
-      this.rouse()
-  }
-
-  rouse(): void {
-    signalEvent(this.#wake)
   }
 
   /** After the death of the parker: whether it had claimed the descriptor that it has noted as in hand. */
@@ -332,9 +249,5 @@ export class Parking {
       if (seen >= end) return
       if (Atomics.compareExchange(this.#words, Word.parkedEnd, seen, end) === seen) return
     }
-  }
-
-  #startClock(): void {
-    if (Atomics.compareExchange(this.#words, Word.clockStopped, 1, 0) === 1) this.rouse()
   }
 }

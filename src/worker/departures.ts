@@ -90,7 +90,7 @@ export class Departures {
     const { transfer, parking } = this.#options
     const isStuck = this.#watch.isStuck(performance.now())
     if (transfer.waiting === 0) this.#settle()
-    else if (isStuck || !parking.moves) this.giveUp()
+    else if (isStuck || !parking.orders.moves) this.giveUp()
   }
 
   #settle(): void {

@@ -78,7 +78,7 @@ export class IdleConnections {
       this.#isSwept = false
       return
     }
-    if (!parking.isOpen) {
+    if (!parking.orders.isOpen) {
       this.#ask()
       return
     }
@@ -102,9 +102,9 @@ export class IdleConnections {
    */
   get #to(): 'process' | 'pool' | undefined {
     const { parking, departures } = this.#options
-    if (this.#way === 'process' && !parking.isStopping) return 'process'
+    if (this.#way === 'process' && !parking.orders.isStopping) return 'process'
     if (this.#way === undefined || departures === undefined || departures.isStuck) return undefined
-    return parking.moves ? 'pool' : undefined
+    return parking.orders.moves ? 'pool' : undefined
   }
 
   /** Whether this connection is given to somebody else when it is idle, as far as can be told before. */
@@ -126,7 +126,7 @@ export class IdleConnections {
     if (this.#to === 'process') {
       this.#ask()
       const endsAt = performance.now() + PARKER_START_MS
-      while (!parking.isOpen && !parking.isStopping && performance.now() < endsAt)
+      while (!parking.orders.isOpen && !parking.orders.isStopping && performance.now() < endsAt)
         await sleep(LOOK_AGAIN_MS)
     }
     this.#sweepOut()
@@ -166,7 +166,7 @@ export class IdleConnections {
         return true
       }
       // There is no number for it, or it can't be watched.
-      if (parking.isOpen) this.#stays.add(socket)
+      if (parking.orders.isOpen) this.#stays.add(socket)
     }
     if (this.#stays.has(socket)) return true
     // The process may have begun to leave in this very moment.
@@ -234,7 +234,7 @@ export class IdleConnections {
   /** No parser runs in an immediate or a timer, so whatever looks clean is. */
   readonly #sweep = (): void => {
     for (const socket of [...this.#options.connections]) {
-      if (!this.#options.parking.isOpen) return
+      if (!this.#options.parking.orders.isOpen) return
       this.#parkUsed(socket)
     }
   }

@@ -63,7 +63,7 @@ class Child implements Disposable {
       codes.push(error.code ?? ''),
     )
     // As a predecessor that ran has left it.
-    parking.open()
+    parking.orders.open()
   }
 
   /** What its threads find in the queue, as descriptors. */
@@ -95,7 +95,7 @@ test('one that dies at its start is started ever less often, and what is parked 
   }
   parker.start()
   await until(() => handOff.queue.length === 1, LIMIT_MS, 'the idle one in the queue')
-  assert.not(parking.isOpen)
+  assert.not(parking.orders.isOpen)
   assert.is(peekConnection(idle.sendEnd), 'nothing')
   assert.is(parker.parkedCount, 0)
   await sleep(WATCHED_MS)

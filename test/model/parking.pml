@@ -1,7 +1,7 @@
 /*
  * Parking: the table of parked connections, the reservation of a number, the parker's hand, search and recovery.
  *
- * Models src/sync/parking.ts, src/parker/parker.ts and src/child/parker-thread.ts store by store and system call by
+ * Models src/sync/parking.ts with parker-orders.ts, src/parker/parker.ts and src/child/parker-thread.ts store by store and system call by
  * system call. A worker thread serves and parks; the parker watches, hands on (queue or mailbox), lets time out; the main
  * thread recovers; other processes take from the mailbox. With WORKER_DEATH the worker may die before and after each
  * step, with PARKER_DEATH the parker, which is then started again; with NO_PARKER it may also be found not to start, so that

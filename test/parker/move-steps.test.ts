@@ -7,7 +7,8 @@ import { createChildMemory, LockOwner, Word } from '#dist/sync/child-memory.js'
 import { descriptorOf } from '#dist/sync/entry.js'
 import { HandOff } from '#dist/sync/hand-off.js'
 import { Mailbox } from '#dist/sync/mailbox.js'
-import { Parking, WayOut } from '#dist/sync/parking.js'
+import { WayOut } from '#dist/sync/parker-orders.js'
+import { Parking } from '#dist/sync/parking.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
 import { Transfer } from '#dist/sync/transfer.js'
@@ -62,7 +63,7 @@ class Process {
     this.#pool = pool
     this.handOff = new HandOff(this.memory, pool.scoreboard, 0, noMechanism)
     this.transfer = new Transfer(pool.transferEnds, pool.scoreboard)
-    this.parking.open()
+    this.parking.orders.open()
   }
 
   /** Some turns of its parker, since the process leaves. */

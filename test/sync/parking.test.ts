@@ -24,7 +24,7 @@ function open(isStopping: boolean) {
   const epoll = Epoll.create()
   const wake = openEventDescriptor()
   const parking = new Parking(memory, epoll, wake)
-  parking.open()
+  parking.orders.open()
   words[Word.parkingOver] = Number(isStopping)
   const { sendEnd: client, receiveEnd: socket } = openDescriptorSockets()
   const close = (): void => [epoll.fd, wake, client].forEach(closeDescriptor)
