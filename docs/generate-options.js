@@ -3,7 +3,7 @@
  * All of it stands in the schema. Run it by `npm run docs` when an option has changed.
  */
 import { writeFileSync } from 'node:fs'
-import { metaOf, optionNames } from '../dist/options/options.js'
+import { metaOf, optionNames } from '../dist/options/schema.js'
 
 /** Of this machine, or of whoever runs it: it would differ elsewhere. */
 const plain = (text) => text.replace(/ \(default here: [^)]*\)/, '')
@@ -26,7 +26,7 @@ const members = optionNames.map((name) => {
 writeFileSync(
   new URL('../src/options/documented-options.ts', import.meta.url),
   `// Written by docs/generate-options.js from the schema: \`npm run docs\`.
-import type { OptionInput } from './options.js'
+import type { OptionInput } from './schema.js'
 
 /** The options with what editors show of them. */
 export interface DocumentedOptions {

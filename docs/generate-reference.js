@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { isSwitch, kebab } from '../dist/cli/arguments.js'
-import { metaOf, optionNames } from '../dist/options/options.js'
+import { metaOf, optionNames } from '../dist/options/schema.js'
 import { messages } from '../dist/shared/errors.js'
 import { when } from './errors-when.js'
 

@@ -105,7 +105,8 @@ rules.after.each(({ folder }) => rmSync(folder, { recursive: true, force: true }
 
 /** Has Biome look for wrong imports in the copy, and for nothing else: that is what `npm run check` is for. */
 function lint(folder: string): { readonly status: number | null; readonly findings: Finding[] } {
-  const flags = ['--only=style/noRestrictedImports', '--only=plugin', '--max-diagnostics=none']
+  const only = ['style/noRestrictedImports', 'suspicious/noImportCycles', 'plugin']
+  const flags = [...only.map((rule) => `--only=${rule}`), '--max-diagnostics=none']
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [biome, 'lint', ...flags, '--reporter=github', '--colors=off', '.'],
@@ -188,6 +189,17 @@ rules('a detour does not help', ({ folder }) => {
     found.sort(),
     detours.map((_, index) => `src/sync/detour-${index}.ts`),
   )
+})
+
+rules('no import goes round in a circle, not even of types', ({ folder }) => {
+  const circle = ['src/sync/round-1.ts', 'src/sync/round-2.ts', 'src/sync/round-3.ts']
+  write(folder, 'src/sync/round-1.ts', forms.value('./round-2.js'))
+  write(folder, 'src/sync/round-2.ts', forms.type('./round-3.js'))
+  write(folder, 'src/sync/round-3.ts', forms.type('./round-1.js'))
+  const { status, findings } = lint(folder)
+  assert.is(status, 1)
+  const found = findings.filter(({ rule }) => rule === 'lint/suspicious/noImportCycles')
+  assert.equal(found.map(({ file }) => file).sort(), circle)
 })
 
 rules("the type import('…'), which the rule does not see, is none at all", ({ folder }) => {

@@ -1,5 +1,5 @@
 import { bold, dim } from 'kleur/colors'
-import { metaOf } from '../options/options.js'
+import { metaOf } from '../options/schema.js'
 import { flagNames, isSwitch, kebab } from './arguments.js'
 import { terminalColumns, twoColumns, wrap } from './wrap.js'
 

@@ -1,5 +1,5 @@
 // Written by docs/generate-options.js from the schema: `npm run docs`.
-import type { OptionInput } from './options.js'
+import type { OptionInput } from './schema.js'
 
 /** The options with what editors show of them. */
 export interface DocumentedOptions {

@@ -9,15 +9,8 @@ import { isSamePlace, parseAddress } from './address.js'
 import { measureMachine } from './default-sizes.js'
 import { portOfEnvironment, readEnvFiles } from './environment.js'
 import { flagsOfNode, heapLimit } from './heap-limit.js'
-import {
-  metaOf,
-  type OptionName,
-  optionNames,
-  type PoolOptions,
-  type PoolSizes,
-  type Settings,
-  schema,
-} from './options.js'
+import type { PoolOptions, PoolSizes, Settings } from './options.js'
+import { metaOf, type OptionName, optionNames, schema } from './schema.js'
 
 /** What the commands read, too; handlers must not. */
 export const TOKEN_VARIABLE = 'FORKTHREAD_ADMIN_TOKEN'

@@ -4,8 +4,6 @@ import { monotonicMs } from '../sync/clock.js'
 import type { Counts } from '../sync/common-counts.js'
 import { MAX_THREADS } from '../sync/limits.js'
 import type { LoopGauge } from '../sync/loop-gauges.js'
-import type { Scoreboard } from '../sync/scoreboard.js'
-import type { Children } from './children/children.js'
 import {
   cgroupMemory,
   cpuOf,
@@ -13,8 +11,7 @@ import {
   descriptorsOf,
   processUsage,
 } from './children/process-usage.js'
-import type { Chronicle } from './chronicle.js'
-import { talliesOf } from './own-counts.js'
+import { type CountsSource, talliesOf } from './own-counts.js'
 import type { RecentLoad } from './recent-load.js'
 import { requestPath } from './slow/route-name.js'
 
@@ -23,17 +20,8 @@ const BLOCKED_MS = 2500
 const MOST_RUNNING = 20
 const STARTED_AT = Date.now() - process.uptime() * 1000
 
-export interface MeasuresSource {
-  readonly children: Children
-  readonly scoreboard: Scoreboard
-  readonly chronicle: Chronicle
-}
-
 /** What metrics say beyond `stats()`: read from shared memory and /proc, so also while every thread hangs. */
-export function collectMeasures(
-  { children, scoreboard }: MeasuresSource,
-  counts: Counts,
-): Measures {
+export function collectMeasures({ children, scoreboard }: CountsSource, counts: Counts): Measures {
   const { histograms } = counts
   const loops: LoopMeasure[] = []
   for (const { slot, pid } of children.all)
@@ -73,7 +61,7 @@ export function collectMeasures(
 }
 
 /** What is no process's of this parent that runs has ended, or is of the children of an old parent that leaves. */
-export function collectCpu({ children }: MeasuresSource, { figures }: Counts): CpuMeasure {
+export function collectCpu({ children }: CountsSource, { figures }: Counts): CpuMeasure {
   const { userMs, systemMs } = cpuOf(children.all)
   const { cpuUserMs = 0, cpuSystemMs = 0 } = figures
   return {
@@ -86,7 +74,7 @@ export function collectCpu({ children }: MeasuresSource, { figures }: Counts): C
 
 /** What the page shows beyond `stats()`. */
 export function collectPast(
-  { children, scoreboard, chronicle }: MeasuresSource,
+  { children, scoreboard, chronicle }: CountsSource,
   { points }: RecentLoad,
 ): RecentPast {
   const running: RunningRequest[] = []

@@ -1,15 +1,24 @@
 import type { Tally } from '../shared/measures.js'
 import { type Counts, perName } from '../sync/common-counts.js'
 import { GC_BOUNDS } from '../sync/histogram.js'
+import type { Scoreboard } from '../sync/scoreboard.js'
+import type { Children } from './children/children.js'
 import { cpuOf } from './children/process-usage.js'
-import type { MeasuresSource } from './measures.js'
+import type { Chronicle } from './chronicle.js'
+
+/** What can be read of a pool at any moment. */
+export interface CountsSource {
+  readonly children: Children
+  readonly scoreboard: Scoreboard
+  readonly chronicle: Chronicle
+}
 
 /** The tallies that the chronicle keeps, by the names that they have among the figures. */
 const TALLIED = ['deaths', 'recyclings', 'starts', 'reloads'] as const
 type Tallied = (typeof TALLIED)[number]
 
 /** What this parent and its children have counted so far. */
-export function ownCounts({ children, scoreboard, chronicle }: MeasuresSource): Counts {
+export function ownCounts({ children, scoreboard, chronicle }: CountsSource): Counts {
   const { ledger, takeover, generation } = children
   const slots = children.all.map(({ slot }) => slot)
   const { userMs, systemMs, endedUserMs, endedSystemMs } = cpuOf(children.all)

@@ -1,13 +1,12 @@
 import kleur from 'kleur'
-import { LOG_LEVELS } from '../shared/logger.js'
+import { LOG_LEVELS, type Logger } from '../shared/logger.js'
 import { isTerminal, writeStderr } from '../shared/standard-output.js'
-import type { Log } from './create-log.js'
 import { describeError } from './describe-error.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
 /** The lines as a person reads them: the time and a sentence; with errors the stack of the user's code. */
-export class PrettyLog implements Log {
+export class PrettyLog implements Logger {
   level: string
 
   constructor(level: string) {

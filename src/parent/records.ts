@@ -5,8 +5,8 @@ import type { Children } from './children/children.js'
 import type { CodeWatch } from './children/code-watch.js'
 import type { Chronicle } from './chronicle.js'
 import { Counting } from './counting.js'
-import { collectCpu, collectMeasures, collectPast, type MeasuresSource } from './measures.js'
-import { ownCounts } from './own-counts.js'
+import { collectCpu, collectMeasures, collectPast } from './measures.js'
+import { type CountsSource, ownCounts } from './own-counts.js'
 import type { PoolNews } from './pool-news.js'
 import { RecentLoad } from './recent-load.js'
 import { SlowRoutes } from './slow/slow-routes.js'
@@ -26,7 +26,7 @@ export class Records {
   readonly counting: Counting
   readonly slow = new SlowRoutes()
   readonly #terms: RecordsTerms
-  readonly #seen: MeasuresSource
+  readonly #seen: CountsSource
   readonly #recent: RecentLoad
 
   constructor(terms: RecordsTerms) {

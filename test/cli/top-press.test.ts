@@ -1,8 +1,9 @@
 /** What the keys of `forkthread top` do. What takes something away asks first. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { firstState } from '#dist/cli/top/looks.js'
 import { type Key, type Pressed, press } from '#dist/cli/top/press.js'
-import { firstState, type TopState } from '#dist/cli/top/state.js'
+import type { TopState } from '#dist/cli/top/state.js'
 import { pageDataOf } from '../support/page-data.js'
 
 const start = firstState(pageDataOf(['WW_', '___', '_W_']))

@@ -2,8 +2,8 @@
 import { pathToFileURL } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { metaOf, type OptionName, optionNames } from '#dist/options/options.js'
 import { parseOptions } from '#dist/options/parse-options.js'
+import { metaOf, type OptionName, optionNames } from '#dist/options/schema.js'
 import { ForkthreadError } from '#dist/shared/errors.js'
 import { example, packageRoot } from '../support/paths.js'
 

@@ -1,11 +1,5 @@
 import type { ProcessStats, ThreadStats } from '../../shared/stats.js'
-import type { Sort, TopState } from './state.js'
-
-/** A process, or one of its threads. */
-export interface Place {
-  readonly process: number
-  readonly thread?: number
-}
+import type { Place, Sort, TopState } from './state.js'
 
 export interface BoardRow {
   readonly place: Place

@@ -5,9 +5,10 @@ import { parseAddress } from '../../options/address.js'
 import { ForkthreadError } from '../../shared/errors.js'
 import { readPage } from '../ask-pool.js'
 import { DONE } from '../order.js'
+import { firstState, seen } from './looks.js'
 import { type Key, press } from './press.js'
 import { Screen } from './screen.js'
-import { firstState, type Message, seen, type TopOrder, type TopState } from './state.js'
+import type { Message, TopOrder, TopState } from './state.js'
 import { view } from './view.js'
 
 const REFRESH_MS = 1000

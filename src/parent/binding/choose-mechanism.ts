@@ -1,4 +1,5 @@
-import { metaOf, type Settings } from '../../options/options.js'
+import type { Settings } from '../../options/options.js'
+import { metaOf } from '../../options/schema.js'
 import { fail } from '../../shared/errors.js'
 import { hasEpoll } from '../../sys/epoll.js'
 import { hasOfdLocks } from '../../sys/file-lock.js'

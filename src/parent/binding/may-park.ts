@@ -1,5 +1,6 @@
 import { endianness } from 'node:os'
-import { metaOf, type Settings } from '../../options/options.js'
+import type { Settings } from '../../options/options.js'
+import { metaOf } from '../../options/schema.js'
 import { fail } from '../../shared/errors.js'
 import { hasEpoll } from '../../sys/epoll.js'
 

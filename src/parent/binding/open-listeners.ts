@@ -1,6 +1,7 @@
 import type { Address } from '../../options/address.js'
 import { MOST_LISTENERS } from '../../options/listener-options.js'
-import { metaOf, type Settings } from '../../options/options.js'
+import type { Settings } from '../../options/options.js'
+import { metaOf } from '../../options/schema.js'
 import { fail } from '../../shared/errors.js'
 import { passedSockets } from '../systemd/systemd-environment.js'
 import type { Predecessor } from '../upgrade/predecessor.js'
