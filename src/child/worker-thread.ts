@@ -1,9 +1,6 @@
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { Piscina } from 'piscina'
-import { entryFile } from '../shared/entry-files.js'
 import { deserializeError, fail, type SerializedError, serializeError } from '../shared/errors.js'
 import type { LoadedFile } from '../shared/loaded-file.js'
 import type { WorkerMessage } from '../shared/messages-from-worker.js'
@@ -15,16 +12,9 @@ import type { Lease } from '../shared/thread-starts.js'
 import { userStack } from '../shared/user-stack.js'
 import { monotonicMs } from '../sync/clock.js'
 import type { LeftPrograms } from './left-programs.js'
+import { OneThread, type ThreadEnvironment } from './one-thread.js'
 import { PoolLine } from './pool-line.js'
-
-type PiscinaOptions = NonNullable<ConstructorParameters<typeof Piscina>[0]>
-
-/** Flags, environment and limits for the user's code. */
-export interface ThreadEnvironment {
-  readonly execArgv: readonly string[] | undefined
-  readonly env: Readonly<Record<string, string>> | undefined
-  readonly resourceLimits: Readonly<Record<string, number>> | undefined
-}
+import { isExit, startError } from './start-error.js'
 
 export interface ThreadEvents {
   readonly report: (error: SerializedError, thread: number) => void
@@ -48,9 +38,6 @@ export interface ThreadEvents {
 
 /**
  * One worker thread and its lease: starting → ready → ending → over, each step optional but the last.
- *
- * It is the only thread of a piscina of its own, so that ending it ends exactly this thread. (One piscina for all
- * starts threads up to its maximum as soon as two leases wait for a thread: 5.3.2, `_onWorkerAvailable`.)
  */
 export class WorkerThread {
   readonly id: number
@@ -62,15 +49,13 @@ export class WorkerThread {
   readonly over: Promise<void>
   /** What it shares with the whole pool. */
   readonly pool: PoolLine
-  readonly #piscina: Piscina
+  readonly #thread: OneThread
   readonly #port: MessagePort
   readonly #report: ThreadEvents['report']
   readonly #handler: string
   readonly #execArgv: readonly string[] | undefined
   #state: 'starting' | 'ready' | 'ending' = 'starting'
   #threadId: number | undefined
-  /** Node has refused to make the thread. */
-  #isStillborn = false
   /** It has finished what it had, and only ends. */
   #isDone = false
   /** What is known of its death beyond what piscina says. */
@@ -97,9 +82,8 @@ export class WorkerThread {
       posted: (name, data, sent) => events.posted(this.id, name, data, sent),
       resigned: () => events.resigned(this.id),
     })
-    this.#piscina = new Piscina(piscinaOptions(environment))
     // What the user's code throws when no lease runs: its loading has failed, or it has thrown before. It dies of that, alone.
-    this.#piscina.on('error', (error: unknown) => {
+    this.#thread = new OneThread(environment, (error) => {
       // Or a preload has failed before there was a lease, and piscina would go on waiting.
       const isFirst = this.#state === 'starting' && this.#diedOf === undefined
       if (isFirst) {
@@ -168,7 +152,7 @@ export class WorkerThread {
 
   /** Node's id of the thread, as long as it runs. */
   get threadId(): number | undefined {
-    return this.#threadId ?? this.#piscina.threads[0]?.threadId
+    return this.#threadId ?? this.#thread.threadId
   }
 
   /** Asks for the lease back: the thread finishes what it has. With `takeRest` also what is still queued. */
@@ -204,31 +188,22 @@ export class WorkerThread {
 
   /** A snapshot of its heap, as DevTools read it; the thread stops until it is written. */
   async heapSnapshot(): Promise<Readable> {
-    const [worker] = this.#piscina.threads
-    if (worker === undefined) throw new Error(`thread ${this.id} is over`)
-    return await worker.getHeapSnapshot()
+    const snapshot = await this.#thread.heapSnapshot()
+    if (snapshot === undefined) throw new Error(`thread ${this.id} is over`)
+    return snapshot
   }
 
   /** Ends the thread whatever it does; `over` rejects with `reason`. */
   kill(reason: Error): void {
     this.#diedOf ??= reason
-    // Its task still stands in the queue, and piscina would throw that it ends (5.3.2).
-    if (!this.#isStillborn) void this.#piscina.destroy()
+    void this.#thread.end()
   }
 
-  /** Flags that no thread may have make piscina throw at once, and nothing has been started then. */
   async #run(lease: Lease): Promise<unknown> {
-    const terms = {
-      filename: entryFile('worker/lease'),
-      transferList: [lease.port, lease.poolPort],
-    }
     try {
-      return await this.#piscina.run(lease, terms)
+      return await this.#thread.run(lease)
     } catch (error) {
-      if (isOfFlags(error)) {
-        this.#isStillborn = true
-        this.#port.close()
-      }
+      if (this.#thread.isStillborn) this.#port.close()
       throw error
     }
   }
@@ -242,7 +217,7 @@ export class WorkerThread {
     } catch (error) {
       died = { error }
     }
-    if (!this.#isStillborn) await this.#piscina.destroy()
+    await this.#thread.end()
     // Only from here on is it certain that the thread touches nothing any more, and that its last message has come.
     await closed
     if (died === undefined) return
@@ -259,17 +234,9 @@ export class WorkerThread {
     throw this.#diedOf ?? (this.#state === 'starting' ? this.#startError(died.error) : died.error)
   }
 
-  /** What piscina rejects with knows neither the handler nor what the user has to do with it. */
   #startError(error: unknown): Error {
-    if (isOfFlags(error)) return fail('FT_ERR_EXEC_ARGV', [this.#execArgv ?? [], error.message])
-    const path = fileURLToPath(this.#handler)
-    if (this.#exitCode !== undefined || isExit(error)) {
-      const call = `process.exit(${this.#exitCode ?? ''})`
-      const why = `it called ${call}; a handler returns, and a program listens, or throws what it fails of.`
-      return fail('FT_ERR_HANDLER_LOAD', [path, why])
-    }
-    const why = userStack(error)
-    return fail('FT_ERR_HANDLER_LOAD', [path, why], error)
+    const [handler, execArgv, exitCode] = [this.#handler, this.#execArgv, this.#exitCode]
+    return startError(error, { handler, execArgv, exitCode })
   }
 
   /** Nobody waits for this any more; it is told all the same. */
@@ -277,29 +244,5 @@ export class WorkerThread {
     const why = userStack(error)
     const what = `nobody's request, in thread ${this.id} of child ${process.pid}`
     this.#report(serializeError(fail('FT_ERR_HANDLER', [what, why], error)), this.id)
-  }
-}
-
-/** Node refuses to make a thread with such flags. */
-function isOfFlags(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_INVALID_EXEC_ARGV'
-}
-
-/** What piscina says when a thread has ended under a task. */
-function isExit(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('worker exited with code')
-}
-
-function piscinaOptions({ execArgv, env, resourceLimits }: ThreadEnvironment): PiscinaOptions {
-  return {
-    minThreads: 0,
-    maxThreads: 1,
-    atomics: 'disabled',
-    recordTiming: false,
-    // With tracking, Node would close descriptors behind the back of the sockets that own them.
-    trackUnmanagedFds: false,
-    ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
-    ...(env === undefined ? {} : { env: { ...process.env, ...env } as Record<string, string> }),
-    ...(resourceLimits === undefined ? {} : { resourceLimits }),
   }
 }
