@@ -1,6 +1,6 @@
-import { createLog, type Log, type LogOptions } from '../parent/create-log.js'
-import { logError } from '../parent/log-pool.js'
-import { PrettyLog } from '../parent/pretty-log.js'
+import { createLog, type Log, type LogOptions } from '../parent/log/create-log.js'
+import { logError } from '../parent/log/log-pool.js'
+import { PrettyLog } from '../parent/log/pretty-log.js'
 
 // Before the options are read there may be news, too.
 let log: Log = new PrettyLog('info')

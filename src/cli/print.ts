@@ -1,5 +1,5 @@
 import kleur from 'kleur'
-import { describeError } from '../parent/describe-error.js'
+import { describeError } from '../parent/log/describe-error.js'
 
 // kleur looks at standard output only, but all of this goes to standard error.
 kleur.enabled = process.stderr.isTTY && process.stderr.hasColors()

@@ -1,11 +1,11 @@
 import type { EventEmitter } from 'node:events'
 import type { Children } from './children/children.js'
 import { hasDied } from './children/exit-kind.js'
-import { type Chronicle, causeOfDeath } from './chronicle.js'
 import type { PoolEvents } from './pool-events.js'
 import type { PoolNews } from './pool-news.js'
 import type { PoolState } from './pool-state.js'
-import type { SlowRoutes } from './slow/slow-routes.js'
+import { type Chronicle, causeOfDeath } from './records/chronicle.js'
+import type { SlowRoutes } from './records/slow-routes.js'
 
 export interface Followers {
   readonly pool: EventEmitter<PoolEvents>

@@ -3,9 +3,9 @@ import { inspect } from 'node:util'
 import type { Origin } from '../shared/logger.js'
 import { writeStderr } from '../shared/standard-output.js'
 import type { Decision } from '../shared/stats.js'
-import type { Chronicle } from './chronicle.js'
 import type { PoolEvents } from './pool-events.js'
 import type { PoolState } from './pool-state.js'
+import type { Chronicle } from './records/chronicle.js'
 
 /** What the pool tells of itself to those who follow its events: what it decides, and what goes wrong. All of it is in the chronicle, too. */
 export class PoolNews {

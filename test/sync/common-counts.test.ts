@@ -2,7 +2,7 @@
 import { closeSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Counting } from '#dist/parent/counting.js'
+import { Counting } from '#dist/parent/records/counting.js'
 import { CommonCounts, type Counts, perName } from '#dist/sync/common-counts.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { requestPath, routeName } from '#dist/parent/slow/route-name.js'
+import { requestPath, routeName } from '#dist/parent/records/route-name.js'
 
 test('ids are folded, names stay', () => {
   for (const [request, route] of [

@@ -1,9 +1,9 @@
-import type { Tally } from '../shared/measures.js'
-import { type Counts, perName } from '../sync/common-counts.js'
-import { GC_BOUNDS } from '../sync/histogram.js'
-import type { Scoreboard } from '../sync/scoreboard.js'
-import type { Children } from './children/children.js'
-import { cpuOf } from './children/process-usage.js'
+import type { Tally } from '../../shared/measures.js'
+import { type Counts, perName } from '../../sync/common-counts.js'
+import { GC_BOUNDS } from '../../sync/histogram.js'
+import type { Scoreboard } from '../../sync/scoreboard.js'
+import type { Children } from '../children/children.js'
+import { cpuOf } from '../children/process-usage.js'
 import type { Chronicle } from './chronicle.js'
 
 /** What can be read of a pool at any moment. */

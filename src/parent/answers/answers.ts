@@ -1,6 +1,6 @@
-import type { AdminSource, OpenAdmin } from '../shared/stats.js'
-import { AgentCheck } from './agent/agent-check.js'
-import type { Resources } from './binding/resources.js'
+import type { AdminSource, OpenAdmin } from '../../shared/stats.js'
+import type { Resources } from '../binding/resources.js'
+import { AgentCheck } from './agent-check.js'
 
 type Addresses = Pick<Resources, 'admin' | 'metrics' | 'agent'>
 

@@ -1,6 +1,6 @@
-import { type CommonCounts, type Counts, perName } from '../sync/common-counts.js'
-import { since } from '../sync/histogram.js'
-import type { RequestSeries } from '../sync/request-series.js'
+import { type CommonCounts, type Counts, perName } from '../../sync/common-counts.js'
+import { since } from '../../sync/histogram.js'
+import type { RequestSeries } from '../../sync/request-series.js'
 
 /** While another parent of the pool counts, too, it learns so often what this one has counted. */
 const SETTLE_EVERY_MS = 100

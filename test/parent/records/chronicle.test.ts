@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Chronicle, causeOfDeath } from '#dist/parent/chronicle.js'
+import { Chronicle, causeOfDeath } from '#dist/parent/records/chronicle.js'
 import { fail } from '#dist/shared/errors.js'
 
 test('what a process died of', () => {

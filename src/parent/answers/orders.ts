@@ -1,10 +1,10 @@
 import type { EventEmitter } from 'node:events'
-import type { PoolSizes } from '../options/options.js'
-import { ForkthreadError, fail } from '../shared/errors.js'
-import { LOG_LEVELS, type LogLevel } from '../shared/logger.js'
-import type { AdminSource, Decision, Order, ReloadProgress } from '../shared/stats.js'
-import type { Sizes } from './children/sizes.js'
-import type { PoolEvents } from './pool-events.js'
+import type { PoolSizes } from '../../options/options.js'
+import { ForkthreadError, fail } from '../../shared/errors.js'
+import { LOG_LEVELS, type LogLevel } from '../../shared/logger.js'
+import type { AdminSource, Decision, Order, ReloadProgress } from '../../shared/stats.js'
+import type { Sizes } from '../children/sizes.js'
+import type { PoolEvents } from '../pool-events.js'
 
 /** A pool that takes orders, and tells what it does about them. */
 export interface Obedient extends EventEmitter<PoolEvents> {

@@ -1,6 +1,6 @@
 import kleur from 'kleur'
-import { LOG_LEVELS, type Logger } from '../shared/logger.js'
-import { isTerminal, writeStderr } from '../shared/standard-output.js'
+import { LOG_LEVELS, type Logger } from '../../shared/logger.js'
+import { isTerminal, writeStderr } from '../../shared/standard-output.js'
 import { describeError } from './describe-error.js'
 
 type Fields = Readonly<Record<string, unknown>>

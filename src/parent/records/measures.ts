@@ -1,19 +1,19 @@
-import type { CpuMeasure, LoopMeasure, Measures, ProcessMeasure } from '../shared/measures.js'
-import type { RecentPast, RunningRequest } from '../shared/stats.js'
-import { monotonicMs } from '../sync/clock.js'
-import type { Counts } from '../sync/common-counts.js'
-import { MAX_THREADS } from '../sync/limits.js'
-import type { LoopGauge } from '../sync/loop-gauges.js'
+import type { CpuMeasure, LoopMeasure, Measures, ProcessMeasure } from '../../shared/measures.js'
+import type { RecentPast, RunningRequest } from '../../shared/stats.js'
+import { monotonicMs } from '../../sync/clock.js'
+import type { Counts } from '../../sync/common-counts.js'
+import { MAX_THREADS } from '../../sync/limits.js'
+import type { LoopGauge } from '../../sync/loop-gauges.js'
 import {
   cgroupMemory,
   cpuOf,
   cpuTimes,
   descriptorsOf,
   processUsage,
-} from './children/process-usage.js'
+} from '../children/process-usage.js'
 import { type CountsSource, talliesOf } from './own-counts.js'
 import type { RecentLoad } from './recent-load.js'
-import { requestPath } from './slow/route-name.js'
+import { requestPath } from './route-name.js'
 
 /** A loop publishes each second; one with work that has not done so for as long is blocked. */
 const BLOCKED_MS = 2500

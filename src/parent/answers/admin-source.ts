@@ -1,5 +1,5 @@
-import type { AdminSource } from '../shared/stats.js'
-import type { PoolParts } from './assemble-pool.js'
+import type { AdminSource } from '../../shared/stats.js'
+import type { PoolParts } from '../assemble-pool.js'
 import { type Obedient, ordersFor } from './orders.js'
 
 /** What the admin address, and the one for those who only read, may ask of the pool, and what may be ordered there. */

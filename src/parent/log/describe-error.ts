@@ -1,5 +1,5 @@
-import { type ErrorCode, ForkthreadError } from '../shared/errors.js'
-import { userStack } from '../shared/user-stack.js'
+import { type ErrorCode, ForkthreadError } from '../../shared/errors.js'
+import { userStack } from '../../shared/user-stack.js'
 
 /** Where the cause is an error of the user's code, its stack is what helps. */
 const USER_CODE: ReadonlySet<ErrorCode> = new Set([

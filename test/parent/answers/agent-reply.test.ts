@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type AgentSituation, agentReply } from '#dist/parent/agent/agent-reply.js'
+import { type AgentSituation, agentReply } from '#dist/parent/answers/agent-reply.js'
 
 const serving: AgentSituation = {
   state: 'serving',

@@ -1,9 +1,9 @@
-import type { Stats } from '../shared/stats.js'
-import { agentReply } from './agent/agent-reply.js'
-import type { Children } from './children/children.js'
-import type { PoolNews } from './pool-news.js'
-import type { PoolState } from './pool-state.js'
-import type { Handover } from './upgrade/handover.js'
+import type { Stats } from '../../shared/stats.js'
+import type { Children } from '../children/children.js'
+import type { PoolNews } from '../pool-news.js'
+import type { PoolState } from '../pool-state.js'
+import type { Handover } from '../upgrade/handover.js'
+import { agentReply } from './agent-reply.js'
 
 export interface ReadinessTerms {
   readonly state: PoolState

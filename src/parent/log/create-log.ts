@@ -1,5 +1,5 @@
-import type { LogFormat, Logger, LogLevel } from '../shared/logger.js'
-import { isTerminal, writeStderr } from '../shared/standard-output.js'
+import type { LogFormat, Logger, LogLevel } from '../../shared/logger.js'
+import { isTerminal, writeStderr } from '../../shared/standard-output.js'
 import { PrettyLog } from './pretty-log.js'
 
 /** A log whose level may change while it is used. */

@@ -1,6 +1,6 @@
-import { ForkthreadError } from '../shared/errors.js'
-import type { Tally } from '../shared/measures.js'
-import type { PoolEvent } from '../shared/stats.js'
+import { ForkthreadError } from '../../shared/errors.js'
+import type { Tally } from '../../shared/measures.js'
+import type { PoolEvent } from '../../shared/stats.js'
 
 /** Who reads what has happened sees so many of the latest. */
 const MOST_EVENTS = 100

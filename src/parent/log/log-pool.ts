@@ -1,9 +1,9 @@
 import type { EventEmitter } from 'node:events'
-import type { PoolOptions } from '../options/options.js'
-import { ForkthreadError } from '../shared/errors.js'
-import type { Logger, Origin } from '../shared/logger.js'
+import type { PoolOptions } from '../../options/options.js'
+import { ForkthreadError } from '../../shared/errors.js'
+import type { Logger, Origin } from '../../shared/logger.js'
+import type { PoolEvents } from '../pool-events.js'
 import { createLog } from './create-log.js'
-import type { PoolEvents } from './pool-events.js'
 
 /** Errors that tell of the end of something. */
 const DEATHS: ReadonlySet<string> = new Set([

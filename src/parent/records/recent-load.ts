@@ -1,7 +1,7 @@
-import type { LoadPoint } from '../shared/stats.js'
-import { count } from '../sync/bits.js'
-import { type Histogram, quantileMs, REQUEST_BOUNDS, since, sumOf } from '../sync/histogram.js'
-import type { Scoreboard } from '../sync/scoreboard.js'
+import type { LoadPoint } from '../../shared/stats.js'
+import { count } from '../../sync/bits.js'
+import { type Histogram, quantileMs, REQUEST_BOUNDS, since, sumOf } from '../../sync/histogram.js'
+import type { Scoreboard } from '../../sync/scoreboard.js'
 
 /** How often it looks, and over how many looks it says what is usual now. */
 const LOOK_EVERY_MS = 1000
