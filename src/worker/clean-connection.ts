@@ -1,18 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-
-/** What Node's HTTP server keeps on a socket beside its types; each is looked for and not relied upon (20 to 26 have them). */
-interface ServedSocket {
-  /** The response under way. While there is none, none is queued behind it either (lib/_http_server.js, resOnFinish). */
-  readonly _httpMessage?: unknown
-  /** Reading is held up because too much is to be written. */
-  readonly _paused?: unknown
-  readonly _handle?: { readonly fd?: unknown } | null
-  readonly parser?: {
-    /** The parser reads from the handle itself, so that nothing gets stuck between the two. */
-    readonly _consumed?: unknown
-  } | null
-}
+import { fdOf, type ServedSocket } from './served-socket.js'
 
 /** Node's own list of connections, for its time-outs: which parsers are in the middle of a message. */
 interface ConnectionsList {
@@ -47,7 +35,7 @@ export class CleanConnections {
     const method = list?.active
     if (typeof method !== 'function') return
     const active = (): readonly unknown[] => method.call(list)
-    const { parser } = socket as Socket & ServedSocket
+    const { parser } = socket as ServedSocket
     if (active().includes(parser)) this.#active = active
   }
 
@@ -60,9 +48,8 @@ export class CleanConnections {
    * the next message's first byte no callback runs.
    */
   descriptor(socket: Socket): number {
-    const { _httpMessage } = socket as Socket & ServedSocket
+    const { _httpMessage, parser } = socket as ServedSocket
     if (_httpMessage !== null || this.#active === undefined) return -1
-    const { parser } = socket as Socket & ServedSocket
     return this.#active().includes(parser) ? -1 : openDescriptor(socket)
   }
 
@@ -73,12 +60,11 @@ export class CleanConnections {
 }
 
 function openDescriptor(socket: Socket): number {
-  const { _paused, _handle, parser } = socket as Socket & ServedSocket
+  const { _paused, parser } = socket as ServedSocket
   if (_paused !== false || parser?._consumed !== true) return -1
   if (socket.destroyed || socket.readableEnded || !socket.readable || !socket.writable) return -1
   if (socket.readableLength !== 0 || socket.writableLength !== 0) return -1
-  const fd = _handle?.fd
-  return typeof fd === 'number' ? fd : -1
+  return fdOf(socket)
 }
 
 /** How many listeners a socket has. More than Node's own would miss the rest of the connection if it were parked. */

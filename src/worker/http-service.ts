@@ -21,19 +21,9 @@ import { passPeerOn } from './peer-address.js'
 import { PipelinedResponses } from './pipelined-responses.js'
 import type { RequestMeter } from './request-meter.js'
 import { type RequestEvents, RequestWatch } from './request-watch.js'
+import { connectionOf, fdOf, type ServedSocket } from './served-socket.js'
 import type { Service } from './service.js'
 import { StreamWatch } from './stream-watch.js'
-
-/** What Node's servers keep on a socket. */
-interface ServedSocket {
-  /** The response under way, null between two requests. */
-  readonly _httpMessage?: ServerResponse | null
-  /** Of a socket of TLS: the one below. */
-  readonly _parent?: Socket | null
-  readonly _handle?: { readonly fd?: unknown } | null
-  /** Gone when another protocol was agreed upon. */
-  readonly parser?: unknown
-}
 
 export interface HttpServiceOptions extends Pick<RequestEvents, 'onFailure' | 'upgrade'> {
   /** None where connections always stay with their thread. */
@@ -89,12 +79,10 @@ export class HttpService implements Service {
       server,
       connections: this.#connections,
       secured: this.#secured,
-      connectionOf: this.#connectionOf,
     })
     this.#requests = new RequestWatch(terms.activity, {
       accessLog: terms.accessLog,
       meter: terms.meter,
-      connectionOf: this.#connectionOf,
       frontDoor: terms.frontDoor,
       begun: (request, response) => {
         if (this.#announces && !this.#goesOn(request.socket)) announceClose(response)
@@ -110,7 +98,7 @@ export class HttpService implements Service {
     })
     terms.meter.watch(() => this.#oldest(terms.meter))
     this.#makeHttp2 = options.http2
-    this.#streams = new StreamWatch(terms, this.#connectionOf, options.idleMs)
+    this.#streams = new StreamWatch(terms, options.idleMs)
     server.emit = this.#watch(server.emit)
     // The `close` of an app that is told to end calls it, too: connections that have just been taken are to be served.
     if (server instanceof HttpServer) server.closeIdleConnections = () => this.#idleEnd.closeIdle()
@@ -240,13 +228,11 @@ export class HttpService implements Service {
           return true
         }
         case 'secureConnection':
-          service.#secured?.set(service.#connectionOf(first as Socket), first as TLSSocket)
+          service.#secured?.set(connectionOf(first as Socket), first as TLSSocket)
       }
       return Reflect.apply(emit, this, args)
     } as NetServer['emit']
   }
-
-  readonly #connectionOf = (socket: Socket): Socket => (socket as ServedSocket)._parent ?? socket
 
   #sockets(): Iterable<Socket> {
     return this.#secured?.values() ?? this.#connections
@@ -255,9 +241,8 @@ export class HttpService implements Service {
 
 /** -1 if there is none to be had, or the socket has none any more. */
 function duplicateOf(socket: Socket): number {
-  const { _handle } = socket as ServedSocket
-  const fd = _handle?.fd
-  return typeof fd === 'number' && fd >= 0 ? duplicate(fd) : -1
+  const fd = fdOf(socket)
+  return fd >= 0 ? duplicate(fd) : -1
 }
 
 function responseOf(socket: Socket): ServerResponse | undefined {

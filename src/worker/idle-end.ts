@@ -4,6 +4,7 @@ import { setImmediate as immediate } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { peekConnection } from '../sys/socket.js'
 import { IdleTime, timerClock } from './idle-time.js'
+import { connectionOf, fdOf, type ServedSocket } from './served-socket.js'
 
 /** In a thread that leaves: how long an accepted connection may take to send its first byte. */
 const FIRST_BYTE_MS = 1000
@@ -15,22 +16,11 @@ const LONGEST_LOOK_MS = 250
 /** How often to look whether what waited in the kernel was a request. */
 const MOST_LOOKS = 4
 
-/** What Node's servers keep on a socket. */
-interface ServedSocket {
-  /** The response under way. */
-  readonly _httpMessage?: { readonly writableEnded: boolean } | null
-  readonly _handle?: { readonly fd?: unknown } | null
-  /** Gone when another protocol was agreed upon. */
-  readonly parser?: unknown
-}
-
 export interface IdleEndOptions {
   readonly server: NetServer
   readonly connections: Iterable<Socket>
   /** With TLS: the sockets whose handshake is done, by those below. */
   readonly secured: ReadonlyMap<Socket, TLSSocket> | undefined
-  /** The one below. */
-  readonly connectionOf: (socket: Socket) => Socket
 }
 
 /**
@@ -100,13 +90,13 @@ export class IdleEnd {
    * One that had its requests elsewhere it takes for new (20 to 24).
    */
   closeIdle(looks = MOST_LOOKS): void {
-    const { server, connections, secured, connectionOf } = this.#options
+    const { server, connections, secured } = this.#options
     const kept: { destroy?: Socket['destroy'] }[] = []
     const resumed: Socket[] = []
     let isAnyUnread = false
     const now = this.#mostIdleMs > 0 ? timerClock() : undefined
     for (const socket of secured?.values() ?? connections) {
-      const { parser, _httpMessage } = socket as Socket & ServedSocket
+      const { parser, _httpMessage } = socket as ServedSocket
       if (parser == null) continue
       const isUsed = this.#isInUse(socket, now)
       const isUnread = !isUsed && hasUnread(connectionOf(socket))
@@ -148,9 +138,8 @@ export class IdleEnd {
 
 /** Whether bytes wait in the kernel that the event loop has not read yet. */
 function hasUnread(socket: Socket): boolean {
-  const { _handle } = socket as Socket & ServedSocket
-  const fd = _handle?.fd
-  return typeof fd === 'number' && fd >= 0 && peekConnection(fd) === 'bytes'
+  const fd = fdOf(socket)
+  return fd >= 0 && peekConnection(fd) === 'bytes'
 }
 
 /** Resolves right after the event loop has read what there was to read: the poll lies between two immediates. */

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net'
 import { peekConnection } from '../sys/socket.js'
 import { NO_TCP, sinceDataMs } from '../sys/tcp-info.js'
+import { fdOf } from './served-socket.js'
 
 const ARRIVAL = Symbol('arrival')
 
-/** What Node keeps on a socket, and what this clock does: a map of sockets would be asked for each request of a kept connection in vain. */
+/** What this clock keeps on a socket: a map of sockets would be asked for each request of a kept connection in vain. */
 interface ClockedSocket extends Socket {
-  readonly _handle?: { readonly fd?: unknown } | null
   [ARRIVAL]?: Arrival | undefined
 }
 
@@ -80,8 +80,8 @@ export class QueueClock {
   /** Requests that are read in the same millisecond are mostly those that the same blocking handler has kept. */
   #measure(socket: ClockedSocket, now: number): number {
     if (!this.#isExact && now - this.#lastMeasuredAt < 1) return this.#lastMs
-    const fd = socket._handle?.fd
-    this.#lastMs = typeof fd === 'number' ? sinceDataMs(fd) : -1
+    const fd = fdOf(socket)
+    this.#lastMs = fd >= 0 ? sinceDataMs(fd) : -1
     this.#lastMeasuredAt = now
     return this.#lastMs
   }

@@ -6,6 +6,7 @@ import type { Activity } from './activity.js'
 import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
 import type { RequestMeter } from './request-meter.js'
+import { connectionOf, type ServedSocket } from './served-socket.js'
 
 type Emit = Server['emit']
 
@@ -17,8 +18,6 @@ export type WatchedUpgrade = (
 ) => PromiseLike<void> | undefined
 
 export interface RequestEvents {
-  /** The connection of a socket that a request names: under TLS the one below. */
-  readonly connectionOf: (socket: Socket) => Socket
   /** Knows for how long a request has waited, and turns away what has waited too long. */
   readonly frontDoor: FrontDoor
   /** The handler is about to run. */
@@ -56,7 +55,7 @@ export class RequestWatch {
     // A listener for 'checkContinue' may emit 'request' for what it was given: that is one request.
     if (response.emit === this.#emitOfResponse) return Reflect.apply(emit, server, args)
     const activity = this.#activity
-    const { connectionOf, frontDoor, meter } = this.#events
+    const { frontDoor, meter } = this.#events
     const below = connectionOf(request.socket)
     meter.begun(response, activity.requestStarted(below, request.method, request.url))
     response.emit = this.#emitOfResponse
@@ -77,7 +76,7 @@ export class RequestWatch {
   switchProtocol(server: Server, emit: Emit, args: ArrayLike<unknown>): boolean {
     const request = args[1] as IncomingMessage
     const activity = this.#activity
-    const { accessLog, meter, upgrade, connectionOf, frontDoor } = this.#events
+    const { accessLog, meter, upgrade, frontDoor } = this.#events
     const at = performance.now()
     const below = connectionOf(request.socket)
     const begunMs = activity.requestStarted(below, request.method, request.url)
@@ -126,7 +125,7 @@ export class RequestWatch {
     } as ServerResponse['emit'])(this)
 
   #closed(response: ServerResponse): void {
-    const { accessLog, meter, connectionOf, closing, closed, onFailure } = this.#events
+    const { accessLog, meter, closing, closed, onFailure } = this.#events
     // Before the response's socket may serve another request.
     accessLog?.ended(response)
     meter.ended(response)
@@ -145,6 +144,5 @@ export class RequestWatch {
 
 /** What the kernel has got; what is still to go counts at the connection's end. Node's `socket.bytesWritten` looks through what is queued for that. */
 function writtenBy(socket: Socket): number | undefined {
-  return (socket as { readonly _handle?: { readonly bytesWritten?: number } | null })._handle
-    ?.bytesWritten
+  return (socket as ServedSocket)._handle?.bytesWritten
 }

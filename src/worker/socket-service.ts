@@ -8,6 +8,7 @@ import {
 } from './accepted-socket.js'
 import type { Activity } from './activity.js'
 import { Connections, type ThreadTerms } from './connections.js'
+import type { ServedSocket } from './served-socket.js'
 import type { Service } from './service.js'
 
 /**
@@ -71,7 +72,7 @@ export class SocketService implements Service {
     const unfinished = this.#unfinished
     this.#server.emit = function (this: Server, name: string, ...args: unknown[]): boolean {
       if (name === 'secureConnection') {
-        const { _parent: below } = args[0] as { readonly _parent?: Socket | null }
+        const { _parent: below } = args[0] as ServedSocket
         if (below) unfinished.delete(below)
       }
       return Reflect.apply(emit, this, [name, ...args])

@@ -12,6 +12,7 @@ import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
 import type { RunningRequest } from './in-flight.js'
 import type { RequestMeter } from './request-meter.js'
+import { connectionOf, type ServedSocket } from './served-socket.js'
 import { SessionFarewell } from './session-farewell.js'
 
 /** Counts the requests of HTTP/2: each stream is one, from the server's 'stream' to its own 'close'. */
@@ -22,7 +23,6 @@ export class StreamWatch {
   readonly #meter: RequestMeter
   /** The oldest first. */
   readonly #running = new Set<RunningRequest>()
-  readonly #connectionOf: (socket: Socket) => Socket
   readonly #idleMs: number
   /** With their open streams. */
   readonly #sessions = new Map<Http2Session, number>()
@@ -32,7 +32,6 @@ export class StreamWatch {
   /** A connection without a stream is closed after `idleMs`; 0 for never. */
   constructor(
     terms: Pick<ThreadTerms, 'activity' | 'accessLog' | 'frontDoor' | 'meter'>,
-    connectionOf: (socket: Socket) => Socket,
     idleMs: number,
   ) {
     this.#activity = terms.activity
@@ -41,7 +40,6 @@ export class StreamWatch {
     this.#meter = terms.meter
     this.#meter.watch(() => this.#running.values().next().value)
     this.#idleMs = idleMs
-    this.#connectionOf = connectionOf
   }
 
   opened(session: ServerHttp2Session): void {
@@ -65,7 +63,7 @@ export class StreamWatch {
     const activity = this.#activity
     const { session } = stream
     const socket = session?.socket
-    const connection = socket && this.#connectionOf(underlying(socket))
+    const connection = socket && connectionOf(underlying(socket))
     const token = connection ?? stream
     const method = String(headers[':method'])
     const url = headers[':path']
@@ -113,6 +111,6 @@ export class StreamWatch {
 
 /** A session shows its socket behind a proxy that lets nobody destroy it; as a key of a map only the socket itself will do. */
 function underlying(socket: Socket): Socket {
-  const { _handle: handle } = socket as { readonly _handle?: { readonly _parentWrap?: Socket } }
+  const { _handle: handle } = socket as ServedSocket
   return handle?._parentWrap ?? socket
 }
