@@ -3,7 +3,7 @@
  * docs/errors-when.js. `npm run docs` runs it; with `--check`, as `npm run check` does, it only says whether they are as they would be written.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { isSwitch, kebab } from '../dist/cli/arguments.js'
+import { isSwitch, kebab } from '../dist/cli/flags.js'
 import { metaOf, optionNames } from '../dist/options/schema.js'
 import { messages } from '../dist/shared/errors.js'
 import { when } from './errors-when.js'

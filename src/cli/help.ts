@@ -1,6 +1,6 @@
 import { bold, dim } from 'kleur/colors'
 import { metaOf } from '../options/schema.js'
-import { flagNames, isSwitch, kebab } from './arguments.js'
+import { flagNames, isSwitch, kebab } from './flags.js'
 import { terminalColumns, twoColumns, wrap } from './wrap.js'
 
 type Row = readonly [string, string]
