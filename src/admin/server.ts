@@ -1,11 +1,18 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import { type AdminSource, ORDERS, type OrderName } from '../shared/stats.js'
+import { refusalToAsk, refusalToOrder } from './access.js'
+import type { Answer } from './answer.js'
 import { answerCapture, type CaptureRequest, captureOf } from './captures.js'
-import { METRICS_TYPES, type MetricsForm, metrics, metricsForm } from './exposition.js'
 import { streamOrder } from './order-stream.js'
-import { isOverview, overview } from './overview.js'
+import { reading } from './reading.js'
+
+/** What a request is for, and what it gets. */
+type Purpose =
+  | Answer
+  | { readonly order: OrderName; readonly query: URLSearchParams }
+  | { readonly capture: CaptureRequest }
+  | { readonly later: Promise<Answer> }
 
 /** After a handover: how long a client that has connected before may take to ask. */
 const FIRST_QUESTION_MS = 1000
@@ -93,7 +100,7 @@ export class AdminServer {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     this.#unasked.delete(request.socket)
-    const answer = this.#answerTo(request)
+    const answer = this.#purposeOf(request)
     if ('order' in answer) {
       const carriedOut = streamOrder(response, this.#source.orders[answer.order], answer.query)
       this.#orders.add(carriedOut)
@@ -111,19 +118,6 @@ export class AdminServer {
     this.#send(response, answer)
   }
 
-  /** Over TCP everybody on this machine can connect: with a token only who has that gives orders. */
-  #unknown({ headers, socket }: IncomingMessage): Answer | undefined {
-    const token = this.#token
-    if (token === undefined || socket.remoteAddress === undefined) return undefined
-    const [, given = ''] = /^Bearer (.+)$/i.exec(headers.authorization ?? '') ?? []
-    // Of hashes, so that neither the length nor the first wrong letter shows in the time that it takes.
-    const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-    if (timingSafeEqual(digest(given), digest(token))) return undefined
-    const body =
-      'an order needs the header Authorization: Bearer TOKEN, with the adminToken of this pool\n'
-    return { status: 401, body, headers: { 'WWW-Authenticate': 'Bearer' } }
-  }
-
   #send(response: ServerResponse, { status, body, type, headers }: Answer): void {
     response.writeHead(status, {
       ...headers,
@@ -135,113 +129,24 @@ export class AdminServer {
     response.end(body)
   }
 
-  async #metrics(form: MetricsForm): Promise<Answer> {
-    try {
-      const body = await metrics(this.#source.stats(), this.#source.measures(), form)
-      return { status: 200, body, type: METRICS_TYPES[form], headers: { Vary: 'Accept' } }
-    } catch (error) {
-      return { status: 500, body: `${(error as Error).message}\n` }
-    }
-  }
-
-  #answerTo(
-    request: IncomingMessage,
-  ):
-    | Answer
-    | { readonly order: OrderName; readonly query: URLSearchParams }
-    | { readonly capture: CaptureRequest }
-    | { readonly later: Promise<Answer> } {
+  #purposeOf(request: IncomingMessage): Purpose {
     const { method, url = '' } = request
-    // A web page must not read this by a name that its owner lets point to this machine.
-    // Where nobody gives orders, whoever may connect may read.
-    if (this.#isReadOnly) {
-      if (method !== 'GET' && method !== 'HEAD')
-        return { status: 405, body: 'no orders are taken here\n' }
-    } else if (!isLocalName(request)) return { status: 403, body: 'ask for localhost\n' }
+    const unheard = refusalToAsk(request, this.#isReadOnly)
+    if (unheard !== undefined) return unheard
     const [path = '', query = ''] = url.split('?', 2)
     const order = ORDERS.find((name) => path === `/${name}`)
     if (order !== undefined) {
       if (method !== 'POST') return { status: 405, body: `${path} is an order: POST it\n` }
-      const refused = refusal(request, url) ?? this.#unknown(request)
-      return refused ?? { order, query: new URLSearchParams(query) }
+      return refusalToOrder(request, this.#token) ?? { order, query: new URLSearchParams(query) }
     }
     const capture = captureOf(request)
     if (typeof capture === 'string') return { status: 400, body: capture }
     if (capture !== undefined) {
       if (method !== 'POST') return { status: 405, body: `${url} costs the thread: POST it\n` }
-      return refusal(request, url) ?? this.#unknown(request) ?? { capture }
+      return refusalToOrder(request, this.#token) ?? { capture }
     }
     if (method !== 'GET' && method !== 'HEAD')
       return { status: 405, body: 'only GET is answered here\n' }
-    if (this.#isClosed && (url === '/status.json' || isOverview(url))) {
-      const why = this.#source.notReady() ?? 'another process serves here by now'
-      return { status: 503, body: `${why}\n` }
-    }
-    const seen = overview(request, this.#source)
-    if (seen !== undefined) return { status: 200, ...seen }
-    switch (url) {
-      case '/status.json': {
-        const body = `${JSON.stringify(this.#source.stats())}\n`
-        return { status: 200, body, type: 'application/json' }
-      }
-      case '/metrics': {
-        if (this.#isClosed) return { status: 503, body: 'another process serves here by now\n' }
-        return { later: this.#metrics(metricsForm(request.headers.accept)) }
-      }
-      case '/slow.json':
-        return {
-          status: 200,
-          body: `${JSON.stringify(this.#source.slow())}\n`,
-          type: 'application/json',
-        }
-      case '/live':
-        return { status: 200, body: 'live\n' }
-      case '/ready': {
-        const why = this.#source.notReady()
-        return why === undefined
-          ? {
-              status: 200,
-              body: `${['ready', this.#source.remark()].filter(Boolean).join('\n')}\n`,
-            }
-          : { status: 503, body: `${why}\n` }
-      }
-      default: {
-        const body =
-          'here are /, /status.json, /metrics, /server-status?auto, /slow.json, /live, /ready and the orders ' +
-          `${ORDERS.map((name) => `/${name}`).join(', ')}\n`
-        return { status: 404, body }
-      }
-    }
-  }
-}
-
-interface Answer {
-  readonly status: number
-  readonly body: string
-  readonly type?: string
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-function isLocalName({ headers, socket }: IncomingMessage): boolean {
-  // A unix socket is reached by its path, whatever the header says.
-  if (socket.remoteAddress === undefined) return true
-  const name = (headers.host ?? '').replace(/:\d+$/, '')
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(name)
-}
-
-/**
- * A page in a browser of this machine can send a POST here, though it can't read the answer. But it can't do so without
- * an `Origin`, nor with this content type unless it is allowed to, and nobody here answers its question for that.
- */
-function refusal({ headers }: IncomingMessage, url: string): Answer | undefined {
-  if (headers.origin !== undefined)
-    return { status: 403, body: 'no orders are taken from a web page (Origin was sent)\n' }
-  const type = headers['content-type']
-  if (type === 'application/json') return undefined
-  const found = type === undefined ? 'it is missing' : `it is ${type}`
-  const how = `curl -X POST -H 'Content-Type: application/json' http://${headers.host ?? 'HOST:PORT'}${url}`
-  return {
-    status: 403,
-    body: `an order needs the header Content-Type: application/json, and ${found}: ${how}\n`,
+    return reading(request, this.#source, this.#isClosed)
   }
 }
