@@ -3,7 +3,9 @@ import { existsSync, readdirSync, readFileSync, renameSync, statSync } from 'nod
 import { basename } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { lineFor } from '#dist/worker/access-log-line.js'
+import type { AccessLogFormat } from '#dist/shared/access-log.js'
+import { AsciiWriter } from '#dist/sync/ascii-writer.js'
+import { type LoggedRequest, lineFormat } from '#dist/worker/access-log-line.js'
 import { type Program, startCli } from './support/cli.js'
 import { get, keepAliveAgent, portOf } from './support/http.js'
 import { fixture } from './support/paths.js'
@@ -245,6 +247,7 @@ test('a file that can not be is a failed start, with a code', async () => {
 
 test('what a client sends stays in its field', () => {
   const request = {
+    at: Date.now(),
     remote: '',
     method: 'GET',
     url: '/"\\',
@@ -257,25 +260,25 @@ test('what a client sends stays in its field', () => {
     durationMs: 1,
     queueMs: undefined,
   }
-  const place = { process: 0, thread: 0, generation: 0, pid: 1 }
   assert.match(
-    lineFor('combined')(request, place),
+    line('combined', request),
     /^- - - \[.*\] "GET \/\\"\\\\ HTTP\/1\.1" 200 - "-" "a\\x7f\\" \\"b"\n$/,
   )
+  const bytes = { ...request, url: '/\xfc\n', referer: '\u20ac' }
+  assert.match(line('combined', bytes), /"GET \/\\xfc\\x0a .* "\\xe2\\x82\\xac" /)
 })
 
 test('a line of json is one, whatever comes, and its times are those that were given', () => {
-  const line = lineFor('json')
-  const place = { process: 2, thread: 1, generation: 3, pid: 4711 }
   for (const text of ['/plain', '/"\\', '\n', '\x7f\x85', 'ü', '\u{1f600}', '\ud800'])
     for (const ms of [0, 0.001, 0.0204, 1, 1.5, 10.05, 999.9996, 1e9, 3e9]) {
       const many = { method: text, url: text, host: text, referer: text, agent: text }
       const times = { durationMs: ms, queueMs: ms }
       const request = { remote: '::1', protocol: 'HTTP/1.1', status: 200, bytes: 7 }
-      const { time, userAgent, ...entry } = JSON.parse(
-        line({ ...request, ...many, ...times }, place),
-      )
-      assert.ok(Math.abs(Date.parse(time) - Date.now()) < LIMIT_MS)
+      const at = 1795744800000 + (Math.floor(ms) % 1e6)
+      const written = line('json', { at, ...request, ...many, ...times })
+      assert.match(written, /^[\x20-\x7e]+\n$/)
+      const { time, userAgent, ...entry } = JSON.parse(written)
+      assert.is(Date.parse(time), at)
       assert.is(userAgent, text)
       const rounded = Math.round(ms * 1000) / 1000
       const { agent, ...fields } = { ...request, ...many, ...place }
@@ -283,11 +286,37 @@ test('a line of json is one, whatever comes, and its times are those that were g
     }
   const unknown = { host: undefined, referer: undefined, agent: undefined, queueMs: undefined }
   const request = { remote: '', method: 'GET', url: '/', protocol: 'HTTP/1.0', ...unknown }
-  const bare = line({ ...request, status: 499, bytes: 0, durationMs: 1 }, place)
+  const bare = line('json', { at: 0, ...request, status: 499, bytes: 0, durationMs: 1 })
   assert.equal(Object.keys(JSON.parse(bare)), [
     ...['time', 'remote', 'method', 'url', 'protocol', 'status', 'bytes', 'durationMs'],
     ...['process', 'thread', 'generation', 'pid'],
   ])
 })
+
+test('a number is written as it is', () => {
+  for (const number of [0, 7, 10, 99, 100, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 40])
+    assert.is(
+      written((out) => out.number(number)),
+      String(number),
+    )
+})
+
+const place = { process: 2, thread: 1, generation: 3, pid: 4711 }
+
+function line(format: AccessLogFormat, request: LoggedRequest): string {
+  const compose = lineFormat(format, place)
+  return written((out) => compose(out, request))
+}
+
+/** Without room first: what is said to be needed is what it takes. */
+function written(compose: (out: AsciiWriter) => void): string {
+  const measure = new AsciiWriter(new Uint8Array(0))
+  compose(measure)
+  const bytes = Buffer.alloc(measure.at, '?')
+  const out = new AsciiWriter(bytes)
+  compose(out)
+  assert.ok(out.fits)
+  return bytes.toString('latin1')
+}
 
 test.run()

@@ -1,4 +1,5 @@
 import { OutputTarget, type OutputTerms } from '../sys/output-target.js'
+import { type AsciiWriter, composed } from './ascii-writer.js'
 import type { PendingBytes } from './pending-bytes.js'
 
 export { exitImmediately } from '../sys/exit.js'
@@ -53,6 +54,8 @@ export class LineOutput {
   /** A line was cut off in the middle: the next one must not be glued to it. */
   #isCut = false
   #timer: NodeJS.Timeout | undefined
+  /** For batches: a new copy each time would be most of what they cost. */
+  #scratch: Uint8Array | undefined
 
   constructor({ terms, pending, patienceMs, onLost }: LineOutputOptions) {
     this.#target = new OutputTarget(terms)
@@ -70,13 +73,16 @@ export class LineOutput {
     if (this.#pending.length > 0) this.#timer ??= this.#schedule()
   }
 
-  /** For a line that nobody needs at once: it is written a moment later, with those that come until then. */
-  later(line: string): void {
-    if (!this.#pending.appendText(line)) {
-      this.write(Buffer.from(line))
+  /** For a line that nobody needs at once, as `compose` writes it of `what`: it goes out a moment later, with those that come until then. */
+  later<T>(compose: (out: AsciiWriter, what: T) => void, what: T): void {
+    if (!this.#pending.compose(compose, what)) {
+      this.write(composed(compose, what))
       return
     }
-    if (this.#pending.length > BATCH_BYTES) this.#flush(false)
+    if (this.#pending.length > BATCH_BYTES) {
+      this.#scratch ??= new Uint8Array(2 * BATCH_BYTES)
+      this.#flush(false)
+    }
     this.#timer ??= setTimeout(this.#flushLater, BATCH_MS).unref()
   }
 
@@ -132,11 +138,15 @@ export class LineOutput {
   /** Writes what waits, with `all` also a line that has no end yet. */
   #flush(all: boolean): void {
     if (this.#pending.length === 0) return
-    const bytes = this.#pending.copy()
+    // Taken, and given back at the end: who is told of lost lines may write here.
+    const scratch = this.#scratch
+    this.#scratch = undefined
+    const bytes = this.#pending.copy(scratch)
     const written = this.#writeLines(bytes)
     const rest = bytes.subarray(written)
     const more = all && rest.length > 0 && !rest.includes(NEWLINE) ? this.#writePiece(rest) : 0
     if (written + more > 0) this.#pending.drop(written + more)
+    this.#scratch = scratch
   }
 
   /** How many bytes are done with: written, or lost because the target is broken. */

@@ -1,6 +1,6 @@
+import { AsciiWriter } from './ascii-writer.js'
+
 const NUMBERS = 2
-/** UTF-8 of one unit of a string. */
-const MOST_BYTES_OF_UNIT = 3
 const HEADER_BYTES = NUMBERS * Int32Array.BYTES_PER_ELEMENT
 
 /**
@@ -14,10 +14,12 @@ const HEADER_BYTES = NUMBERS * Int32Array.BYTES_PER_ELEMENT
 export class PendingBytes {
   readonly #numbers: Int32Array
   readonly #bytes: Buffer
+  readonly #writer: AsciiWriter
 
   constructor(memory: ArrayBuffer | SharedArrayBuffer) {
     this.#numbers = new Int32Array(memory, 0, NUMBERS)
     this.#bytes = Buffer.from(memory, HEADER_BYTES)
+    this.#writer = new AsciiWriter(this.#bytes)
   }
 
   static shared(capacity: number): SharedArrayBuffer {
@@ -45,9 +47,12 @@ export class PendingBytes {
     this.#numbers[1] = lines
   }
 
-  /** A copy of all that waits: C functions take no shared memory. */
-  copy(): Uint8Array {
-    return new Uint8Array(this.#bytes.subarray(0, this.length))
+  /** A copy of all that waits, in `scratch` if that is large enough: C functions take no shared memory. */
+  copy(scratch?: Uint8Array): Uint8Array {
+    const waiting = this.#bytes.subarray(0, this.length)
+    if (scratch === undefined || scratch.length < waiting.length) return new Uint8Array(waiting)
+    scratch.set(waiting)
+    return scratch.subarray(0, waiting.length)
   }
 
   /** They must fit. */
@@ -57,11 +62,16 @@ export class PendingBytes {
     this.#numbers[0] = length + bytes.length
   }
 
-  /** False if there may be no room. */
-  appendText(text: string): boolean {
-    const { length } = this
-    if (this.#bytes.length - length < text.length * MOST_BYTES_OF_UNIT) return false
-    this.#numbers[0] = length + this.#bytes.write(text, length)
+  /**
+   * What `compose` writes of `what`. False if there is no room for all of it. Should the thread end in the middle, or `compose` throw, nothing was
+   * appended.
+   */
+  compose<T>(compose: (out: AsciiWriter, what: T) => void, what: T): boolean {
+    const out = this.#writer
+    out.at = this.length
+    compose(out, what)
+    if (!out.fits) return false
+    this.#numbers[0] = out.at
     return true
   }
 

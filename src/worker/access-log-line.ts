@@ -1,4 +1,5 @@
 import type { AccessLogFormat } from '../shared/access-log.js'
+import { type AsciiWriter, asciiBytes, repeating } from '../sync/ascii-writer.js'
 
 /** Whose requests these are, by the scoreboard. */
 export interface Place {
@@ -9,6 +10,8 @@ export interface Place {
 }
 
 export interface LoggedRequest {
+  /** When it ended, in whole ms since 1970. */
+  readonly at: number
   /** The client's address; empty on a unix socket. */
   readonly remote: string
   readonly method: string
@@ -25,124 +28,145 @@ export interface LoggedRequest {
   readonly queueMs: number | undefined
 }
 
-type Line = (request: LoggedRequest, place: Place) => string
+/** Writes a line of pure ASCII, with its newline. */
+export type LineFormat = (out: AsciiWriter, request: LoggedRequest) => void
 
-const lines: Readonly<Record<AccessLogFormat, Line>> = { common, combined, json }
-
-/** With its newline. */
-export function lineFor(format: AccessLogFormat): Line {
-  return (request, place) => `${lines[format](request, place)}\n`
+/** For the requests of this thread. */
+export function lineFormat(format: AccessLogFormat, place: Place): LineFormat {
+  return format === 'json' ? json(place) : format === 'common' ? common : combined
 }
 
+const NEWLINE = asciiBytes('\n')
+
 /** Apache's `common`: `%h %l %u %t "%r" %>s %b`. */
-function common({ remote, method, url, protocol, status, bytes }: LoggedRequest): string {
-  const request = `${clean(method)} ${clean(url)} ${protocol}`
-  return `${remote || '-'} - - [${now()}] "${request}" ${status} ${bytes || '-'}`
+const common: LineFormat = (out, request) => {
+  beginning(out, request)
+  out.bytes(NEWLINE)
 }
 
 /** Apache's `combined`: `common`, and `"%{Referer}i" "%{User-Agent}i"`. */
-function combined(request: LoggedRequest): string {
-  const { referer, agent } = request
-  return `${common(request)} "${clean(referer ?? '-')}" "${cleanAgent(agent ?? '-')}"`
+const combined: LineFormat = (out, request) => {
+  beginning(out, request)
+  commonReferer(out, request.referer ?? '-')
+  commonAgent(out, request.agent ?? '-')
 }
 
-/**
- * By hand: `JSON.stringify` of all would cost twice as much. What is the same for all lines of a thread is put together once, and a number that is not whole
- * is dear to write, so there is a table of what stands behind the point.
- */
-function json(request: LoggedRequest, place: Place): string {
-  const { remote, method, url, protocol, host, referer, agent } = request
-  const { status, bytes, durationMs, queueMs } = request
-  const times = `,"durationMs":${thousandths(durationMs)},${queueMs === undefined ? '' : `"queueMs":${thousandths(queueMs)},`}`
-  return (
-    `${opening()}${remote}","method":${quotedMethod(method)},"url":${quoted(url)},"protocol":"${protocol}",` +
-    `${host === undefined ? '' : hostField(host)}"status":${status},"bytes":${bytes}${times}` +
-    `${referer === undefined ? '' : `"referer":${quoted(referer)},`}${agent === undefined ? '' : agentField(agent)}${whereServed(place)}`
+const commonReferer = repeating((out, referer) => {
+  out.text(' "')
+  out.escaped(referer)
+  out.text('" "')
+})
+
+const commonAgent = repeating((out, agent) => {
+  out.escaped(agent)
+  out.text('"\n')
+})
+
+const commonRemote = repeating((out, remote) => out.text(`${remote || '-'} - - [`))
+
+const commonMethod = repeating((out, method) => {
+  out.text('] "')
+  out.escaped(method)
+  out.text(' ')
+})
+
+const commonProtocol = repeating((out, protocol) => out.text(` ${protocol}" `))
+
+function beginning(
+  out: AsciiWriter,
+  { at, remote, method, url, protocol, status, bytes }: LoggedRequest,
+): void {
+  commonRemote(out, remote)
+  out.bytes(localTime(at))
+  commonMethod(out, method)
+  out.escaped(url)
+  commonProtocol(out, protocol)
+  out.number(status)
+  out.text(' ')
+  if (bytes > 0) out.number(bytes)
+  else out.text('-')
+}
+
+const BYTES = asciiBytes(',"bytes":')
+const DURATION = asciiBytes(',"durationMs":')
+const QUEUE = asciiBytes(',"queueMs":')
+
+const jsonRemote = repeating((out, remote) => out.text(`","remote":"${remote}","method":`))
+
+const jsonMethod = repeating((out, method) => {
+  out.quoted(method)
+  out.text(',"url":')
+})
+
+const jsonProtocol = repeating((out, protocol) => out.text(`,"protocol":"${protocol}",`))
+
+const jsonHost = repeating((out, host) => {
+  out.text('"host":')
+  out.quoted(host)
+  out.text(',')
+})
+
+const jsonReferer = repeating((out, referer) => {
+  out.text(',"referer":')
+  out.quoted(referer)
+})
+
+const jsonAgent = repeating((out, agent) => {
+  out.text(',"userAgent":')
+  out.quoted(agent)
+})
+
+/** One object a line. */
+function json({ process, thread, generation, pid }: Place): LineFormat {
+  const where = asciiBytes(
+    `,"process":${process},"thread":${thread},"generation":${generation},"pid":${pid}}\n`,
   )
-}
-
-let lastPlace: Place | undefined
-let lastWhere = ''
-
-function whereServed(place: Place): string {
-  if (place !== lastPlace) {
-    const { process, thread, generation, pid } = place
-    lastPlace = place
-    lastWhere = `"process":${process},"thread":${thread},"generation":${generation},"pid":${pid}}`
-  }
-  return lastWhere
-}
-
-/** Without the flag for Unicode it is a quick look at bytes; half of a pair is for `JSON.stringify` to judge. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const NEEDS_ESCAPES = /["\\\x00-\x1f\x7f-\x9f\ud800-\udfff]/
-
-function quoted(text: string): string {
-  return NEEDS_ESCAPES.test(text) ? JSON.stringify(text) : `"${text}"`
-}
-
-/** For what is often the same as the last time. */
-function remembering(make: (text: string) => string): (text: string) => string {
-  let last: string | undefined
-  let made = ''
-  return (text) => {
-    if (text !== last) {
-      made = make(text)
-      last = text
+  return (out, request) => {
+    const { host, queueMs, referer, agent } = request
+    out.bytes(isoTime(request.at))
+    jsonRemote(out, request.remote)
+    jsonMethod(out, request.method)
+    out.quoted(request.url)
+    jsonProtocol(out, request.protocol)
+    if (host !== undefined) jsonHost(out, host)
+    out.text('"status":')
+    out.number(request.status)
+    out.bytes(BYTES)
+    out.number(request.bytes)
+    out.bytes(DURATION)
+    out.thousandths(request.durationMs)
+    if (queueMs !== undefined) {
+      out.bytes(QUEUE)
+      out.thousandths(queueMs)
     }
-    return made
+    if (referer !== undefined) jsonReferer(out, referer)
+    if (agent !== undefined) jsonAgent(out, agent)
+    out.bytes(where)
   }
 }
 
-const quotedMethod = remembering(quoted)
-const hostField = remembering((host) => `"host":${quoted(host)},`)
-const agentField = remembering((agent) => `"userAgent":${quoted(agent)},`)
-const cleanAgent = remembering(clean)
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNCLEAN = /["\\\x00-\x1f\x7f-\x9f]/
-const EACH_UNCLEAN = /["\\\p{Cc}]/gu
-
-/** What a client sends can't end its field, nor its line; as Apache writes it. */
-function clean(text: string): string {
-  // Nearly all are.
-  if (!UNCLEAN.test(text)) return text
-  return text.replace(EACH_UNCLEAN, (character) =>
-    character === '"' || character === '\\'
-      ? `\\${character}`
-      : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
-}
-
-const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ')
 const SECOND_MS = 1000
 const MINUTES = 60
 
-let second = -1
-let shown = ''
-/** Of the second of `isoSecond`, up to its point. */
-let isoShown = ''
-let isoSecond = -1
-let openedAt = -1
-let opened = ''
+let isoAt = -1
+let isoShown = asciiBytes('')
 
-/** With the time, `2026-11-27T13:55:36.123Z`: but for the milliseconds made once a second. */
-function opening(): string {
-  const at = Date.now()
-  if (at === openedAt) return opened
-  openedAt = at
-  const thisSecond = Math.floor(at / SECOND_MS)
-  if (thisSecond !== isoSecond) {
-    isoSecond = thisSecond
-    isoShown = new Date(at).toISOString().slice(0, '2026-11-27T13:55:36.'.length)
+/** `{"time":"2026-11-27T13:55:36.123Z`: made once a millisecond. */
+function isoTime(at: number): Uint8Array {
+  if (at !== isoAt) {
+    isoAt = at
+    isoShown = asciiBytes(`{"time":"${new Date(at).toISOString()}`)
   }
-  opened = `{"time":"${isoShown}${THREE_DIGITS[at % SECOND_MS]}Z","remote":"`
-  return opened
+  return isoShown
 }
 
+const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ')
+
+let second = -1
+let shown = asciiBytes('')
+
 /** `10/Oct/2000:13:55:36 -0700`: made once a second. */
-function now(): string {
-  const at = Date.now()
+function localTime(at: number): Uint8Array {
   const thisSecond = Math.floor(at / SECOND_MS)
   if (thisSecond === second) return shown
   second = thisSecond
@@ -151,22 +175,10 @@ function now(): string {
   const zone = `${two(Math.floor(Math.abs(offset) / MINUTES))}${two(Math.abs(offset) % MINUTES)}`
   const day = `${two(date.getDate())}/${MONTHS[date.getMonth()]}/${date.getFullYear()}`
   const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
-  shown = `${day}:${time} ${offset < 0 ? '-' : '+'}${zone}`
+  shown = asciiBytes(`${day}:${time} ${offset < 0 ? '-' : '+'}${zone}`)
   return shown
 }
 
 function two(number: number): string {
   return String(number).padStart(2, '0')
-}
-
-const THREE_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'))
-/** `.5` for 500 thousandths, and nothing for none. */
-const BEHIND_THE_POINT = THREE_DIGITS.map((digits) => `.${digits}`.replace(/\.?0+$/, ''))
-
-/** To three places. */
-function thousandths(ms: number): string {
-  const all = Math.round(ms * 1000)
-  // Not below 0, and as a number of the quick kind up to 35 minutes.
-  if (!(all >= 0 && all < 2 ** 31)) return String(all / 1000)
-  return `${(all / 1000) | 0}${BEHIND_THE_POINT[all % 1000]}`
 }

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { AccessLogTerms } from '../shared/access-log.js'
+import { wallClockMs } from '../sync/clock.js'
 import { LineOutput } from '../sync/line-output.js'
 import { PendingBytes } from '../sync/pending-bytes.js'
-import { type LoggedRequest, lineFor, type Place } from './access-log-line.js'
+import { type LineFormat, type LoggedRequest, lineFormat, type Place } from './access-log-line.js'
 
 /** What nginx says of a client that has gone before there was an answer. */
 const CLIENT_GONE = 499
@@ -14,7 +15,6 @@ const COUNTED = Symbol('counted')
 
 /** What is noted when a request begins: later, middleware may have changed the URL, and the socket may be closed. */
 interface Begun {
-  readonly at: number
   readonly method: string
   readonly url: string
   readonly remote: string
@@ -33,6 +33,8 @@ interface CountedSocket extends Socket {
   [COUNTED]?: number
 }
 
+type Entry = { -readonly [Field in keyof LoggedRequest]: LoggedRequest[Field] }
+
 /** By `queueTimeout` and its kin. */
 interface Queued {
   readonly queueTimeMs?: number
@@ -43,17 +45,20 @@ interface Queued {
  * process shares; it is written a moment later, with others.
  */
 export class AccessLog {
-  readonly #place: Place
   readonly #output: LineOutput
-  readonly #line: (request: LoggedRequest, place: Place) => string
+  readonly #format: LineFormat
+  /** One for all lines: it is read at once. */
+  readonly #entry: Entry = {
+    ...{ at: 0, remote: '', method: '', url: '', protocol: '', status: 0, bytes: 0, durationMs: 0 },
+    ...{ host: undefined, referer: undefined, agent: undefined, queueMs: undefined },
+  }
 
   constructor(
     { format, terms, pending }: AccessLogTerms,
     place: Place,
     onLost: (lines: number, why: string) => void,
   ) {
-    this.#place = place
-    this.#line = lineFor(format)
+    this.#format = lineFormat(format, place)
     this.#output = new LineOutput({
       terms,
       pending: new PendingBytes(pending),
@@ -68,98 +73,117 @@ export class AccessLog {
     logged[BEGUN] = begin(request)
   }
 
-  ended(response: ServerResponse): void {
+  /** `written` is what its connection has written in all, if that is known; the times are of the monotonic clock. */
+  ended(
+    response: ServerResponse,
+    begunMs: number,
+    nowMs: number,
+    written: number | undefined,
+  ): void {
     const logged: LoggedResponse = response
     const begun = logged[BEGUN]
     if (begun === undefined) return
     const { req: request } = response
-    const sent = bytesSince(request.socket)
+    const sent = bytesSince(request.socket, written)
     const isAnswered = response.headersSent
     const status = isAnswered ? response.statusCode : CLIENT_GONE
-    this.#write(begun, request, status, isAnswered ? bodyBytes(logged, sent) : 0)
+    this.#describe(begun, request, status, isAnswered ? bodyBytes(logged, sent) : 0)
+    this.#write(begunMs, nowMs)
   }
 
-  /** A connection that speaks something else from now on; its request, begun at `at`, ends with that. */
-  switched(request: IncomingMessage, at: number): void {
+  /** A connection that speaks something else from now on; its request ends with that. */
+  switched(request: IncomingMessage, begunMs: number, nowMs: number): void {
     const socket: CountedSocket = request.socket
     const bytes = socket.bytesWritten
     socket[COUNTED] = bytes
-    const { method, url, remote } = begin(request)
     // The app has written its answer by itself; one that it refuses is closed.
-    this.#write({ at, method, url, remote }, request, bytes === 0 ? CLIENT_GONE : 101, bytes)
+    this.#describe(begin(request), request, bytes === 0 ? CLIENT_GONE : 101, bytes)
+    this.#write(begunMs, nowMs)
   }
 
-  /** A stream of HTTP/2 that began at `at` is closed. */
-  streamEnded(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, at: number): void {
+  /** A stream of HTTP/2 is closed. */
+  streamEnded(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    begunMs: number,
+    nowMs: number,
+  ): void {
     const { sentHeaders, session } = stream
-    const line = this.#line(
-      {
-        remote: session?.socket?.remoteAddress ?? '',
-        method: String(headers[':method']),
-        url: String(headers[':path']),
-        protocol: 'HTTP/2.0',
-        host: headers[':authority'] ?? headers.host,
-        referer: headers.referer,
-        agent: headers['user-agent'],
-        status: Number(sentHeaders?.[':status'] ?? CLIENT_GONE),
-        bytes: Number(sentHeaders?.['content-length'] ?? 0),
-        durationMs: performance.now() - at,
-        queueMs: (stream as Queued).queueTimeMs,
-      },
-      this.#place,
-    )
-    this.#output.later(line)
+    const entry = this.#entry
+    entry.remote = session?.socket?.remoteAddress ?? ''
+    entry.method = String(headers[':method'])
+    entry.url = String(headers[':path'])
+    entry.protocol = 'HTTP/2.0'
+    entry.host = headers[':authority'] ?? headers.host
+    entry.referer = headers.referer
+    entry.agent = headers['user-agent']
+    entry.status = Number(sentHeaders?.[':status'] ?? CLIENT_GONE)
+    entry.bytes = Number(sentHeaders?.['content-length'] ?? 0)
+    entry.queueMs = (stream as Queued).queueTimeMs
+    this.#write(begunMs, nowMs)
   }
 
-  #write(
-    { at, method, url, remote }: Begun,
+  #describe(
+    { method, url, remote }: Begun,
     request: IncomingMessage,
     status: number,
     bytes: number,
   ): void {
     const { rawHeaders, httpVersion } = request
-    // Field by field: spreading objects was more than half of what a line cost.
-    const line = this.#line(
-      {
-        remote,
-        method,
-        url,
-        protocol: httpVersion === '1.1' ? 'HTTP/1.1' : `HTTP/${httpVersion}`,
-        host: headerIn(rawHeaders, 'host'),
-        referer: headerIn(rawHeaders, 'referer'),
-        agent: headerIn(rawHeaders, 'user-agent'),
-        status,
-        bytes,
-        durationMs: performance.now() - at,
-        queueMs: (request as Queued).queueTimeMs,
-      },
-      this.#place,
-    )
-    this.#output.later(line)
+    const entry = this.#entry
+    entry.remote = remote
+    entry.method = method
+    entry.url = url
+    entry.protocol = httpVersion === '1.1' ? 'HTTP/1.1' : `HTTP/${httpVersion}`
+    noteHeaders(entry, rawHeaders)
+    entry.status = status
+    entry.bytes = bytes
+    entry.queueMs = (request as Queued).queueTimeMs
+  }
+
+  #write(begunMs: number, nowMs: number): void {
+    const entry = this.#entry
+    entry.at = wallClockMs(nowMs)
+    entry.durationMs = nowMs - begunMs
+    this.#output.later(this.#format, entry)
   }
 }
 
-/** `request.headers` is made of these when it is first asked for, which costs more than the rest of a line where the app does not need it. */
-function headerIn(raw: readonly string[], name: string): string | undefined {
+/** `request.headers` is made of these when it is first asked for, which costs more than the rest of a line where the app does not need it. The first of a name counts. */
+function noteHeaders(entry: Entry, raw: readonly string[]): void {
+  entry.host = undefined
+  entry.referer = undefined
+  entry.agent = undefined
   for (let index = 0; index < raw.length; index += 2) {
-    const found = raw[index] ?? ''
-    if (found.length === name.length && (found === name || found.toLowerCase() === name))
-      return raw[index + 1]
+    const name = raw[index] as string
+    // Most are told apart by their length.
+    switch (name.length) {
+      case 'host'.length:
+        if (isNamed(name, 'host')) entry.host ??= raw[index + 1]
+        break
+      case 'referer'.length:
+        if (isNamed(name, 'referer')) entry.referer ??= raw[index + 1]
+        break
+      case 'user-agent'.length:
+        if (isNamed(name, 'user-agent')) entry.agent ??= raw[index + 1]
+        break
+    }
   }
-  return undefined
+}
+
+function isNamed(name: string, wanted: string): boolean {
+  return name === wanted || name.toLowerCase() === wanted
 }
 
 function begin(request: IncomingMessage): Begun {
   return {
-    at: performance.now(),
     method: request.method ?? '',
     url: request.url ?? '',
     remote: request.socket.remoteAddress ?? '',
   }
 }
 
-function bytesSince(socket: CountedSocket): number {
-  const { bytesWritten } = socket
+function bytesSince(socket: CountedSocket, bytesWritten = socket.bytesWritten): number {
   const sent = bytesWritten - (socket[COUNTED] ?? 0)
   socket[COUNTED] = bytesWritten
   return sent

@@ -153,14 +153,15 @@ export class Activity {
     this.#settle()
   }
 
-  requestEnded(): void {
+  /** At `nowMs` of the monotonic clock. */
+  requestEnded(nowMs = monotonicMs()): void {
     const row = this.#own.figures
     row.inFlight--
     row.requests++
-    row.lastUsed = monotonicMs()
-    this.#cost.returned(row.lastUsed)
+    row.lastUsed = nowMs
+    this.#cost.returned(nowMs)
     if (row.inFlight === 0) row.busySince = 0
-    if (this.#cost.ended(row.lastUsed)) {
+    if (this.#cost.ended(nowMs)) {
       this.#own.changedRarely()
       row.activeUs = this.#cost.activeUs
       row.heapBytes = this.#cost.heapBytes

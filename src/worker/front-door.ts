@@ -76,9 +76,14 @@ export class FrontDoor {
     return false
   }
 
-  /** A request is about to reach its handler. False if it has waited too long, and is answered. */
-  admitRequest(request: IncomingMessage, response: ServerResponse, below: Socket): boolean {
-    const queueTimeMs = this.#queueTimeMs(request, below)
+  /** A request is about to reach its handler, at `nowMs` of the monotonic clock. False if it has waited too long, and is answered. */
+  admitRequest(
+    request: IncomingMessage,
+    response: ServerResponse,
+    below: Socket,
+    nowMs: number,
+  ): boolean {
+    const queueTimeMs = this.#queueTimeMs(request, below, nowMs)
     if (queueTimeMs === undefined) {
       tellRefused({ request })
       response.writeHead(503, { 'Retry-After': this.#retryAfter, 'Content-Length': 0 })
@@ -93,8 +98,8 @@ export class FrontDoor {
   }
 
   /** The same for a request that wants another protocol. */
-  admitUpgrade(request: IncomingMessage, socket: Duplex, below: Socket): boolean {
-    if (this.#queueTimeMs(request, below) !== undefined) return true
+  admitUpgrade(request: IncomingMessage, socket: Duplex, below: Socket, nowMs: number): boolean {
+    if (this.#queueTimeMs(request, below, nowMs) !== undefined) return true
     tellRefused({ request })
     socket.on('error', () => socket.destroy())
     socket.end(this.#refusal)
@@ -106,8 +111,9 @@ export class FrontDoor {
     stream: ServerHttp2Stream,
     headers: IncomingMessage['headers'],
     below: Socket,
+    nowMs: number,
   ): boolean {
-    const queueTimeMs = this.#admitAfter(headers, below)
+    const queueTimeMs = this.#admitAfter({ headers }, below, true, nowMs)
     if (queueTimeMs === undefined) {
       tellRefused({ stream })
       stream.respond({ ':status': 503, 'retry-after': this.#retryAfter }, { endStream: true })
@@ -117,21 +123,22 @@ export class FrontDoor {
     return true
   }
 
-  #queueTimeMs(request: IncomingMessage, below: Socket): number | undefined {
-    const queueTimeMs = this.#admitAfter(request.headers, below, request.socket !== below)
+  #queueTimeMs(request: IncomingMessage, below: Socket, nowMs: number): number | undefined {
+    const queueTimeMs = this.#admitAfter(request, below, request.socket !== below, nowMs)
     request.queueTimeMs = queueTimeMs
     return queueTimeMs
   }
 
-  /** What it has waited in ms, if that is not too long. */
+  /** What it has waited in ms, if that is not too long. Its headers are looked at only if they count: Node makes them when they are first asked for. */
   #admitAfter(
-    headers: IncomingMessage['headers'],
+    request: Pick<IncomingMessage, 'headers'>,
     below: Socket,
-    isCiphered = true,
+    isCiphered: boolean,
+    nowMs: number,
   ): number | undefined {
     const { queueTimeout, trustRequestStart } = this.#terms
-    const here = this.#clock.requested(below, isCiphered)
-    const told = trustRequestStart ? sinceRequestStartMs(headers, Date.now()) : undefined
+    const here = this.#clock.requested(below, isCiphered, nowMs)
+    const told = trustRequestStart ? sinceRequestStartMs(request.headers, Date.now()) : undefined
     const waitedMs = Math.round((told ?? here) * 10) / 10
     if (queueTimeout > 0 && waitedMs > queueTimeout) {
       this.#count()

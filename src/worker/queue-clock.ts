@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { monotonicMs } from '../sync/clock.js'
 import { peekConnection } from '../sys/socket.js'
 import { NO_TCP, sinceDataMs } from '../sys/tcp-info.js'
 import { fdOf } from './served-socket.js'
@@ -12,7 +13,7 @@ interface ClockedSocket extends Socket {
 
 /** A connection whose first request is on its way through this thread. */
 interface Arrival {
-  /** As `performance.now()` counts. */
+  /** Of the monotonic clock. */
   readonly takenAt: number
   /** What it has waited by then. */
   readonly waitedMs: number
@@ -57,12 +58,11 @@ export class QueueClock {
 
   /** A connection was taken, after so long a wait of its first bytes, which are there. */
   opened(socket: ClockedSocket, waitedMs: number): void {
-    socket[ARRIVAL] = { takenAt: performance.now(), waitedMs }
+    socket[ARRIVAL] = { takenAt: monotonicMs(), waitedMs }
   }
 
-  /** A request has been read, and its handler is next. With TLS, `socket` is the one below. */
-  requested(socket: ClockedSocket, isCiphered: boolean): number {
-    const now = performance.now()
+  /** A request has been read, and its handler is next, at `now` of the monotonic clock. With TLS, `socket` is the one below. */
+  requested(socket: ClockedSocket, isCiphered: boolean, now: number): number {
     const arrival = socket[ARRIVAL]
     if (arrival === undefined) return Math.max(this.#measure(socket, now), 0)
     socket[ARRIVAL] = undefined

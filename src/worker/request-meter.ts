@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { ROUTE, type RoutedRequest } from '../shared/route.js'
-import { monotonicMs } from '../sync/clock.js'
 import type { Protocol, RequestKind, RequestSeriesTable } from '../sync/request-series.js'
 import type { ThreadRows } from '../sync/thread-rows.js'
 import type { InFlight, RunningRequest } from './in-flight.js'
@@ -56,16 +55,21 @@ export class RequestMeter {
     return begunMs === undefined ? undefined : { method: req.method, url: req.url, begunMs }
   }
 
-  ended(response: ServerResponse): void {
+  /** When it began, by the monotonic clock; now if it is no request of this thread. */
+  begunMs(response: ServerResponse, nowMs: number): number {
+    return (response as MeteredResponse)[BEGUN] ?? nowMs
+  }
+
+  ended(response: ServerResponse, nowMs: number): void {
     const { req: request, headersSent, statusCode } = response
-    const { [BEGUN]: begunMs = monotonicMs() } = response as MeteredResponse
-    this.#record(request, headersSent ? statusCode : CLIENT_GONE, begunMs)
+    const ms = nowMs - this.begunMs(response, nowMs)
+    this.#record(request, headersSent ? statusCode : CLIENT_GONE, ms)
   }
 
   /** A connection speaks something else from now on, or was refused that. */
-  switched(request: IncomingMessage, begunMs: number): void {
+  switched(request: IncomingMessage, ms: number): void {
     const status = request.socket.bytesWritten > 0 ? SWITCHED : CLIENT_GONE
-    this.#record(request, status, begunMs)
+    this.#record(request, status, ms)
   }
 
   /** A stream of HTTP/2 is closed. */
@@ -74,24 +78,23 @@ export class RequestMeter {
     method: string,
     target: string | undefined,
     isSecure: boolean,
-    begunMs: number,
+    ms: number,
   ): void {
     const status = Number(stream.sentHeaders?.[':status'] ?? CLIENT_GONE)
     const { [ROUTE]: route } = stream as RoutedRequest
     const kind = { method, status, isSecure, protocol: '2', route } as const
-    this.#took(kind, target, begunMs)
+    this.#took(kind, target, ms)
   }
 
-  #record(request: IncomingMessage, status: number, begunMs: number): void {
+  #record(request: IncomingMessage, status: number, ms: number): void {
     const { method = '', httpVersion, socket } = request
     const { [ROUTE]: route } = request as RoutedRequest
     const isSecure = (socket as Partial<TLSSocket>).encrypted === true
     const kind = { method, status, isSecure, protocol: protocolOf(httpVersion), route }
-    this.#took(kind, (request as RoutedRequest).originalUrl ?? request.url, begunMs)
+    this.#took(kind, (request as RoutedRequest).originalUrl ?? request.url, ms)
   }
 
-  #took(kind: RequestKind, target = '', begunMs: number): void {
-    const ms = monotonicMs() - begunMs
+  #took(kind: RequestKind, target = '', ms: number): void {
     this.#series.record(kind, ms / 1000)
     const { method, route } = kind
     if (ms < this.#slow.thresholdMs || route === undefined) return

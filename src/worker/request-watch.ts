@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { monotonicMs } from '../sync/clock.js'
 import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
 import { diagnostics } from './diagnostics.js'
@@ -57,12 +58,13 @@ export class RequestWatch {
     const activity = this.#activity
     const { frontDoor, meter } = this.#events
     const below = connectionOf(request.socket)
-    meter.begun(response, activity.requestStarted(below, request.method, request.url))
+    const nowMs = activity.requestStarted(below, request.method, request.url)
+    meter.begun(response, nowMs)
     response.emit = this.#emitOfResponse
     this.#events.begun(request, response)
     this.#events.accessLog?.begun(request, response)
     try {
-      if (!frontDoor.admitRequest(request, response, below)) return true
+      if (!frontDoor.admitRequest(request, response, below, nowMs)) return true
       if (diagnostics.requestStart.hasSubscribers)
         diagnostics.requestStart.publish({ request, response, queueTimeMs: request.queueTimeMs })
       return Reflect.apply(emit, server, args)
@@ -77,12 +79,11 @@ export class RequestWatch {
     const request = args[1] as IncomingMessage
     const activity = this.#activity
     const { accessLog, meter, upgrade, frontDoor } = this.#events
-    const at = performance.now()
     const below = connectionOf(request.socket)
     const begunMs = activity.requestStarted(below, request.method, request.url)
     let result: PromiseLike<void> | undefined
     try {
-      if (!frontDoor.admitUpgrade(request, args[2] as Duplex, below)) return true
+      if (!frontDoor.admitUpgrade(request, args[2] as Duplex, below, begunMs)) return true
       if (upgrade === undefined) return Reflect.apply(emit, server, args)
       result = upgrade(request, args[2] as Duplex, args[3] as Buffer)
       return true
@@ -91,9 +92,10 @@ export class RequestWatch {
       // One that was refused has been closed.
       if (!connection.destroyed) activity.connectionUpgraded(connection)
       const ended = (): void => {
-        accessLog?.switched(request, at)
-        meter.switched(request, begunMs)
-        activity.requestEnded()
+        const nowMs = monotonicMs()
+        accessLog?.switched(request, begunMs, nowMs)
+        meter.switched(request, nowMs - begunMs)
+        activity.requestEnded(nowMs)
       }
       if (result === undefined) ended()
       else {
@@ -126,14 +128,19 @@ export class RequestWatch {
 
   #closed(response: ServerResponse): void {
     const { accessLog, meter, closing, closed, onFailure } = this.#events
-    // Before the response's socket may serve another request.
-    accessLog?.ended(response)
-    meter.ended(response)
-    const below = connectionOf(response.req.socket)
+    const nowMs = monotonicMs()
+    const { socket } = response.req
+    const below = connectionOf(socket)
     const written = writtenBy(below)
     if (written !== undefined) this.#activity.wrote(below, written)
+    // Before the response's socket may serve another request.
+    if (accessLog !== undefined) {
+      const clear = below === socket ? written : writtenBy(socket)
+      accessLog.ended(response, meter.begunMs(response, nowMs), nowMs, clear)
+    }
+    meter.ended(response, nowMs)
     closing(response)
-    this.#activity.requestEnded()
+    this.#activity.requestEnded(nowMs)
     // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.
     if (response.errored) onFailure?.(response, response.errored)
     closed(response)

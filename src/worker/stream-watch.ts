@@ -5,6 +5,7 @@ import type {
   ServerHttp2Stream,
 } from 'node:http2'
 import type { Server, Socket } from 'node:net'
+import { monotonicMs } from '../sync/clock.js'
 import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
 import type { ThreadTerms } from './connections.js'
@@ -73,19 +74,23 @@ export class StreamWatch {
     // It is gone when the stream is.
     const isSecure = session?.encrypted === true
     this.#count(session, 1)
-    const at = this.#accessLog === undefined ? 0 : performance.now()
     stream.once('close', () => {
       this.#count(session, -1)
-      this.#accessLog?.streamEnded(stream, headers, at)
+      const nowMs = monotonicMs()
+      const ms = nowMs - begunMs
+      this.#accessLog?.streamEnded(stream, headers, begunMs, nowMs)
       this.#running.delete(running)
-      this.#meter.streamEnded(stream, method, url, isSecure, begunMs)
-      activity.requestEnded()
+      this.#meter.streamEnded(stream, method, url, isSecure, ms)
+      activity.requestEnded(nowMs)
       if (diagnostics.requestEnd.hasSubscribers) diagnostics.requestEnd.publish({ stream })
     })
     const farewell = session === undefined ? undefined : this.#farewells?.get(session)
     const serve = (): boolean => Reflect.apply(emit, server, args)
     try {
-      if (connection !== undefined && !this.#frontDoor.admitStream(stream, headers, connection))
+      if (
+        connection !== undefined &&
+        !this.#frontDoor.admitStream(stream, headers, connection, begunMs)
+      )
         return true
       if (diagnostics.requestStart.hasSubscribers) {
         const { queueTimeMs } = stream as { readonly queueTimeMs?: number }
