@@ -7,7 +7,7 @@ import type { ThreadTerms } from './connections.js'
 import { checkInterval } from './handler-server.js'
 import { HttpService, type HttpServiceOptions } from './http-service.js'
 import type { Service } from './service.js'
-import { SocketService } from './socket-service.js'
+import { socketService } from './socket-service.js'
 
 /** What Node's HTTP servers keep, those of HTTP/2 with HTTP/1.1 beside it, too. */
 type TimedServer = { -readonly [name in keyof ClientTimeouts]?: number } & {
@@ -23,7 +23,7 @@ export function adoptedService(
   keepAlive: HttpServiceOptions['keepAlive'],
   timeouts: ClientTimeouts,
 ): Service {
-  if (!servesHttp(server)) return new SocketService(server, terms)
+  if (!servesHttp(server)) return socketService(server, terms)
   const idleMs = timeouts.keepAliveTimeout
   return new HttpService(server, terms, {
     keepAlive,

@@ -14,13 +14,13 @@ import type { ThreadTerms } from './connections.js'
 import { handlerServer, serveRequests, upgradeWith } from './handler-server.js'
 import { HttpService, type HttpServiceOptions } from './http-service.js'
 import type { LoadedHandler } from './load-handler.js'
-import { beginRaw, RawService } from './raw-service.js'
+import { beginRaw, rawService } from './raw-service.js'
 import { RequestFailures } from './request-failures.js'
 import { secureHttpServer, secureRawServer } from './secure-server.js'
 import type { ReportFailure, Service } from './service.js'
 import { shareTickets } from './session-tickets.js'
 import type { SharedTls } from './shared-tls.js'
-import { SocketService } from './socket-service.js'
+import { socketService } from './socket-service.js'
 
 /** The service of a server that the app has made. */
 export function serviceForServer(
@@ -46,11 +46,11 @@ export async function serviceForHandler(
   if (handler.kind === 'none' || handler.kind === 'server') return undefined
   if (handler.kind === 'connection') {
     const { serve } = handler
-    const clear = new RawService(serve, terms, report)
+    const clear = rawService(serve, terms, report)
     return await servicesFor(lease.listenerTerms, clear, async (certificates) => {
       const server = await secureRawServer(tls, certificates, lease.timeouts)
       server.on('secureConnection', beginRaw(serve, terms.activity, report))
-      return new SocketService(server, terms)
+      return socketService(server, terms)
     })
   }
   const serve = handler.kind === 'fetch' ? await adapt(handler.serve) : handler.serve

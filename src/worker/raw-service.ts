@@ -1,54 +1,22 @@
 import type { Socket } from 'node:net'
 import type { ConnectionHandler } from '../handler.js'
 import type { Activity } from './activity.js'
-import { Connections, type ThreadTerms } from './connections.js'
+import type { ThreadTerms } from './connections.js'
 import { isPromise } from './is-promise.js'
+import { RawConnections } from './raw-connections.js'
 import type { ReportFailure, Service } from './service.js'
 
 /** `setNoDelay` as in HTTP, where small writes are usual. A handler that needs half-open connections says so itself. */
 const SETTINGS = { allowHalfOpen: false, noDelay: true } as const
 
-/**
- * Raw connections: TCP or unix stream. What a request is only the handler knows, so a connection counts as
- * one request in flight from the take until it is closed.
- */
-export class RawService implements Service {
-  readonly #connections: Connections
-  readonly #activity: Activity
-  readonly #begin: (socket: Socket) => void
-
-  constructor(handle: ConnectionHandler, terms: ThreadTerms, report: ReportFailure) {
-    this.#activity = terms.activity
-    this.#begin = beginRaw(handle, terms.activity, report)
-    this.#connections = new Connections(terms, SETTINGS, {
-      opened: (socket) => this.#opened(socket),
-      answer: 'none',
-    })
-  }
-
-  serve(entry: number): void {
-    this.#connections.open(entry)
-  }
-
-  /** Only the handler knows when a raw connection may end: it has until `drainTimeout`. */
-  async leave(): Promise<void> {}
-
-  endsSoon(): void {}
-
-  requests(): readonly string[] {
-    return Array.from(this.#connections, () => 'a raw connection')
-  }
-
-  async drained(): Promise<void> {
-    await this.#connections.closed()
-  }
-
-  #opened(socket: Socket): void {
-    this.#activity.requestStarted(socket, 'a raw connection')
-    socket.once('close', () => this.#activity.requestEnded())
-    this.#begin(socket)
-    if (!socket.destroyed) this.#activity.requestWaits()
-  }
+/** Raw connections in clear, for a handler of them. */
+export function rawService(
+  handle: ConnectionHandler,
+  terms: ThreadTerms,
+  report: ReportFailure,
+): Service {
+  const begin = beginRaw(handle, terms.activity, report)
+  return new RawConnections(terms, { settings: SETTINGS, begin })
 }
 
 /** Calls the handler of raw connections, which has failed when it throws or rejects. */
