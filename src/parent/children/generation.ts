@@ -4,8 +4,8 @@ import { accessLogOf } from '../binding/log-file.js'
 import type { Resources } from '../binding/resources.js'
 import type { Certificates } from '../tls/certificates.js'
 import { listenerTerms } from '../tls/listener-terms.js'
+import { releaseOf } from './code-release.js'
 import type { StartTerms } from './forked-child.js'
-import { releaseOf } from './release.js'
 
 /** What the children between two reloads run with. */
 export interface Generation {

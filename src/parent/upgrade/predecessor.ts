@@ -1,55 +1,8 @@
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import * as z from 'zod'
-import { fail, serializeError } from '../../shared/errors.js'
+import { serializeError } from '../../shared/errors.js'
 import { closeDescriptor, setCloseOnExec } from '../../sys/descriptor.js'
-
-/** What a parent finds in its environment that was started by another one to take its place. */
-export const UPGRADE_VARIABLE = 'FORKTHREAD_UPGRADE'
-
-const descriptor = z.int().min(3)
-
-const handedOver = z.object({
-  /** A socket pair: the new parent says how its start went. */
-  channel: descriptor,
-  listeners: z.array(
-    z.object({
-      fd: descriptor,
-      origin: z.string(),
-      /** The handler is served there; at the others the parent itself answers. Older parents do not say. */
-      serves: z.boolean().default(true),
-    }),
-  ),
-  /** Of the old parent. */
-  pid: z.int(),
-  /** Its path, if the old parent has one. */
-  pidFile: z.string().optional(),
-  /** Shared by the children of both, so that no wake-up gets lost between them. */
-  passOn: descriptor.optional(),
-  /** The key of the session tickets; older parents have none. */
-  ticketKeys: descriptor.optional(),
-  /** What the pool has counted; older parents have none. */
-  counts: descriptor.optional(),
-  /** The way of its children's idle connections to those of the new one. */
-  transfer: z.object({ sendEnd: descriptor, receiveEnd: descriptor }).optional(),
-})
-
-export type HandedOver = z.infer<typeof handedOver>
-
-/** What the new parent says, as one line of JSON. */
-export const startReport = z.union([
-  z.object({
-    type: z.literal('ready'),
-    /** Which of the old parent's listeners it serves now, by their descriptors in the new one. */
-    taken: z.array(descriptor),
-    /** It takes over idle connections. */
-    receives: z.boolean().default(false),
-  }),
-  z.object({
-    type: z.literal('failed'),
-    error: z.looseObject({ name: z.string(), message: z.string() }),
-  }),
-])
+import { type HandedOver, parseHandedOver, UPGRADE_VARIABLE } from './handed-over.js'
 
 /** The parent whose listeners this one takes over: the new side of an upgrade. */
 export class Predecessor {
@@ -178,17 +131,6 @@ export class Predecessor {
 
   #tell(report: object): void {
     this.#channel.write(`${JSON.stringify(report)}\n`)
-  }
-}
-
-/** @throws FT_ERR_USAGE */
-function parseHandedOver(text: string): HandedOver {
-  try {
-    return handedOver.parse(JSON.parse(text))
-  } catch {
-    throw fail('FT_ERR_USAGE', [
-      `${UPGRADE_VARIABLE} is set in the environment, and not by a parent that upgrades: unset it.`,
-    ])
   }
 }
 

@@ -6,7 +6,7 @@ import { folderForChildren } from '../../shared/start-folder.js'
 import type { DescriptorEnds } from '../../sync/descriptor-ends.js'
 import type { Listener } from '../binding/listener.js'
 import { forSuccessor } from '../systemd/systemd-environment.js'
-import { type HandedOver, startReport, UPGRADE_VARIABLE } from './predecessor.js'
+import { type HandedOver, startReport, UPGRADE_VARIABLE } from './handed-over.js'
 
 /** Beyond the patience that the new parent has with its own children. */
 const PATIENCE_MS = 10_000
