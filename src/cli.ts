@@ -4,10 +4,10 @@ import './cli/signals.js'
 import { readFileSync } from 'node:fs'
 import { type Command, parseArguments } from './cli/arguments.js'
 import { loadConfig } from './cli/config.js'
+import { endWithReader } from './cli/end-with-reader.js'
 import type { Meant } from './cli/find-pool.js'
 import { helpText } from './cli/help.js'
 import { print } from './cli/print.js'
-import { endWithReader } from './cli/short-output.js'
 import { giveSignalsBack } from './cli/signals.js'
 import type { PoolOptions } from './options/options.js'
 import { ForkthreadError } from './shared/errors.js'
@@ -49,7 +49,7 @@ async function main(): Promise<number> {
     }
     case 'profile':
     case 'heap': {
-      const { capture } = await import('./cli/slow.js')
+      const { capture } = await import('./cli/capture.js')
       const admin = await findPool(command.pool)
       return await capture(command.action, admin, command.thread, command.seconds, command.token)
     }

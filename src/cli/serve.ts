@@ -7,6 +7,7 @@ import { restLater } from '../parent/rest.js'
 import { leaveRuntimeFolder, PRIVATE } from '../shared/runtime-folder.js'
 import { guardMain, standardTerms } from '../shared/standard-output.js'
 import { news, openLog } from './news.js'
+import { tellNodeFlags } from './node-flags.js'
 import { EarlyOrders, type Order, obey } from './obey.js'
 import { onSignal } from './signals.js'
 import { Terminal } from './terminal.js'
@@ -78,7 +79,7 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
 
   try {
     const options = await readOptions()
-    tellFlags()
+    tellNodeFlags()
     process.title = `forkthread: parent ${basename(String(options.handler))}`
     const withAdmin = (given: PoolOptions): PoolOptions => ({ admin: PRIVATE, ...given })
     const reloadOptions = async (): Promise<PoolOptions> => withAdmin(await readOptions())
@@ -99,22 +100,6 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   void restLater()
   await isClosed
   return status
-}
-
-/** Those that handlers would miss. */
-function tellFlags(): void {
-  const flags = process.execArgv.filter((flag) => !isForParent(flag))
-  if (flags.length === 0) return
-  news.warning(
-    `Node was given ${flags.join(' ')}: that is for the parent alone, where no handler runs; say --exec-argv=FLAG behind forkthread for its threads, or put it into NODE_OPTIONS (flags of V8 and of the whole process)`,
-  )
-}
-
-/** Flags of Node that are taken up for the threads, or that concern whoever prints and starts. */
-function isForParent(flag: string): boolean {
-  return /^--(max[-_]old[-_]space[-_]size|inspect|env-file|title|no-warnings|disable-warning|use-)/.test(
-    flag,
-  )
 }
 
 class StoppedWhileStarting extends Error {

@@ -1,6 +1,4 @@
-import { createWriteStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
-import { askAdmin, openAdminStream } from '../admin/client.js'
+import { askAdmin } from '../admin/client.js'
 import { parseAddress } from '../options/address.js'
 import { fail } from '../shared/errors.js'
 import { plainText } from '../shared/plain-text.js'
@@ -17,7 +15,7 @@ export async function slow(admin: string): Promise<number> {
 }
 
 /** The report for people. */
-export function slowText({ slowThreshold, routes }: SlowReport): string {
+function slowText({ slowThreshold, routes }: SlowReport): string {
   if (slowThreshold === 0 && routes.length === 0)
     return 'Nobody looks for slow handlers here: slowThreshold is 0.\n'
   if (routes.length === 0) return `No handler has blocked its thread for ${slowThreshold} ms.\n`
@@ -40,28 +38,4 @@ function routeText({ route, count, blockedMs, longestMs, frames, example }: Slow
     ...example.stack.map((frame) => `        at ${plainText(frame)}`),
   ]
   return `${lines.join('\n')}\n`
-}
-
-/**
- * `forkthread profile --thread P.T --seconds N` and `forkthread heap --thread P.T`: writes what Chrome's DevTools open to standard output.
- * @throws FT_ERR_ADMIN, FT_ERR_ADDRESS
- */
-export async function capture(
-  kind: 'profile' | 'heap',
-  admin: string,
-  thread: string,
-  seconds: string,
-  token: string | undefined,
-): Promise<number> {
-  const query = new URLSearchParams({ thread, seconds })
-  const response = await openAdminStream(admin, parseAddress(admin), `/${kind}?${query}`, token)
-  const output = process.stdout.isTTY ? createWriteStream(fileName(kind, thread)) : process.stdout
-  if (process.stdout.isTTY) process.stderr.write(`writing ${fileName(kind, thread)}\n`)
-  await pipeline(response, output)
-  return 0
-}
-
-/** Nobody reads it on a terminal. */
-function fileName(kind: 'profile' | 'heap', thread: string): string {
-  return `thread-${thread}.${kind === 'profile' ? 'cpuprofile' : 'heapsnapshot'}`
 }

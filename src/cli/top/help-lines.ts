@@ -1,4 +1,4 @@
-import { LETTERS } from '../../admin/status-text.js'
+import { LETTERS } from '../../admin/process-lines.js'
 import type { Line } from '../../admin/terminal-line.js'
 import { SORTS } from './state.js'
 
