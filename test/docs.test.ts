@@ -62,6 +62,23 @@ for (const page of pages) {
   })
 }
 
+test('each folder of the source is in the list of rooms, and no other', () => {
+  const [, tree = ''] =
+    /^```text\nsrc\/\n([\s\S]*?)^```/m.exec(
+      readFileSync(join(folder, 'how-it-works.md'), 'utf8'),
+    ) ?? []
+  let room = ''
+  const listed = [...tree.matchAll(/^( +)([\w-]+)\/ /gm)].map(([, indent = '', name = '']) => {
+    if (indent.length === 2) room = name
+    return indent.length === 2 ? name : join(room, name)
+  })
+  const source = join(packageRoot, 'src')
+  const found = readdirSync(source, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ parentPath, name }) => relative(source, join(parentPath, name)))
+  assert.equal(listed.sort(), found.sort())
+})
+
 test('every page of docs can be found from the README', () => {
   const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
   const unknown = readdirSync(folder).filter(

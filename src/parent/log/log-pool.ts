@@ -28,7 +28,7 @@ export async function logAsTold(
  * Writes one line for each thing that happens to the pool. `event` says what kind it is of; `process`, `thread`, `generation` and
  * `pid` whom it is about.
  */
-export function logPool(pool: EventEmitter<PoolEvents>, log: Logger): void {
+function logPool(pool: EventEmitter<PoolEvents>, log: Logger): void {
   const { pid } = process
   pool.on('listening', (addresses) =>
     log.debug({ event: 'start', pid, addresses }, `serving on ${addresses.join(', ')}`),
