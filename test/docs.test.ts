@@ -8,6 +8,11 @@ import { packageRoot } from './support/paths.js'
 const MOST_BYTES_OF_PAGE = 15 * 1024
 const MOST_BYTES_OF_README = 12 * 1024
 
+const COMMENT = /\/\*[\s\S]*?\*\/|\/\/.*$/gm
+
+/** With as much of its path as is given. */
+const NAMED_FILE = /(?<![\w.*$}/-])(?:[a-z][\w-]*\/)*[a-z][\w-]*(?:\.[\w-]+)*\.ts\b(?!\.)/g
+
 const folder = join(packageRoot, 'docs')
 const pages = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md']
@@ -61,6 +66,27 @@ for (const page of pages) {
     assert.ok(isHistory || readFileSync(page).length <= most, `more than ${most} bytes`)
   })
 }
+
+test('a file that a page or a comment names is there', () => {
+  const files = ['src', 'test', 'examples'].flatMap((name) =>
+    readdirSync(join(packageRoot, name), { withFileTypes: true, recursive: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => relative(packageRoot, join(parentPath, name))),
+  )
+  const texts = [...pages.map((page) => relative(packageRoot, page)), ...files]
+  const missing = texts
+    .filter((file) => /\.(md|pml|ts)$/.test(file) && !file.startsWith('test/fixtures'))
+    .flatMap((file) => {
+      const text = readFileSync(join(packageRoot, file), 'utf8')
+      // Code may name files that it is about to write.
+      const told = file.endsWith('.ts') ? (text.match(COMMENT) ?? []).join('\n') : text
+      return [...told.matchAll(NAMED_FILE)].flatMap(([name]) => {
+        const isThere = files.some((one) => `/${one}`.endsWith(`/${name}`))
+        return isThere ? [] : [`${name} in ${file}`]
+      })
+    })
+  assert.equal(missing, [])
+})
 
 test('each folder of the source is in the list of rooms, and no other', () => {
   const [, tree = ''] =

@@ -5,11 +5,11 @@ import type { Listening } from './binding/listening.js'
 import { type Resources, releaseResources } from './binding/resources.js'
 import type { Children } from './children/children.js'
 import { reapOrphans } from './children/orphans.js'
-import type { Upkeep } from './children/upkeep.js'
 import type { PoolEvents } from './pool-events.js'
 import type { PoolState } from './pool-state.js'
 import type { SystemdNotify } from './systemd/systemd-notify.js'
 import type { Handover } from './upgrade/handover.js'
+import type { Upkeep } from './upkeep/upkeep.js'
 
 export interface ClosingTerms {
   readonly pool: EventEmitter<PoolEvents>

@@ -3,11 +3,11 @@ import type { OpenAdmin, Stats } from '../shared/stats.js'
 import { adminSource } from './answers/admin-source.js'
 import type { Obedient } from './answers/orders.js'
 import type { PoolParts } from './assemble-pool.js'
-import { isAbleToServe } from './children/able-to-serve.js'
 import type { PoolEvents } from './pool-events.js'
 import { readyNotice } from './systemd/ready-notice.js'
 import { requireTls } from './tls/require-tls.js'
 import type { Predecessor } from './upgrade/predecessor.js'
+import { isAbleToServe } from './upkeep/able-to-serve.js'
 
 export interface StartTerms {
   readonly openAdmin: OpenAdmin

@@ -1,5 +1,5 @@
 import { decideThreads } from '#dist/child/decide-threads.js'
-import { decideProcesses } from '#dist/parent/children/decide-processes.js'
+import { decideProcesses } from '#dist/parent/upkeep/decide-processes.js'
 import { SurplusClock } from '#dist/shared/surplus-clock.js'
 import type { Range } from '#dist/shared/terms.js'
 import type { Random } from './random.js'
@@ -191,7 +191,7 @@ export class SimulatedPool {
     }
   }
 
-  /** As in upkeep.ts and load-watch.ts of parent/children. */
+  /** As in upkeep.ts and load-watch.ts of parent/upkeep. */
   #lookAtProcesses(): void {
     const { processes: limits, threads, spares } = this.#sizes
     const ready = this.#processes.filter(({ state }) => state === 'ready')

@@ -1,6 +1,6 @@
-import type { ForkedChild } from './forked-child.js'
-import type { Generation } from './generation.js'
-import { processUsage } from './process-usage.js'
+import type { ForkedChild } from '../children/forked-child.js'
+import type { Generation } from '../children/generation.js'
+import { processUsage } from '../children/process-usage.js'
 
 export interface Recyclable {
   readonly child: ForkedChild

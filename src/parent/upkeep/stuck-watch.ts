@@ -1,6 +1,6 @@
 import { fail } from '../../shared/errors.js'
 import type { Scoreboard } from '../../sync/scoreboard.js'
-import type { ForkedChild } from './forked-child.js'
+import type { ForkedChild } from '../children/forked-child.js'
 
 /** Connections that wait for so long although threads idle have been overlooked by somebody. */
 const STUCK_MS = 1000

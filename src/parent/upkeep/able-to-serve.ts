@@ -1,4 +1,4 @@
-import type { ForkedChild } from './forked-child.js'
+import type { ForkedChild } from '../children/forked-child.js'
 
 /**
  * For the watchdog of systemd, whose remedy is to restart the service: so it is asked for what the pool can't mend by itself.

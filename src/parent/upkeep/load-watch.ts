@@ -2,9 +2,9 @@ import { SurplusClock } from '../../shared/surplus-clock.js'
 import { count } from '../../sync/bits.js'
 import { MAX_THREADS } from '../../sync/limits.js'
 import type { Scoreboard } from '../../sync/scoreboard.js'
+import type { ForkedChild } from '../children/forked-child.js'
+import type { Sizes } from '../children/sizes.js'
 import { decideProcesses, type ProcessDecision, type ProcessSituation } from './decide-processes.js'
-import type { ForkedChild } from './forked-child.js'
-import type { Sizes } from './sizes.js'
 
 export interface Load {
   readonly sizes: Sizes

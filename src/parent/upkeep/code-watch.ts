@@ -1,5 +1,5 @@
-import { releaseOf } from './code-release.js'
-import type { Generation } from './generation.js'
+import { releaseOf } from '../children/code-release.js'
+import type { Generation } from '../children/generation.js'
 
 /** Whether the code on disk is still that of the generation: what starts later loads what is there then. */
 export class CodeWatch {

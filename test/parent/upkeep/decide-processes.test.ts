@@ -5,7 +5,7 @@ import {
   type PoolSituation,
   type ProcessSituation,
   SURPLUS_PATIENCE_MS,
-} from '#dist/parent/children/decide-processes.js'
+} from '#dist/parent/upkeep/decide-processes.js'
 import { Random } from '../../support/random.js'
 
 const child = (slot: number, more: Partial<ProcessSituation> = {}): ProcessSituation => ({
