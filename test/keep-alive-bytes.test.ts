@@ -15,11 +15,11 @@ import { type Serving, serve } from './support/serve.js'
 import { until } from './support/until.js'
 
 const LIMIT_MS = 30_000
-const SECONDS = Number(process.env.FORKTHREAD_FUZZ ?? 15)
+const SECONDS = Number(process.env.FORKTHREAD_FUZZ ?? 10)
 const SEED = Number(process.env.FORKTHREAD_SEED ?? Date.now() % 1_000_000)
 const AT_A_TIME = 12
 /** Of the part beside reloads. */
-const RELOADING_SECONDS = 8
+const RELOADING_SECONDS = 6
 
 /** What the plain server has said when it has been silent for so long, and nothing is due any more. */
 const SILENCE_MS = 12

@@ -13,12 +13,14 @@ import { runTool, testWith } from './support/tools.js'
 import { until } from './support/until.js'
 
 /** For so long the clients ask, and reloads run. */
-const SECONDS = 3
+const SECONDS = 2
 const CLIENTS = 8
+/** One reload behind the other would leave the clients little of the machine. */
+const BETWEEN_RELOADS_MS = 500
 
 const options = { processes: 2, threads: 2, canaryTime: 0, keepAliveTimeout: 60_000 } as const
 
-/** Reloads as long as the clients ask; how many there were. */
+/** Reloads as long as the clients ask, and lets them ask between two of them; how many there were. */
 async function whileReloading(serving: Serving, ask: () => Promise<unknown>): Promise<number> {
   let isOver = false
   const asked = ask().finally(() => {
@@ -29,6 +31,7 @@ async function whileReloading(serving: Serving, ask: () => Promise<unknown>): Pr
   while (!isOver || reloads < 2) {
     await serving.pool.reload()
     reloads++
+    await Promise.race([asked, sleep(BETWEEN_RELOADS_MS)])
   }
   await asked
   return reloads

@@ -15,16 +15,18 @@ import { tempFolder } from './support/temp-folder.js'
 import { until, within } from './support/until.js'
 
 const LIMIT_MS = 30_000
+/** No process starts and ends within that. */
+const SAMPLE_EVERY_MS = 20
 
 const answer = (word: string): string => `export default (req, res) => res.end('${word}')\n`
 
-/** A pool whose handler the test can change; `write` does so. */
+/** A pool whose handler the test can change; `write` does so. It has one process, unless more of them could make a difference. */
 async function project(options: Partial<PoolOptions> = {}) {
   const folder = tempFolder()
   const write = (text: string): void => writeFileSync(folder.file('app.mjs'), text)
   write(answer('one'))
   const handler = folder.file('app.mjs')
-  const size = { processes: 2, threads: 1, canaryTime: 50, drainTimeout: 5_000 }
+  const size = { processes: 1, threads: 1, canaryTime: 50, drainTimeout: 5_000 }
   const pool = await createPool({ handler, listen: '127.0.0.1:0', ...size, ...options })
   const errors: ForkthreadError[] = []
   pool.on('error', (error) => errors.push(error as ForkthreadError))
@@ -61,7 +63,7 @@ test('new code in new processes; steps are told, and never more than one process
     most = Math.max(most, children(process.pid).length)
     const ready = one.pool.stats().processes.filter(({ state }) => state === 'ready')
     fewestReady = Math.min(fewestReady, ready.length)
-  }, 5)
+  }, SAMPLE_EVERY_MS)
   one.write(answer('two'))
   await one.pool.reload().finally(() => clearInterval(sample))
   assert.is(await one.says(), 'two')
@@ -83,7 +85,7 @@ test('reloadBatch: so many above the usual number at a time, and all are replace
   let most = 0
   const sample = setInterval(() => {
     most = Math.max(most, children(process.pid).length)
-  }, 5)
+  }, SAMPLE_EVERY_MS)
   await one.pool.reload().finally(() => clearInterval(sample))
   assert.ok(most <= 6, `${most} processes`)
   assert.is(one.pids().length, 4)
@@ -171,7 +173,7 @@ for (const { name, code, text, stack, options } of failures) {
     assert.is(error.code, code, error.message)
     if (stack !== undefined) assert.match(stacksOf(error), stack)
     assert.is(one.progress.at(-1)?.phase, 'failed')
-    const isAlone = () => children(process.pid).length === 2 && one.pids().length === 2
+    const isAlone = () => children(process.pid).length === 1 && one.pids().length === 1
     await until(isAlone, LIMIT_MS, 'the end of the new process')
     assert.equal(one.pids(), before)
     assert.is(one.pool.stats().generation, 0)
@@ -183,7 +185,7 @@ for (const { name, code, text, stack, options } of failures) {
 }
 
 test('while one reload runs the next waits, and all further ones join that', async () => {
-  await using one = await project()
+  await using one = await project({ processes: 2 })
   const first = one.pool.reload()
   await until(() => one.progress.length > 0, LIMIT_MS, 'the begin of the first')
   one.write(answer('two'))
@@ -211,7 +213,7 @@ test('old processes die during a reload: what follows them is of the new generat
 })
 
 test('a handler whose processes die again and again is mended by a reload', async () => {
-  await using one = await project()
+  await using one = await project({ processes: 2 })
   one.write("throw new Error('broken on disk')\n")
   for (const pid of one.pids()) send(pid, 'SIGKILL')
   await until(
@@ -227,7 +229,7 @@ test('a handler whose processes die again and again is mended by a reload', asyn
 
 test('close during a reload, at each of its stages, ends both; and a closed pool is not reloaded', async () => {
   for (const stage of [/reading the options/, /starting the first/, /on trial/, /has stayed up/]) {
-    await using one = await project({ canaryTime: 200 })
+    await using one = await project({ processes: 2, canaryTime: 200 })
     const reload = failure(one.pool.reload())
     const isThere = () => one.progress.some(({ step }) => stage.test(step))
     if (stage.source !== 'reading the options') await until(isThere, LIMIT_MS, String(stage))
@@ -251,7 +253,7 @@ test('close while a reload asks for its options: nobody is started any more', as
   const reload = failure(one.pool.reload())
   await one.pool.close()
   give({ handler, listen: '127.0.0.1:0' })
-  const sample = setInterval(() => forked.push(...children(process.pid)), 5)
+  const sample = setInterval(() => forked.push(...children(process.pid)), SAMPLE_EVERY_MS)
   assert.is((await reload.finally(() => clearInterval(sample))).code, 'FT_ERR_CLOSED')
   assert.equal(
     forked.filter((pid) => !before.includes(pid)),
@@ -281,7 +283,7 @@ test('processes that fail after the canary stop the reload halfway; the next one
 })
 
 test('a reload does not wait for who was leaving before, nor does that end early', async () => {
-  await using one = await project()
+  await using one = await project({ processes: 2 })
   one.write(`export default (req, res) =>
     req.url === '/open' ? res.write(\`begun by \${process.pid};\`) : res.end('two')\n`)
   await one.pool.reload()
@@ -303,7 +305,7 @@ test('a reload does not wait for who was leaving before, nor does that end early
 })
 
 test('a resize during a reload is kept', async () => {
-  await using one = await project({ canaryTime: 200 })
+  await using one = await project({ processes: 2, canaryTime: 200 })
   const reload = one.pool.reload()
   await until(() => one.progress.length > 0, LIMIT_MS, 'the begin')
   one.pool.resize({ processes: 3 })
@@ -340,7 +342,7 @@ function configured() {
     'forkthread.config.mjs',
     `import { WORD } from './words.mjs'
 export default { handler: './app.mjs', listen: '127.0.0.1:0', admin: 'unix:${folder.file('admin')}',
-  processes: 2, threads: 1, canaryTime: 50, env: { WORD } }
+  processes: 1, threads: 1, canaryTime: 50, env: { WORD } }
 `,
   )
   const start = () => startCli(['--config', folder.file('forkthread.config.mjs')])

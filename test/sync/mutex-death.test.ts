@@ -109,7 +109,7 @@ async function endLivesFor(seconds: number): Promise<number> {
   return scene.deaths
 }
 
-const seconds = stressSeconds(15)
+const seconds = stressSeconds(8)
 
 test('threads that are terminated leave the lock to the others', async () => {
   const { deaths, holding } = await terminateFor(seconds * 0.5)

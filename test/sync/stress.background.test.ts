@@ -107,7 +107,7 @@ async function stress(seconds: number, roles: readonly Role[], mortals: readonly
   return { numbers, missing, deaths }
 }
 
-const seconds = stressSeconds(30)
+const seconds = stressSeconds(16)
 
 const pushes: Role = { pushes: true, takes: false, lifeMs: 0 }
 const takes: Role = { pushes: false, takes: true, lifeMs: 0 }
