@@ -1,6 +1,8 @@
 /**
  * Signals that mean something to the command: from its first moment on none of them does what it does by default (end, stop, start an
  * inspector). What comes before somebody obeys is kept.
+ *
+ * What each does: `serve.ts` for those that end the pool, `obey.ts` for the others.
  */
 const MEANT = [
   'SIGINT',
