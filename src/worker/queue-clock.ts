@@ -43,7 +43,7 @@ export class QueueClock {
   #lastMeasuredAt = 0
   #lastMs = 0
 
-  /** To ask the kernel takes some µs. Where nothing hangs on it (not `isExact`), once in a millisecond is enough. */
+  /** To ask the kernel takes some µs. Where nothing hangs on it (not `isExact`), once in as long as its clock can't tell apart is enough. */
   constructor(isExact: boolean) {
     this.#isExact = isExact
   }
@@ -77,9 +77,9 @@ export class QueueClock {
     return Math.min(totalMs, sinceLastBytesMs)
   }
 
-  /** Requests that are read in the same millisecond are mostly those that the same blocking handler has kept. */
+  /** Requests that are read so soon after each other are mostly those that the same blocking handler has kept. */
   #measure(socket: ClockedSocket, now: number): number {
-    if (!this.#isExact && now - this.#lastMeasuredAt < 1) return this.#lastMs
+    if (!this.#isExact && now - this.#lastMeasuredAt < SHORT_MS) return this.#lastMs
     const fd = fdOf(socket)
     this.#lastMs = fd >= 0 ? sinceDataMs(fd) : -1
     this.#lastMeasuredAt = now
