@@ -39,7 +39,7 @@ for (const acceptMutex of mechanisms) {
   })
 
   test('a killed child, perhaps the holder, leaves nothing locked', async () => {
-    await using pool = await quietPool({ acceptMutex, processes: 3 })
+    await using pool = await quietPool({ acceptMutex, processes: 3, threads: 1 })
     for (let round = 0; round < 3; round++) {
       const victims = pool.stats().processes.map(({ pid }) => pid)
       // All but the last one, so the holder is killed for certain in two rounds of three.
@@ -156,6 +156,7 @@ interoperates.run()
 async function quietPool(options: {
   acceptMutex: (typeof mechanisms)[number]
   processes: number
+  threads?: number
 }): Promise<Pool> {
   const pool = await createPool({ handler, listen: '127.0.0.1:0', threads: 2, ...options })
   // Deaths are what these tests are about; without a listener they would be printed.

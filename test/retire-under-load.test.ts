@@ -20,7 +20,8 @@ import { until, within } from './support/until.js'
 const LIMIT_MS = 30_000
 const CLIENTS = 24
 const ROUNDS = 2
-const LONGEST_PAUSE_MS = 10
+/** Long enough for what is measured here to be the pool, and not how soon a machine is out of breath. */
+const LONGEST_PAUSE_MS = 25
 /** How long the clients go on before and behind each event. */
 const AROUND_MS = 150
 
