@@ -1,7 +1,8 @@
-import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { createInterface } from 'node:readline'
 import type { Address } from '../options/address.js'
 import { deserializeError, fail } from '../shared/errors.js'
+import { nodeHttp } from '../shared/node-modules.js'
 import type { OrderName } from '../shared/stats.js'
 import type { OrderLine } from './order-stream.js'
 
@@ -103,7 +104,7 @@ async function send(
 ): Promise<IncomingMessage> {
   const target = targetOf(given, address)
   return await new Promise((resolve, reject) => {
-    const asked = request({
+    const asked = nodeHttp().request({
       ...target,
       ...options,
       headers: { ...target.headers, ...options.headers },

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
+import { nodeHttp } from '../shared/node-modules.js'
 import { type AdminSource, ORDERS, type OrderName } from '../shared/stats.js'
 import { refusalToAsk, refusalToOrder } from './access.js'
 import type { Answer } from './answer.js'
@@ -50,7 +51,7 @@ export class AdminServer {
     this.#isReadOnly = rights === 'read'
     this.#token = token
     this.#source = source
-    this.#server = createServer((request, response) => this.#answer(request, response))
+    this.#server = nodeHttp().createServer((request, response) => this.#answer(request, response))
     this.#server.on('connection', (socket: Socket) => {
       this.#connections.add(socket)
       this.#unasked.add(socket)

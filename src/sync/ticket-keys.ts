@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto'
+import type * as Crypto from 'node:crypto'
+import { createRequire } from 'node:module'
 import { createSharedMemory, mapSharedMemory } from '../sys/memory.js'
 
 /** What Node takes: a name, a key to sign and one to cipher. */
@@ -50,7 +51,9 @@ export class TicketKeys {
     if (madeAt !== 0 && age >= 0 && age < LIFETIME_MS) return
     const sequence = Atomics.load(this.#words, SEQUENCE) | 1
     Atomics.exchange(this.#words, SEQUENCE, sequence)
-    this.#bytes.set(randomBytes(KEY_BYTES))
+    // Loaded only here: whoever reads a key makes none.
+    const crypto: typeof Crypto = createRequire(import.meta.url)('node:crypto')
+    this.#bytes.set(crypto.randomBytes(KEY_BYTES))
     this.#times[MADE_AT] = now
     Atomics.store(this.#words, SEQUENCE, (sequence + 1) | 0)
   }

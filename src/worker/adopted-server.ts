@@ -1,11 +1,10 @@
-import { createServer, Server as HttpServer } from 'node:http'
-import { Server as HttpsServer } from 'node:https'
 import type { Server } from 'node:net'
-import { Server as TlsServer } from 'node:tls'
+import { nodeHttp } from '../shared/node-modules.js'
 import type { ClientTimeouts, HandlerKind } from '../shared/terms.js'
 import type { ThreadTerms } from './connections.js'
 import { checkInterval } from './handler-server.js'
 import { HttpService, type HttpServiceOptions } from './http-service.js'
+import { isTlsServer } from './is-tls-server.js'
 import type { Service } from './service.js'
 import { socketService } from './socket-service.js'
 
@@ -34,22 +33,23 @@ export function adoptedService(
 }
 
 export function kindOf(server: Server): HandlerKind {
-  if (!servesHttp(server)) return server instanceof TlsServer ? 'tls' : 'raw'
-  return server instanceof TlsServer ? 'https' : 'http'
+  if (!servesHttp(server)) return isTlsServer(server) ? 'tls' : 'raw'
+  return isTlsServer(server) ? 'https' : 'http'
 }
 
 /** Time-outs that the app has changed from Node's are its own; for the others those of the pool hold. */
 export function applyTimeouts(server: Server, timeouts: ClientTimeouts): void {
   if (!servesHttp(server)) return
   const timed = server as TimedServer
-  const usual = createServer() as TimedServer
+  const usual = nodeHttp().createServer() as TimedServer
   for (const name of TIMEOUTS) if (timed[name] === usual[name]) timed[name] = timeouts[name]
   // Read when the server begins to listen.
   if (timed.connectionsCheckingInterval === usual.connectionsCheckingInterval)
     timed.connectionsCheckingInterval = checkInterval(timeouts)
 }
 
-/** Classes of HTTP/2 are not exported; loading the module only to compare would cost every thread some milliseconds. */
+/** By what only such servers have, where loading the class only to compare would cost every thread some milliseconds. */
 function servesHttp(server: Server): boolean {
-  return server instanceof HttpServer || server instanceof HttpsServer || 'updateSettings' in server
+  const isHttps = isTlsServer(server) && 'closeIdleConnections' in server
+  return server instanceof nodeHttp().Server || isHttps || 'updateSettings' in server
 }

@@ -1,9 +1,7 @@
-import type * as Http2Module from 'node:http2'
-import { createRequire } from 'node:module'
 import type { Server } from 'node:net'
-import { Server as TlsServer } from 'node:tls'
 import type { FetchHandler, RequestHandler } from '../handler.js'
 import type { WorkerMessage } from '../shared/messages-from-worker.js'
+import { nodeHttp2 } from '../shared/node-modules.js'
 import type { ListenerTerms } from '../shared/terms.js'
 import type { Lease } from '../shared/thread-starts.js'
 import { Parking } from '../sync/parking.js'
@@ -13,6 +11,7 @@ import { ByListener } from './by-listener.js'
 import type { ThreadTerms } from './connections.js'
 import { handlerServer, serveRequests, upgradeWith } from './handler-server.js'
 import { HttpService, type HttpServiceOptions } from './http-service.js'
+import { isTlsServer } from './is-tls-server.js'
 import type { LoadedHandler } from './load-handler.js'
 import { beginRaw, rawService } from './raw-service.js'
 import { RequestFailures } from './request-failures.js'
@@ -30,7 +29,7 @@ export function serviceForServer(
   terms: ThreadTerms,
 ): Service {
   applyTimeouts(server, lease.timeouts)
-  if (server instanceof TlsServer) shareTickets(server, tls.ticketKeys)
+  if (isTlsServer(server)) shareTickets(server, tls.ticketKeys)
   return adoptedService(server, terms, keepAliveOptions(lease, terms), lease.timeouts)
 }
 
@@ -90,12 +89,9 @@ async function servicesFor(
   return made.size === 0 ? clear : new ByListener(clear, services)
 }
 
-type Http2 = typeof Http2Module
-
 /** Loaded with the first client that wants it. */
 function clearHttp2Server(served: (server: Server) => void): Server {
-  const http2: Http2 = createRequire(import.meta.url)('node:http2')
-  const server = http2.createServer()
+  const server = nodeHttp2().createServer()
   served(server)
   return server
 }

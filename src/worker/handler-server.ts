@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Server as NetServer } from 'node:net'
 import type { RequestHandler, UpgradeHandler } from '../handler.js'
+import { nodeHttp } from '../shared/node-modules.js'
 import type { ClientTimeouts } from '../shared/terms.js'
 import type { ThreadTerms } from './connections.js'
 import { describe } from './http-message.js'
@@ -20,7 +21,10 @@ export function handlerServer(
   timeouts: ClientTimeouts,
   failures: RequestFailures,
 ): Server {
-  const server = createServer({ ...timeouts, connectionsCheckingInterval: checkInterval(timeouts) })
+  const server = nodeHttp().createServer({
+    ...timeouts,
+    connectionsCheckingInterval: checkInterval(timeouts),
+  })
   serveRequests(server, serve, hasUpgrade, failures)
   return server
 }

@@ -1,8 +1,9 @@
-import { Server as HttpServer, type ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { ServerHttp2Session } from 'node:http2'
 import type { Server as NetServer, Socket } from 'node:net'
-import { type TLSSocket, Server as TlsServer } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { WayOfLeaving } from '../shared/messages-to-worker.js'
+import { nodeHttp } from '../shared/node-modules.js'
 import { resumed } from '../sync/entry.js'
 import { duplicate } from '../sys/descriptor.js'
 import {
@@ -17,6 +18,7 @@ import { http2Bytes } from './http2-preface.js'
 import { IdleConnections, type IdleConnectionsOptions } from './idle-connections.js'
 import { IdleEnd, pollOnce } from './idle-end.js'
 import type { RunningRequest } from './in-flight.js'
+import { isTlsServer } from './is-tls-server.js'
 import { passPeerOn } from './peer-address.js'
 import { PipelinedResponses } from './pipelined-responses.js'
 import type { RequestMeter } from './request-meter.js'
@@ -58,16 +60,16 @@ export class HttpService implements Service {
 
   constructor(server: NetServer, terms: ThreadTerms, options: HttpServiceOptions) {
     this.#server = server
-    if (server instanceof TlsServer) this.#secured = new Map()
+    if (isTlsServer(server)) this.#secured = new Map()
     this.#connections = new Connections(terms, server as object, {
       opened: (socket, listener) => this.#opened(socket, listener),
       closed: (socket) => this.#closed(socket),
       refuses: (socket) => dropsConnection(server, socket),
       blocks: (socket) => blocksConnection(server, socket),
-      answer: server instanceof TlsServer ? 'none' : 'http',
+      answer: isTlsServer(server) ? 'none' : 'http',
     })
     // What is ciphered can't be handed on: the keys are this thread's.
-    if (options.keepAlive !== undefined && server instanceof HttpServer) {
+    if (options.keepAlive !== undefined && server instanceof nodeHttp().Server) {
       const connections = this.#connections
       const stuck = (): void => {
         this.endsSoon()
@@ -101,7 +103,8 @@ export class HttpService implements Service {
     this.#streams = new StreamWatch(terms, options.idleMs)
     server.emit = this.#watch(server.emit)
     // The `close` of an app that is told to end calls it, too: connections that have just been taken are to be served.
-    if (server instanceof HttpServer) server.closeIdleConnections = () => this.#idleEnd.closeIdle()
+    if (server instanceof nodeHttp().Server)
+      server.closeIdleConnections = () => this.#idleEnd.closeIdle()
   }
 
   serve(entry: number): void {

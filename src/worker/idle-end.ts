@@ -1,7 +1,8 @@
-import { Server as HttpServer } from 'node:http'
+import type { Server as HttpServer } from 'node:http'
 import type { Server as NetServer, Socket } from 'node:net'
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
+import { nodeHttp } from '../shared/node-modules.js'
 import { peekConnection } from '../sys/socket.js'
 import { IdleTime, timerClock } from './idle-time.js'
 import { connectionOf, fdOf, type ServedSocket } from './served-socket.js'
@@ -108,7 +109,7 @@ export class IdleEnd {
     }
     for (const socket of kept) socket.destroy = () => socket as Socket
     // Of the class: an HTTP/2 server that takes HTTP/1.1, too, has the list but not the method.
-    HttpServer.prototype.closeIdleConnections.call(server as HttpServer)
+    nodeHttp().Server.prototype.closeIdleConnections.call(server as HttpServer)
     // The method of the class shows again.
     for (const socket of kept) delete socket.destroy
     for (const socket of resumed) socket.destroy()

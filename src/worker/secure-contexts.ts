@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
+import type { SecureContext, TlsOptions } from 'node:tls'
+import { nodeCrypto, nodeTls } from '../shared/node-modules.js'
 import type { TlsTerms } from '../shared/terms.js'
 import type { TicketKeys } from '../sync/ticket-keys.js'
 
@@ -62,7 +62,7 @@ export class SecureContexts {
     this.#version = this.#ticketKeys.version
     this.#byName.clear()
     for (const identity of this.#terms.identities) {
-      const context = createSecureContext(this.#optionsOf(identity))
+      const context = nodeTls().createSecureContext(this.#optionsOf(identity))
       // The first one that has a name keeps it.
       for (const name of identity.servernames)
         if (!this.#byName.has(name)) this.#byName.set(name, context)
@@ -92,6 +92,6 @@ export class SecureContexts {
     const { owner, requestCert, rejectUnauthorized, identities } = this.#terms
     const cas = identities.map(({ ca }) => ca)
     const rules = JSON.stringify([owner, requestCert, rejectUnauthorized, cas])
-    return createHash('sha256').update(rules).digest('hex').slice(0, 32)
+    return nodeCrypto().createHash('sha256').update(rules).digest('hex').slice(0, 32)
   }
 }

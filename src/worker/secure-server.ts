@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:tls'
+import type { Server } from 'node:tls'
 import { fail } from '../shared/errors.js'
+import { nodeHttp2, nodeHttps, nodeTls } from '../shared/node-modules.js'
 import type { ClientTimeouts } from '../shared/terms.js'
 import { checkInterval } from './handler-server.js'
 import { SecureContexts } from './secure-contexts.js'
@@ -24,12 +25,10 @@ export async function secureHttpServer(
   }
   const { protocols } = terms
   if (!protocols.includes('h2')) {
-    const { createServer } = await import('node:https')
-    return follow(createServer({ ...options, ALPNProtocols: [...protocols] }))
+    return follow(nodeHttps().createServer({ ...options, ALPNProtocols: [...protocols] }))
   }
-  const { createSecureServer } = await import('node:http2')
   const allowHTTP1 = protocols.includes('http/1.1')
-  const server = createSecureServer({ ...options, allowHTTP1 })
+  const server = nodeHttp2().createSecureServer({ ...options, allowHTTP1 })
   // Those of HTTP/1.1; that it takes them as options is written nowhere.
   Object.assign(server, timeouts)
   return follow(server)
@@ -42,7 +41,7 @@ export async function secureRawServer(
   timeouts: ClientTimeouts,
 ): Promise<Server> {
   const { contexts, follow } = contextsOf(tls, certificates)
-  return follow(createServer(contexts.options(timeouts.headersTimeout)))
+  return follow(nodeTls().createServer(contexts.options(timeouts.headersTimeout)))
 }
 
 function contextsOf(tls: SharedTls, certificates: number | undefined) {

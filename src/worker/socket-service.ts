@@ -1,5 +1,4 @@
 import type { Server, Socket } from 'node:net'
-import { Server as TlsServer } from 'node:tls'
 import {
   blocksConnection,
   countAccepted,
@@ -7,6 +6,7 @@ import {
   publishAccepted,
 } from './accepted-socket.js'
 import type { ThreadTerms } from './connections.js'
+import { isTlsServer } from './is-tls-server.js'
 import { RawConnections } from './raw-connections.js'
 import type { ServedSocket } from './served-socket.js'
 import type { Service } from './service.js'
@@ -15,7 +15,7 @@ import type { Service } from './service.js'
 export function socketService(server: Server, terms: ThreadTerms): Service {
   // With TLS: those whose handshake is not done.
   const unfinished = new Set<Socket>()
-  const isTls = server instanceof TlsServer
+  const isTls = isTlsServer(server)
   if (isTls) watchHandshakes(server, (socket) => unfinished.delete(socket))
   return new RawConnections(terms, {
     settings: server as object,

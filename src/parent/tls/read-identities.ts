@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createSecureContext } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { TlsOption } from '../../options/tls-options.js'
 import { fail } from '../../shared/errors.js'
+import { nodeTls } from '../../shared/node-modules.js'
 import { fromStartFolder } from '../../shared/start-folder.js'
 import type { TlsIdentity, TlsTerms } from '../../shared/terms.js'
 
@@ -91,7 +91,7 @@ function readIdentity(
     ...defined({ passphrase, minVersion, maxVersion, ciphers }),
   }
   // The rest: a chain that is none, ciphers that nobody knows, versions in the wrong order.
-  attempt(certFrom, () => createSecureContext(identity))
+  attempt(certFrom, () => nodeTls().createSecureContext(identity))
   return identity
 }
 
