@@ -20,6 +20,18 @@ function servePool(name = 'slow-or-quick'): Promise<Serving> {
   })
 }
 
+let shared: Promise<Serving> | undefined
+
+/** One for all who only look at it. */
+function sharedPool(): Promise<Serving> {
+  shared ??= servePool()
+  return shared
+}
+
+test.after(async () => {
+  await (await shared)?.pool.close()
+})
+
 function openTop(address: string | undefined, options: TerminalOptions = {}): AtTerminal {
   return new AtTerminal(['top', '--admin', String(address).replace('http://', '')], options)
 }
@@ -75,7 +87,7 @@ for (const [how, status, act] of [
   ['HUP', 129, (top: AtTerminal) => top.send('SIGHUP')],
 ] as const) {
   testWith('script', `${how} ends it as any program, and the terminal is as it was`, async () => {
-    await using serving = await servePool()
+    const serving = await sharedPool()
     await using top = openTop(serving.pool.adminAddress)
     await top.shows(/Serving/)
     act(top)
@@ -84,7 +96,7 @@ for (const [how, status, act] of [
 }
 
 testWith('script', 'a terminal that goes away takes it along', async () => {
-  await using serving = await servePool()
+  const serving = await sharedPool()
   await using top = openTop(serving.pool.adminAddress)
   await top.shows(/Serving/)
   const { pid } = top
@@ -93,7 +105,7 @@ testWith('script', 'a terminal that goes away takes it along', async () => {
 })
 
 testWith('script', 'what is pasted orders nothing', async () => {
-  await using serving = await servePool()
+  const serving = await sharedPool()
   await using top = openTop(serving.pool.adminAddress)
   await top.shows(/Serving/)
   top.type('\x1b[200~dyq\x1b[201~s')
@@ -142,7 +154,7 @@ testWith('script', 'after an upgrade it goes on with the new parent', async () =
 })
 
 testWith('script', 'an exception leaves the terminal as it was, and can be read', async () => {
-  await using serving = await servePool()
+  const serving = await sharedPool()
   const code = "process.on('SIGUSR2', () => { throw new Error('provoked') })"
   await using top = openTop(serving.pool.adminAddress, {
     env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` },
@@ -154,7 +166,7 @@ testWith('script', 'an exception leaves the terminal as it was, and can be read'
 })
 
 testWith('script', 'Ctrl-Z gives the terminal back for as long as it is stopped', async () => {
-  await using serving = await servePool()
+  const serving = await sharedPool()
   await using top = openTop(serving.pool.adminAddress)
   await top.shows(/Serving/)
   top.type('\x1a')
@@ -229,7 +241,7 @@ testWith('script', 'a stuck thread is killed by its key, once that is confirmed'
 })
 
 testWith('script', 'an address that takes no orders says why', async () => {
-  await using serving = await servePool()
+  const serving = await sharedPool()
   await using top = openTop(serving.pool.metricsAddress, { columns: 60, rows: 12 })
   await top.shows(/Serving/)
   top.type('d')
@@ -245,7 +257,7 @@ testWith(
   'script',
   'NO_COLOR is honoured, and a terminal that can do nothing gets the status',
   async () => {
-    await using serving = await servePool()
+    const serving = await sharedPool()
     const { adminAddress } = serving.pool
     await using grey = openTop(adminAddress, { env: { NO_COLOR: '1' } })
     await grey.shows(/Serving/)
