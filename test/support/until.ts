@@ -34,15 +34,17 @@ export async function within<T>(
   timeoutMs: number,
   description: string | (() => string),
 ): Promise<T> {
-  const timer = new AbortController()
-  const expiry = sleep(timeoutMs, undefined, { signal: timer.signal }).then(() => {
-    const text = typeof description === 'string' ? description : description()
-    throw new Error(`not within ${timeoutMs} ms: ${text}`)
+  // Not the timer of node:timers/promises: to abort one costs an error with its stack, for each answer that is waited for.
+  let timer: NodeJS.Timeout | undefined
+  const expiry = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const text = typeof description === 'string' ? description : description()
+      reject(new Error(`not within ${timeoutMs} ms: ${text}`))
+    }, timeoutMs)
   })
   try {
     return await Promise.race([promise, expiry])
   } finally {
-    // The race has its own handler on `expiry`, so the AbortError of the timer goes nowhere.
-    timer.abort()
+    clearTimeout(timer)
   }
 }
