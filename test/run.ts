@@ -33,18 +33,9 @@ const longerLimitsMs: Readonly<Record<string, number>> = {
 
 /** Those that take longest. */
 const longest: readonly string[] = [
-  ...[
-    'process-deaths',
-    'thread-deaths',
-    'doc-commands',
-    'idle-cpu',
-    'recycle',
-    'upgrade',
-    'cli',
-    'keep-alive',
-    'systemd',
-  ],
-  ...['stop-order', 'reload', 'package', 'privileges', 'examples'],
+  ...['process-deaths', 'reload', 'park', 'upgrade', 'thread-deaths', 'keep-alive'],
+  ...['doc-commands', 'retire-under-load', 'move', 'rough-weather', 'live-top', 'package'],
+  ...['cli', 'output', 'programs', 'systemd', 'spares', 'binding', 'idle-cpu', 'recycle'],
 ]
 
 /** Those that need the registry, and so what this machine says of certificates. */
