@@ -4,6 +4,7 @@ import { cliPath } from '../support/paths.js'
 import { tempFolder } from '../support/temp-folder.js'
 import { type BenchOptions, parseCommandLine, usage } from './command-line.js'
 import { type Growth, growthAxes, measureGrowth } from './growth.js'
+import { type LeanFigure, measureLean } from './lean.js'
 import { makeLoads } from './loads/all.js'
 import { close, keepAlive, missingWrk } from './loads/saturation.js'
 import { describeMachine } from './machine.js'
@@ -23,6 +24,9 @@ import { jsonReport, markdownReport, type Results, terminalReport } from './repo
 const GROWTH_ROUNDS = 3
 /** Each starts a pool and warms it up. */
 const SHARE_ROUNDS = 5
+/** Each waits twice until memory has been given back. */
+const LEAN_ROUNDS = 3
+const SETTLE_SECONDS = 15
 
 function options(): BenchOptions {
   try {
@@ -69,6 +73,14 @@ async function run(chosen: BenchOptions, signal: AbortSignal): Promise<Results> 
       progress(`round ${round + 1}  share of the pool's own code`)
       ownShares.push((await measureOwnShare()).share)
     }
+  const lean: LeanFigure[] = chosen.sections.includes('lean')
+    ? await measureLean({
+        ...plan,
+        rounds: quick ? 1 : Math.min(rounds, LEAN_ROUNDS),
+        settleSeconds: SETTLE_SECONDS,
+        isSaturable: noWrk === undefined,
+      })
+    : []
   const axes = chosen.sections.includes('growth') ? growthAxes(quick) : []
   let growth: Growth | undefined
   if (axes.length > 0) {
@@ -81,7 +93,19 @@ async function run(chosen: BenchOptions, signal: AbortSignal): Promise<Results> 
   }
   progress('')
   return {
-    ...{ at, machine, pools, candidates, loads, measured, readyTimes, ownShares, axes, growth },
+    ...{
+      at,
+      machine,
+      pools,
+      candidates,
+      loads,
+      measured,
+      readyTimes,
+      ownShares,
+      lean,
+      axes,
+      growth,
+    },
     plan: { rounds, seconds, threads, load },
   }
 }

@@ -7,7 +7,7 @@ import { peerNames } from './peers/all.js'
 test('everything is measured, unless something is named', () => {
   const options = parseCommandLine([])
   assert.equal(options?.loads, loadNames)
-  assert.equal(options?.sections, ['ready', 'share', 'growth'])
+  assert.equal(options?.sections, ['ready', 'share', 'lean', 'growth'])
   assert.equal(options?.peers, peerNames)
   assert.equal(parseCommandLine(['--quick'])?.loads, quickLoads)
 })

@@ -5,7 +5,7 @@ import { peerNames } from './peers/all.js'
 import { type PoolSetup, parsePool } from './peers/pool.js'
 
 /** What can be measured beside loads. */
-export const sections = ['ready', 'share', 'growth'] as const
+export const sections = ['ready', 'share', 'lean', 'growth'] as const
 export type Section = (typeof sections)[number]
 
 export const usage = `usage: npm run bench -- [--quick] [--only NAME,…] [--peers NAME,…] [--pool SIZE]… [--watt]
@@ -16,6 +16,7 @@ export const usage = `usage: npm run bench -- [--quick] [--only NAME,…] [--pee
                          ${loadNames.slice(7).join(', ')}
                   sections: ready (how long threads and processes take to start),
                             share (of the pool's own code in the CPU profile of a thread),
+                            lean (memory, start and threads beside node:cluster and an empty Worker),
                             growth (cost against threads, processes, listeners, connections)
   --peers NAMES   only these peers, or none (default: all that are installed)
                   ${peerNames.join(', ')}

@@ -23,10 +23,15 @@ export async function measureReadyTimes(
   for (let round = 0; round < rounds; round += 1) {
     for (const kind of all) {
       report(`round ${round + 1}/${rounds}  ready times  ${kind}`)
-      const args = [fixture('ready-times'), kind, String(TIMES)]
-      const { stdout } = await run(process.execPath, args, { signal })
-      ms.get(kind)?.push(...(JSON.parse(stdout) as number[]))
+      ms.get(kind)?.push(...(await readyTimesOf(kind, signal)))
     }
   }
   return all.map((kind) => ({ what: kinds[kind], ms: spread(ms.get(kind) ?? []) }))
+}
+
+/** Some of one kind, in a process of its own. */
+export async function readyTimesOf(kind: Kind, signal: AbortSignal): Promise<readonly number[]> {
+  const args = [fixture('ready-times'), kind, String(TIMES)]
+  const { stdout } = await run(process.execPath, args, { signal })
+  return JSON.parse(stdout) as number[]
 }

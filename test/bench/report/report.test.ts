@@ -39,6 +39,7 @@ const results: Results = {
   },
   readyTimes: [],
   ownShares: [0.04],
+  lean: [],
   axes: [],
   growth: undefined,
 }

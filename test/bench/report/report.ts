@@ -1,5 +1,6 @@
 import { judge, type Verdict } from '../goals.js'
 import type { Axis, Growth } from '../growth.js'
+import type { LeanFigure } from '../lean.js'
 import type { Load } from '../loads/load.js'
 import { type Machine, machineLine } from '../machine.js'
 import type { Measured } from '../measure.js'
@@ -10,7 +11,7 @@ import { summarizeStarts } from '../summary.js'
 import { goalsTable } from './goals-table.js'
 import { growthForFile, growthTables } from './growth-tables.js'
 import { loadTables } from './load-tables.js'
-import { readyTable, shareTable, startTable } from './start-tables.js'
+import { leanTable, readyTable, shareTable, startTable } from './start-tables.js'
 import { markdownTable, type Table, terminalTable } from './table.js'
 
 /** All that a run found out. */
@@ -31,6 +32,7 @@ export interface Results {
   readonly readyTimes: readonly ReadyTime[]
   /** Of the pool's own code in the profile of a thread, one of each round. */
   readonly ownShares: readonly number[]
+  readonly lean: readonly LeanFigure[]
   readonly axes: readonly Axis[]
   readonly growth: Growth | undefined
 }
@@ -42,7 +44,7 @@ const legend = (results: Results): string[] => [
 ]
 
 function tables(results: Results): Table[] {
-  const { measured, loads, pools, readyTimes, ownShares, axes, growth } = results
+  const { measured, loads, pools, readyTimes, ownShares, lean, axes, growth } = results
   const names = pools.map(({ name }) => name)
   const verdicts = verdictsOf(results)
   const starts = summarizeStarts(measured.starts)
@@ -51,6 +53,7 @@ function tables(results: Results): Table[] {
     ...(starts.length > 0 ? [startTable(starts)] : []),
     ...(readyTimes.length > 0 ? [readyTable(readyTimes)] : []),
     ...(ownShares.length > 0 ? [shareTable(spread(ownShares))] : []),
+    ...(lean.length > 0 ? [leanTable(lean)] : []),
     ...(growth === undefined ? [] : growthTables(axes, growth)),
     ...(verdicts.length > 0 ? [goalsTable(verdicts)] : []),
   ]
@@ -103,7 +106,7 @@ export function markdownReport(results: Results, plots: readonly string[]): stri
 
 /** Everything but the single response times. */
 export function jsonReport(results: Results): string {
-  const { at, machine, plan, loads, measured, readyTimes, ownShares, growth } = results
+  const { at, machine, plan, loads, measured, readyTimes, ownShares, lean, growth } = results
   const file = {
     at,
     machine,
@@ -115,6 +118,7 @@ export function jsonReport(results: Results): string {
     verdicts: verdictsOf(results),
     readyTimes,
     ownShares,
+    lean,
     growth: growth === undefined ? undefined : growthForFile(growth),
     problems: problemsOf(results),
   }
