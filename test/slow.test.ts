@@ -27,7 +27,10 @@ test('/slow.json names the route, how long it blocked, and where in the code', a
   assert.is(route.route, 'GET /burn/:id')
   assert.ok(route.blockedMs > 900 && route.longestMs >= 300, JSON.stringify(route))
   assert.match(route.frames[0]?.frame ?? '', /burnTheProcessor .*blocks\.js/)
-  assert.ok((route.frames[0]?.share ?? 0) > 0.5)
+  // It may have been met at several of its lines.
+  const inIt = route.frames.filter(({ frame }) => frame.startsWith('burnTheProcessor '))
+  const share = inIt.reduce((sum, frame) => sum + frame.share, 0)
+  assert.ok(share > 0.5, JSON.stringify(route.frames))
   assert.is(route.example.request, 'GET /burn/9')
   assert.match(route.example.stack.join('\n'), /burnTheProcessor/)
   assert.is((await report(serving)).routes.length, 1)
