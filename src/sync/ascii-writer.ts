@@ -5,7 +5,7 @@ const BACKSLASH = 0x5c
 const DIGIT_0 = 0x30
 const TEN = 10
 
-/** From here on a call out of compiled code is cheaper than a loop; measured on Node 20 to 26. */
+/** From here on a call out of compiled code is cheaper than a loop, by a few ns; measured on Node 20, 24 and 26. */
 const LONG_BYTES = 12
 const LONG_TEXT = 26
 
@@ -46,8 +46,8 @@ export function repeating(
 }
 
 /**
- * Writes ASCII piece by piece into bytes. A string that is put together and then copied costs two to three times as much, most of it for the garbage
- * collector.
+ * Writes ASCII piece by piece into bytes. A string that is put together and then copied costs about twice as much, a part of it for the
+ * garbage collector.
  *
  * Beyond the end nothing is written but `at` goes on: it says how many bytes all of it needs.
  */

@@ -206,7 +206,7 @@ export class HttpService implements Service {
   #watch(emit: NetServer['emit']): NetServer['emit'] {
     const service = this
     return function (this: NetServer, name: string, first: unknown): boolean {
-      // biome-ignore lint/complexity/noArguments: no array for each request
+      // biome-ignore lint/complexity/noArguments: a rest parameter would be an array for each event, and each request has some
       const args = arguments
       switch (name) {
         case 'request':
