@@ -73,8 +73,7 @@ test('the tarball holds the bundles with the types of the sources, and nothing e
   const types = readdirSync(join(packageRoot, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts'))
     .map((path) => `dist/${path.slice(0, -'.ts'.length)}.d.ts`)
-  const bundles = entries().map((entry) => `dist/${entry}.js`)
-  const expected = ['LICENSE', 'README.md', 'package.json', ...bundles, ...types]
+  const expected = ['LICENSE', 'README.md', 'package.json', ...bundles(), ...types]
   const chunks = packed.filter((path) => path.startsWith('package/dist/chunks/'))
   assert.ok(chunks.length > 0)
   assert.equal(
@@ -83,10 +82,14 @@ test('the tarball holds the bundles with the types of the sources, and nothing e
   )
 })
 
-/** What the build makes a bundle of: where a process or thread begins, and what can be imported. */
-function entries(): string[] {
-  const { scripts } = readPackage() as { scripts: { bundle: string } }
-  return [...scripts.bundle.matchAll(/ src\/([\w/-]+)\.ts/g)].map(([, entry = '']) => entry)
+/** What the build makes of the files where a process or thread begins, and of what can be imported. */
+function bundles(): string[] {
+  const { scripts } = readPackage() as { scripts: Record<string, string> }
+  const made = (script: string, extension: string): string[] =>
+    [...(scripts[script] ?? '').matchAll(/ src\/([\w/-]+)\.ts/g)].map(
+      ([, entry = '']) => `dist/${entry}.${extension}`,
+    )
+  return [...made('bundle:modules', 'js'), ...made('bundle:scripts', 'cjs')]
 }
 
 test('it installs in an empty folder', () => {

@@ -43,7 +43,7 @@ export class ListenerThread {
       memory,
       scoreboard: start.scoreboard,
     }
-    this.#worker = new Worker(entryFile('listener/main'), {
+    this.#worker = new Worker(entryFile('listener/main.js'), {
       workerData,
       // The user's flags are for the user's code.
       execArgv: [],

@@ -80,7 +80,7 @@ const start = (message: StartChild): void => {
     if (message.identity !== undefined) {
       dropPrivileges(message.identity)
       checkReadable(message.identity, [
-        pathToFileURL(entryFile('worker/lease')),
+        pathToFileURL(entryFile('worker/lease.cjs')),
         new URL(message.handler),
       ])
     }

@@ -62,7 +62,7 @@ export class ParkerThread {
     if (this.#worker !== undefined || this.#delay.isWaiting || this.#isStopping) return
     this.#startedAt = performance.now()
     this.#parking.orders.close()
-    const worker = new Worker(entryFile('parker/main'), {
+    const worker = new Worker(entryFile('parker/main.js'), {
       workerData: this.#start,
       // The user's flags are for the user's code.
       execArgv: [],

@@ -59,7 +59,7 @@ async function defaultExportOf(url: string): Promise<unknown> {
     imported.add(url)
     return defaultOf((await import(url)) as object)
   }
-  const reader = new Worker(entryFile('cli/config-reader'), {
+  const reader = new Worker(entryFile('cli/config-reader.js'), {
     workerData: url,
     // As at the start, what the module does to the environment is for the children.
     env: SHARE_ENV,

@@ -1,7 +1,15 @@
 import { createRequire } from 'node:module'
 
-/** The files in which the other processes and threads of a pool begin. */
-type Entry = 'child/main' | 'worker/lease' | 'listener/main' | 'parker/main' | 'cli/config-reader'
+/**
+ * The files in which the other processes and threads of a pool begin. Those that each start waits for are CommonJS: Node's loader of modules takes longer,
+ * and in a thread is needed only if the handler is one.
+ */
+type Entry =
+  | 'child/main.cjs'
+  | 'worker/lease.cjs'
+  | 'listener/main.js'
+  | 'parker/main.js'
+  | 'cli/config-reader.js'
 
 const { resolve } = createRequire(import.meta.url)
 
@@ -10,5 +18,5 @@ const { resolve } = createRequire(import.meta.url)
  * bundle, and not where its source stood.
  */
 export function entryFile(entry: Entry): string {
-  return resolve(`#dist/${entry}.js`)
+  return resolve(`#dist/${entry}`)
 }

@@ -14,7 +14,7 @@ function isForeign(line: string): boolean {
 
 let own: string | undefined
 function ownFolder(): string {
-  own ??= `${dirname(dirname(entryFile('child/main')))}/`
+  own ??= `${dirname(dirname(entryFile('child/main.cjs')))}/`
   return own
 }
 

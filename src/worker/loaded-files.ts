@@ -1,5 +1,6 @@
 import { Session } from 'node:inspector'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { entryFile } from '../shared/entry-files.js'
 import { fingerprint, type LoadedFile } from '../shared/loaded-file.js'
 
@@ -9,7 +10,7 @@ interface ScriptEvent {
 }
 
 /** Our own code does not change under a running pool. */
-const ourFolder = new URL('..', pathToFileURL(entryFile('worker/lease'))).href
+const ourFolder = `${dirname(dirname(entryFile('worker/lease.cjs')))}/`
 
 /**
  * Tells `report` which files this thread loads, from now on and for good: ES modules, CommonJS modules, those that do not parse, and
@@ -24,9 +25,8 @@ export function watchLoadedFiles(report: (files: readonly LoadedFile[]) => void)
   }
   const onScript = ({ params: { url } }: ScriptEvent): void => {
     // CommonJS modules are known by their path.
-    const isFile = url.startsWith('file:') && !url.startsWith(ourFolder)
-    const path = isFile ? fileURLToPath(url) : url
-    if ((!isFile && !url.startsWith('/')) || known.has(path)) return
+    const path = url.startsWith('file:') ? fileURLToPath(url) : url
+    if (!path.startsWith('/') || path.startsWith(ourFolder) || known.has(path)) return
     known.add(path)
     // Now, and not when somebody hears of it: what comes later is a change.
     if (fresh.push({ path, fingerprint: fingerprint(path) }) === 1) setImmediate(tell)

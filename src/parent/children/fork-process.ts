@@ -56,7 +56,7 @@ export function forkProcess(inheritance: Inheritance, dropsPrivileges: boolean):
     lockDescriptors: lockFiles.map(inherit),
   }
   closeAllOnExec()
-  const process = fork(entryFile('child/main'), [], {
+  const process = fork(entryFile('child/main.cjs'), [], {
     cwd: folderForChildren(),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors],
     // No code of the user runs in the child's main thread, so flags such as --inspect have no business there.
