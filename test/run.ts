@@ -52,6 +52,8 @@ interface Result {
   readonly skipped: number
   readonly failed: number
   readonly seconds: number
+  /** See `cpuSeconds`; of two files that end at the same moment one has what both took. */
+  readonly cpuSeconds: number | undefined
   /** What is wrong beyond single tests that failed. */
   readonly problem: string | undefined
   readonly output: string
@@ -108,8 +110,12 @@ async function runFile(name: string): Promise<Result> {
     timedOut = true
     killFile(pid)
   }, limitMs)
+  let cpuSeconds: number | undefined
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
-    child.once('exit', (...exit) => resolve(exit))
+    child.once('exit', (...exit) => {
+      cpuSeconds = cpuSecondsSinceLast()
+      resolve(exit)
+    })
   })
   clearTimeout(timer)
 
@@ -141,6 +147,7 @@ async function runFile(name: string): Promise<Result> {
     skipped,
     failed: Math.max(total - passed, problem ? 1 : 0),
     seconds: (performance.now() - startedAt) / 1000,
+    cpuSeconds,
     problem,
     output,
   }
@@ -167,6 +174,17 @@ function cpuSeconds(): number | undefined {
     // Linux only.
     return undefined
   }
+}
+
+let cpuSecondsBefore = 0
+
+/** What the file took that has just been waited for. */
+function cpuSecondsSinceLast(): number | undefined {
+  const now = cpuSeconds()
+  if (now === undefined) return undefined
+  const since = now - cpuSecondsBefore
+  cpuSecondsBefore = now
+  return since
 }
 
 /** Gives a file and all that it starts the CPU time that others leave. */
@@ -212,11 +230,13 @@ async function runAll(
   await Promise.all(lanes)
 }
 
-function print({ name, passed, total, skipped, failed, seconds, problem, output }: Result): void {
+function print(result: Result): void {
+  const { name, passed, total, skipped, failed, seconds, cpuSeconds, problem, output } = result
   const verdict = failed > 0 ? 'FAIL' : 'pass'
   const counts = `${passed}/${total}${skipped > 0 ? `, ${skipped} skipped` : ''}`
   const notes = problem ? `  ${problem}` : ''
-  console.log(`${verdict}  ${name.padEnd(40)} ${counts.padEnd(8)} ${seconds.toFixed(1)} s${notes}`)
+  const times = `${seconds.toFixed(1).padStart(6)} s  ${cpuSeconds?.toFixed(1).padStart(5) ?? '?'} s CPU`
+  console.log(`${verdict}  ${name.padEnd(36)} ${counts.padEnd(8)} ${times}${notes}`)
   if (failed > 0) console.log(`${output.trimEnd()}\n`)
 }
 
@@ -254,15 +274,21 @@ const reportFirst = (result: Result) => {
 const takesLong = (name: string) => longest.indexOf(name) >>> 0
 const isOrdinary = (name: string) => !isSerial(name) && !isBackground(name)
 const ordinary = names.filter(isOrdinary).sort((a, b) => takesLong(a) - takesLong(b))
-const background = runAll(names.filter(isBackground), 1, reportFirst)
+const elapsed = () => `${(performance.now() / 1000).toFixed(0)} s`
+/** When each kind of file was done: those who wait for another leave a processor idle. */
+const ends: string[] = []
+const ended = (kind: string) => ends.push(`${kind} until ${elapsed()}`)
+const background = runAll(names.filter(isBackground), 1, reportFirst).then(() =>
+  ended('background'),
+)
 await runAll(ordinary, FILES_AT_A_TIME, reportFirst)
+ended('ordinary')
 await runAll(names.filter(isSerial), 1, reportFirst)
+ended('serial')
 await background
 if (again.length > 0) console.log(`\nonce more, by itself: ${again.join(', ')}`)
 await runAll(again, 1, report)
 
-console.log(
-  `CPU time: ${cpuSeconds()?.toFixed(0) ?? '?'} s, in ${(performance.now() / 1000).toFixed(0)} s`,
-)
+console.log(`CPU time: ${cpuSeconds()?.toFixed(0) ?? '?'} s, in ${elapsed()}: ${ends.join(', ')}`)
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed > 0 ? 1 : 0
