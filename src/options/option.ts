@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { form, number, whole } from './kinds.js'
 import { duration } from './units.js'
 
 /** What an option carries beside its schema: what is allowed in words (for errors), what it means (for help), and how it is written on the command line. */
@@ -16,8 +17,13 @@ export interface OptionMeta {
   readonly fixed?: boolean
 }
 
-export function option<T extends z.ZodType>(schema: T, meta: OptionMeta): T {
-  return schema.meta({ ...meta })
+/** What each option of the schema carries. */
+export const optionMetas = z.registry<OptionMeta>()
+
+/** The schema must be no other option's. */
+export function option<T extends z.ZodMiniType>(schema: T, meta: OptionMeta): T {
+  optionMetas.add(schema, meta)
+  return schema
 }
 
 export const milliseconds = duration(0)
@@ -29,21 +35,9 @@ export const BYTES = 'a whole number of bytes, 0 for never, or a text with a uni
 
 /** As `chmod` takes it: a number, or its octal digits as text. */
 export function octal(limit: number) {
-  return z.union([
-    z.int().min(0).max(limit),
-    z
-      .string()
-      .regex(/^(0o)?[0-7]{1,4}$/)
-      .transform((text) => Number.parseInt(text.replace('0o', ''), 8))
-      .pipe(z.int().max(limit)),
-  ])
+  const digits = /^(0o)?[0-7]{1,4}$/
+  return number(whole(0, limit), digits, (text) => Number.parseInt(text.replace('0o', ''), 8))
 }
 
-export const account = z.union([
-  z
-    .int()
-    .min(0)
-    .max(2 ** 32 - 2),
-  z.string().regex(/^[^\s:]+$/),
-])
+export const account = z.union([whole(0, 2 ** 32 - 2), form(/^[^\s:]+$/)])
 export const ACCOUNT = 'a name or a number from 0 to 4294967294'

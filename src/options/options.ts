@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod/mini'
 import type { Logger } from '../shared/logger.js'
 import type { DocumentedOptions } from './documented-options.js'
 import type { OptionInput, schema } from './schema.js'

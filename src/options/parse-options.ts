@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { getHeapStatistics } from 'node:v8'
-import type * as z from 'zod'
+import * as z from 'zod/mini'
 import { fail } from '../shared/errors.js'
 import { fromStartFolder } from '../shared/start-folder.js'
 import { isSamePlace, parseAddress } from './address.js'
@@ -146,7 +146,7 @@ export function parseReload(current: Settings, given: unknown): Settings {
   return next
 }
 
-const sizesSchema = schema.pick({ processes: true, threads: true, spares: true }).partial()
+const sizesSchema = z.partial(z.pick(schema, { processes: true, threads: true, spares: true }))
 
 /** Only what was given. @throws FT_ERR_OPTION, FT_ERR_OPTION_UNKNOWN */
 export function parseSizes(given: PoolSizes): Partial<Pick<Settings, keyof PoolSizes>> {
@@ -161,7 +161,7 @@ export function parseSizes(given: PoolSizes): Partial<Pick<Settings, keyof PoolS
   } as Partial<Pick<Settings, keyof PoolSizes>>
 }
 
-function explain(given: object, error: z.ZodError): Error {
+function explain(given: object, error: z.core.$ZodError): Error {
   const issue = error.issues[0]
   if (issue?.code === 'unrecognized_keys' && issue.path.length === 0)
     return fail('FT_ERR_OPTION_UNKNOWN', [issue.keys[0] ?? '', optionNames])

@@ -1,8 +1,8 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { connectionOptions, overloadOptions } from './connection-options.js'
 import { lifecycleOptions } from './lifecycle-options.js'
 import { listeningOptions, servedOptions } from './listener-options.js'
-import type { OptionMeta } from './option.js'
+import { type OptionMeta, optionMetas } from './option.js'
 import { accountOptions, environmentOptions } from './process-options.js'
 import { reportOptions, watcherOptions } from './report-options.js'
 import { sizeOptions } from './size-options.js'
@@ -31,5 +31,7 @@ export type OptionName = keyof typeof schema.shape
 export const optionNames = Object.keys(schema.shape) as readonly OptionName[]
 
 export function metaOf(name: OptionName): OptionMeta {
-  return schema.shape[name].meta() as unknown as OptionMeta
+  const meta = optionMetas.get(schema.shape[name])
+  if (meta === undefined) throw new Error(`unreachable: ${name} is an option`)
+  return meta
 }

@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
+import { number, whole } from './kinds.js'
 
 const MS_OF: Readonly<Record<string, number>> = {
   ms: 1,
@@ -19,26 +20,17 @@ const LONGEST_MS = 2 ** 31 - 1
 
 /** Milliseconds as a number, or as text with a unit: `500ms`, `10s`, `5m`, `1h`, `1d`. */
 export function duration(leastMs: number) {
-  const ms = z.int().min(leastMs).max(LONGEST_MS)
-  const text = z.string().regex(DURATION).transform(parseDuration).pipe(ms)
-  return z.union([ms, text])
+  return number(whole(leastMs, LONGEST_MS), DURATION, parseDuration)
 }
 
 /** Bytes as a number, or as text with a unit: `512K`, `64M`, `2G`, each 1024 times the one before. */
 export function size() {
-  const bytes = z.int().min(0)
-  return z.union([bytes, z.string().regex(SIZE).transform(parseSize).pipe(bytes)])
+  return number(whole(0), SIZE, parseSize)
 }
 
 /** MiB as a number, or as text with a unit. */
 export function mebibytes() {
-  const number = z.number().positive()
-  const text = z
-    .string()
-    .regex(SIZE)
-    .transform((given) => parseSize(given) / 2 ** 20)
-    .pipe(number)
-  return z.union([number, text])
+  return number(z.number().check(z.positive()), SIZE, (given) => parseSize(given) / 2 ** 20)
 }
 
 function parseDuration(text: string): number {

@@ -1,10 +1,10 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { fail } from '../../shared/errors.js'
 
 /** What a parent finds in its environment that was started by another one to take its place. */
 export const UPGRADE_VARIABLE = 'FORKTHREAD_UPGRADE'
 
-const descriptor = z.int().min(3)
+const descriptor = z.int().check(z.minimum(3))
 
 const handedOver = z.object({
   /** A socket pair: the new parent says how its start went. */
@@ -14,21 +14,21 @@ const handedOver = z.object({
       fd: descriptor,
       origin: z.string(),
       /** The handler is served there; at the others the parent itself answers. Older parents do not say. */
-      serves: z.boolean().default(true),
+      serves: z._default(z.boolean(), true),
     }),
   ),
   /** Of the old parent. */
   pid: z.int(),
   /** Its path, if the old parent has one. */
-  pidFile: z.string().optional(),
+  pidFile: z.optional(z.string()),
   /** Shared by the children of both, so that no wake-up gets lost between them. */
-  passOn: descriptor.optional(),
+  passOn: z.optional(descriptor),
   /** The key of the session tickets; older parents have none. */
-  ticketKeys: descriptor.optional(),
+  ticketKeys: z.optional(descriptor),
   /** What the pool has counted; older parents have none. */
-  counts: descriptor.optional(),
+  counts: z.optional(descriptor),
   /** The way of its children's idle connections to those of the new one. */
-  transfer: z.object({ sendEnd: descriptor, receiveEnd: descriptor }).optional(),
+  transfer: z.optional(z.object({ sendEnd: descriptor, receiveEnd: descriptor })),
 })
 
 /** What the old parent gives the new one, as JSON in that variable; its descriptors by their numbers there. */
@@ -41,7 +41,7 @@ export const startReport = z.union([
     /** Which of the old parent's listeners it serves now, by their descriptors in the new one. */
     taken: z.array(descriptor),
     /** It takes over idle connections. */
-    receives: z.boolean().default(false),
+    receives: z._default(z.boolean(), false),
   }),
   z.object({
     type: z.literal('failed'),
