@@ -27,20 +27,24 @@ export function composed<T>(compose: (out: AsciiWriter, what: T) => void, what: 
   return bytes
 }
 
-/** For what is often the same as the last time: then bytes are copied. What is not the same costs a comparison. */
-export function repeating(
-  write: (out: AsciiWriter, text: string) => void,
-): (out: AsciiWriter, text: string) => void {
-  let last: string | undefined
+/** Writes a piece of a line that is made of up to three values. */
+export type Piece<A, B = void, C = void> = (out: AsciiWriter, a: A, b: B, c: C) => void
+
+/** For what is often made of the same values as the last time: then bytes are copied. What is not costs the comparisons. */
+export function repeating<A, B = void, C = void>(write: Piece<A, B, C>): Piece<A, B, C> {
   let bytes: Uint8Array | undefined
-  return (out, text) => {
-    if (text !== last) {
-      last = text
+  let [isFirst, lastA, lastB, lastC]: [boolean, A?, B?, C?] = [true]
+  return (out, a, b, c) => {
+    if (a !== lastA || b !== lastB || c !== lastC || isFirst) {
+      isFirst = false
+      lastA = a
+      lastB = b
+      lastC = c
       bytes = undefined
-      write(out, text)
+      write(out, a, b, c)
       return
     }
-    bytes ??= composed(write, text)
+    bytes ??= composed((again) => write(again, a, b, c), undefined)
     out.bytes(bytes)
   }
 }

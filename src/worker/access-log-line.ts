@@ -47,91 +47,78 @@ const common: LineFormat = (out, request) => {
 /** Apache's `combined`: `common`, and `"%{Referer}i" "%{User-Agent}i"`. */
 const combined: LineFormat = (out, request) => {
   beginning(out, request)
-  commonReferer(out, request.referer ?? '-')
-  commonAgent(out, request.agent ?? '-')
+  commonEnd(out, request.referer ?? '-', request.agent ?? '-')
 }
 
-const commonReferer = repeating((out, referer) => {
-  out.text(' "')
-  out.escaped(referer)
-  out.text('" "')
-})
-
-const commonAgent = repeating((out, agent) => {
-  out.escaped(agent)
-  out.text('"\n')
-})
-
-const commonRemote = repeating((out, remote) => out.text(`${remote || '-'} - - [`))
-
-const commonMethod = repeating((out, method) => {
+const commonStart = repeating((out, remote: string, time: Uint8Array, method: string) => {
+  out.text(`${remote || '-'} - - [`)
+  out.bytes(time)
   out.text('] "')
   out.escaped(method)
   out.text(' ')
 })
 
-const commonProtocol = repeating((out, protocol) => out.text(` ${protocol}" `))
+const commonStatus = repeating((out, protocol: string, status: number) => {
+  out.text(` ${protocol}" ${status} `)
+})
+
+const commonEnd = repeating((out, referer: string, agent: string) => {
+  out.text(' "')
+  out.escaped(referer)
+  out.text('" "')
+  out.escaped(agent)
+  out.text('"\n')
+})
 
 function beginning(
   out: AsciiWriter,
   { at, remote, method, url, protocol, status, bytes }: LoggedRequest,
 ): void {
-  commonRemote(out, remote)
-  out.bytes(localTime(at))
-  commonMethod(out, method)
+  commonStart(out, remote, localTime(at), method)
   out.escaped(url)
-  commonProtocol(out, protocol)
-  out.number(status)
-  out.text(' ')
+  commonStatus(out, protocol, status)
   if (bytes > 0) out.number(bytes)
   else out.text('-')
 }
 
-const BYTES = asciiBytes(',"bytes":')
 const DURATION = asciiBytes(',"durationMs":')
 const QUEUE = asciiBytes(',"queueMs":')
 
-const jsonRemote = repeating((out, remote) => out.text(`","remote":"${remote}","method":`))
-
-const jsonMethod = repeating((out, method) => {
+const jsonStart = repeating((out, remote: string, method: string) => {
+  out.text(`","remote":"${remote}","method":`)
   out.quoted(method)
   out.text(',"url":')
 })
 
-const jsonProtocol = repeating((out, protocol) => out.text(`,"protocol":"${protocol}",`))
-
-const jsonHost = repeating((out, host) => {
-  out.text('"host":')
-  out.quoted(host)
-  out.text(',')
-})
-
-const jsonReferer = repeating((out, referer) => {
-  out.text(',"referer":')
-  out.quoted(referer)
-})
-
-const jsonAgent = repeating((out, agent) => {
-  out.text(',"userAgent":')
-  out.quoted(agent)
+const jsonStatus = repeating((out, protocol: string, host: string | undefined, status: number) => {
+  out.text(`,"protocol":"${protocol}",`)
+  if (host !== undefined) {
+    out.text('"host":')
+    out.quoted(host)
+    out.text(',')
+  }
+  out.text(`"status":${status},"bytes":`)
 })
 
 /** One object a line. */
 function json({ process, thread, generation, pid }: Place): LineFormat {
-  const where = asciiBytes(
-    `,"process":${process},"thread":${thread},"generation":${generation},"pid":${pid}}\n`,
-  )
+  const end = repeating((out, referer: string | undefined, agent: string | undefined) => {
+    if (referer !== undefined) {
+      out.text(',"referer":')
+      out.quoted(referer)
+    }
+    if (agent !== undefined) {
+      out.text(',"userAgent":')
+      out.quoted(agent)
+    }
+    out.text(`,"process":${process},"thread":${thread},"generation":${generation},"pid":${pid}}\n`)
+  })
   return (out, request) => {
-    const { host, queueMs, referer, agent } = request
+    const { queueMs } = request
     out.bytes(isoTime(request.at))
-    jsonRemote(out, request.remote)
-    jsonMethod(out, request.method)
+    jsonStart(out, request.remote, request.method)
     out.quoted(request.url)
-    jsonProtocol(out, request.protocol)
-    if (host !== undefined) jsonHost(out, host)
-    out.text('"status":')
-    out.number(request.status)
-    out.bytes(BYTES)
+    jsonStatus(out, request.protocol, request.host, request.status)
     out.number(request.bytes)
     out.bytes(DURATION)
     out.thousandths(request.durationMs)
@@ -139,9 +126,7 @@ function json({ process, thread, generation, pid }: Place): LineFormat {
       out.bytes(QUEUE)
       out.thousandths(queueMs)
     }
-    if (referer !== undefined) jsonReferer(out, referer)
-    if (agent !== undefined) jsonAgent(out, agent)
-    out.bytes(where)
+    end(out, request.referer, request.agent)
   }
 }
 

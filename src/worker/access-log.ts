@@ -6,22 +6,14 @@ import { wallClockMs } from '../sync/clock.js'
 import { LineOutput } from '../sync/line-output.js'
 import { PendingBytes } from '../sync/pending-bytes.js'
 import { type LineFormat, type LoggedRequest, lineFormat, type Place } from './access-log-line.js'
+import type { RequestNote } from './request-note.js'
 
 /** What nginx says of a client that has gone before there was an answer. */
 const CLIENT_GONE = 499
 
-const BEGUN = Symbol('begun')
 const COUNTED = Symbol('counted')
 
-/** What is noted when a request begins: later, middleware may have changed the URL, and the socket may be closed. */
-interface Begun {
-  readonly method: string
-  readonly url: string
-  readonly remote: string
-}
-
 interface LoggedResponse extends ServerResponse {
-  [BEGUN]?: Begun
   /** Node's own: the header as it was sent, and the length of the body that it announces. */
   readonly _header?: string | null
   readonly _contentLength?: number | null
@@ -68,37 +60,29 @@ export class AccessLog {
     })
   }
 
-  begun(request: IncomingMessage, response: ServerResponse): void {
-    const logged: LoggedResponse = response
-    logged[BEGUN] = begin(request)
-  }
-
-  /** `written` is what its connection has written in all, if that is known; the times are of the monotonic clock. */
+  /** `written` is what its connection has written in all, if that is known; `nowMs` is of the monotonic clock. */
   ended(
     response: ServerResponse,
-    begunMs: number,
+    note: RequestNote,
     nowMs: number,
     written: number | undefined,
   ): void {
-    const logged: LoggedResponse = response
-    const begun = logged[BEGUN]
-    if (begun === undefined) return
     const { req: request } = response
     const sent = bytesSince(request.socket, written)
     const isAnswered = response.headersSent
     const status = isAnswered ? response.statusCode : CLIENT_GONE
-    this.#describe(begun, request, status, isAnswered ? bodyBytes(logged, sent) : 0)
-    this.#write(begunMs, nowMs)
+    this.#describe(note, request, status, isAnswered ? bodyBytes(response, sent) : 0)
+    this.#write(note.begunMs, nowMs)
   }
 
   /** A connection that speaks something else from now on; its request ends with that. */
-  switched(request: IncomingMessage, begunMs: number, nowMs: number): void {
+  switched(request: IncomingMessage, note: RequestNote, nowMs: number): void {
     const socket: CountedSocket = request.socket
     const bytes = socket.bytesWritten
     socket[COUNTED] = bytes
     // The app has written its answer by itself; one that it refuses is closed.
-    this.#describe(begin(request), request, bytes === 0 ? CLIENT_GONE : 101, bytes)
-    this.#write(begunMs, nowMs)
+    this.#describe(note, request, bytes === 0 ? CLIENT_GONE : 101, bytes)
+    this.#write(note.begunMs, nowMs)
   }
 
   /** A stream of HTTP/2 is closed. */
@@ -124,7 +108,7 @@ export class AccessLog {
   }
 
   #describe(
-    { method, url, remote }: Begun,
+    { method, url, remote }: RequestNote,
     request: IncomingMessage,
     status: number,
     bytes: number,
@@ -149,38 +133,37 @@ export class AccessLog {
   }
 }
 
-/** `request.headers` is made of these when it is first asked for, which costs more than the rest of a line where the app does not need it. The first of a name counts. */
+/**
+ * `request.headers` is made of these when it is first asked for, which costs more than the rest of a line where the app does not need it. The first of
+ * a name counts.
+ */
 function noteHeaders(entry: Entry, raw: readonly string[]): void {
   entry.host = undefined
   entry.referer = undefined
   entry.agent = undefined
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] as string
-    // Most are told apart by their length.
+    // Nearly all are told apart by their length and first letter.
     switch (name.length) {
       case 'host'.length:
-        if (isNamed(name, 'host')) entry.host ??= raw[index + 1]
+        if (isNamed(name, 'Host')) entry.host ??= raw[index + 1]
         break
       case 'referer'.length:
-        if (isNamed(name, 'referer')) entry.referer ??= raw[index + 1]
+        if (isNamed(name, 'Referer')) entry.referer ??= raw[index + 1]
         break
       case 'user-agent'.length:
-        if (isNamed(name, 'user-agent')) entry.agent ??= raw[index + 1]
+        if (isNamed(name, 'User-Agent')) entry.agent ??= raw[index + 1]
         break
     }
   }
 }
 
-function isNamed(name: string, wanted: string): boolean {
-  return name === wanted || name.toLowerCase() === wanted
-}
+const CASE_BIT = 0x20
 
-function begin(request: IncomingMessage): Begun {
-  return {
-    method: request.method ?? '',
-    url: request.url ?? '',
-    remote: request.socket.remoteAddress ?? '',
-  }
+/** `wanted` as nearly all clients write it. */
+function isNamed(name: string, wanted: string): boolean {
+  if (((name.charCodeAt(0) ^ wanted.charCodeAt(0)) & ~CASE_BIT) !== 0) return false
+  return name === wanted || name.toLowerCase() === wanted.toLowerCase()
 }
 
 function bytesSince(socket: CountedSocket, bytesWritten = socket.bytesWritten): number {

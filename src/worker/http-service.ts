@@ -21,7 +21,7 @@ import type { RunningRequest } from './in-flight.js'
 import { isTlsServer } from './is-tls-server.js'
 import { passPeerOn } from './peer-address.js'
 import { PipelinedResponses } from './pipelined-responses.js'
-import type { RequestMeter } from './request-meter.js'
+import { noteOf } from './request-note.js'
 import { type RequestEvents, RequestWatch } from './request-watch.js'
 import { connectionOf, fdOf, type ServedSocket } from './served-socket.js'
 import type { Service } from './service.js'
@@ -98,7 +98,7 @@ export class HttpService implements Service {
       onFailure: options.onFailure,
       upgrade: options.upgrade,
     })
-    terms.meter.watch(() => this.#oldest(terms.meter))
+    terms.meter.watch(() => this.#oldest())
     this.#makeHttp2 = options.http2
     this.#streams = new StreamWatch(terms, options.idleMs)
     server.emit = this.#watch(server.emit)
@@ -146,11 +146,11 @@ export class HttpService implements Service {
   }
 
   /** Of several on one connection, only the first is under way. */
-  #oldest(meter: RequestMeter): RunningRequest | undefined {
+  #oldest(): RunningRequest | undefined {
     let oldest: RunningRequest | undefined
     for (const socket of this.#sockets()) {
       const response = responseOf(socket)
-      const running = response && meter.running(response)
+      const running = response && noteOf(response)
       if (running !== undefined && running.begunMs < (oldest?.begunMs ?? Number.POSITIVE_INFINITY))
         oldest = running
     }

@@ -10,12 +10,6 @@ import type { InFlight, RunningRequest } from './in-flight.js'
 const CLIENT_GONE = 499
 const SWITCHED = 101
 
-const BEGUN = Symbol('begun')
-
-interface MeteredResponse extends ServerResponse {
-  [BEGUN]?: number
-}
-
 /** Which requests are long, and where the names of their routes are noted, for who looks for what has blocked the thread. */
 export interface SlowTerms {
   readonly thresholdMs: number
@@ -44,25 +38,8 @@ export class RequestMeter {
     this.#inFlight.watch(look)
   }
 
-  /** `nowMs` of the monotonic clock. */
-  begun(response: ServerResponse, nowMs: number): void {
-    ;(response as MeteredResponse)[BEGUN] = nowMs
-  }
-
-  /** What a response is the answer to, and when that began; `undefined` if it is no request of this thread. */
-  running(response: ServerResponse): RunningRequest | undefined {
-    const { [BEGUN]: begunMs, req } = response as MeteredResponse
-    return begunMs === undefined ? undefined : { method: req.method, url: req.url, begunMs }
-  }
-
-  /** When it began, by the monotonic clock; now if it is no request of this thread. */
-  begunMs(response: ServerResponse, nowMs: number): number {
-    return (response as MeteredResponse)[BEGUN] ?? nowMs
-  }
-
-  ended(response: ServerResponse, nowMs: number): void {
+  ended(response: ServerResponse, ms: number): void {
     const { req: request, headersSent, statusCode } = response
-    const ms = nowMs - this.begunMs(response, nowMs)
     this.#record(request, headersSent ? statusCode : CLIENT_GONE, ms)
   }
 

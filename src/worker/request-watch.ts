@@ -7,6 +7,7 @@ import type { Activity } from './activity.js'
 import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
 import type { RequestMeter } from './request-meter.js'
+import { attachNote, noteOf, noteRequest } from './request-note.js'
 import { connectionOf, type ServedSocket } from './served-socket.js'
 
 type Emit = Server['emit']
@@ -56,13 +57,12 @@ export class RequestWatch {
     // A listener for 'checkContinue' may emit 'request' for what it was given: that is one request.
     if (response.emit === this.#emitOfResponse) return Reflect.apply(emit, server, args)
     const activity = this.#activity
-    const { frontDoor, meter } = this.#events
+    const { frontDoor, accessLog } = this.#events
     const below = connectionOf(request.socket)
     const nowMs = activity.requestStarted(below, request.method, request.url)
-    meter.begun(response, nowMs)
+    attachNote(response, noteRequest(request, nowMs, accessLog !== undefined))
     response.emit = this.#emitOfResponse
     this.#events.begun(request, response)
-    this.#events.accessLog?.begun(request, response)
     try {
       if (!frontDoor.admitRequest(request, response, below, nowMs)) return true
       if (diagnostics.requestStart.hasSubscribers)
@@ -81,6 +81,7 @@ export class RequestWatch {
     const { accessLog, meter, upgrade, frontDoor } = this.#events
     const below = connectionOf(request.socket)
     const begunMs = activity.requestStarted(below, request.method, request.url)
+    const note = noteRequest(request, begunMs, accessLog !== undefined)
     let result: PromiseLike<void> | undefined
     try {
       if (!frontDoor.admitUpgrade(request, args[2] as Duplex, below, begunMs)) return true
@@ -93,7 +94,7 @@ export class RequestWatch {
       if (!connection.destroyed) activity.connectionUpgraded(connection)
       const ended = (): void => {
         const nowMs = monotonicMs()
-        accessLog?.switched(request, begunMs, nowMs)
+        accessLog?.switched(request, note, nowMs)
         meter.switched(request, nowMs - begunMs)
         activity.requestEnded(nowMs)
       }
@@ -133,12 +134,15 @@ export class RequestWatch {
     const below = connectionOf(socket)
     const written = writtenBy(below)
     if (written !== undefined) this.#activity.wrote(below, written)
-    // Before the response's socket may serve another request.
-    if (accessLog !== undefined) {
-      const clear = below === socket ? written : writtenBy(socket)
-      accessLog.ended(response, meter.begunMs(response, nowMs), nowMs, clear)
+    const note = noteOf(response)
+    if (note !== undefined) {
+      // Before the response's socket may serve another request.
+      if (accessLog !== undefined) {
+        const clear = below === socket ? written : writtenBy(socket)
+        accessLog.ended(response, note, nowMs, clear)
+      }
+      meter.ended(response, nowMs - note.begunMs)
     }
-    meter.ended(response, nowMs)
     closing(response)
     this.#activity.requestEnded(nowMs)
     // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.

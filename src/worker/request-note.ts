@@ -1,0 +1,36 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+const NOTE = Symbol('request')
+
+/** What is known of a request when it begins: later, middleware may have changed its URL, and the socket may be closed. */
+export interface RequestNote {
+  readonly method: string
+  readonly url: string
+  /** The client's address; empty on a unix socket, and where nobody asks for it. */
+  readonly remote: string
+  /** By the monotonic clock. */
+  readonly begunMs: number
+}
+
+interface NotedResponse extends ServerResponse {
+  [NOTE]?: RequestNote
+}
+
+export function noteRequest(
+  { method = '', url = '', socket }: IncomingMessage,
+  begunMs: number,
+  isRemoteWanted: boolean,
+): RequestNote {
+  const remote = (isRemoteWanted && socket.remoteAddress) || ''
+  return { method, url, remote, begunMs }
+}
+
+/** One for all who want to know: each property that a response has beside Node's own costs the request something. */
+export function attachNote(response: ServerResponse, note: RequestNote): void {
+  ;(response as NotedResponse)[NOTE] = note
+}
+
+/** `undefined` if it answers no request of this thread. */
+export function noteOf(response: ServerResponse): RequestNote | undefined {
+  return (response as NotedResponse)[NOTE]
+}
