@@ -13,6 +13,11 @@
  * cleared where the count is read; `next to wake` is any idle thread; every batch is two; no other child has an idle
  * thread; the time-outs of 10 ms, which are for threads that user code blocks, do not exist: nobody may rely on them.
  *
+ * One step is one load or store of a word that others write, with what goes unseen before or after it: what a thread decides to do, its own variables, a look at
+ * its own two bits (only it writes them), `moving`, `waits` and `isPolling` (only the monitor reads them, and it objects where they say rest: so rest that is
+ * said with the last step, and work that is said with the first, hide nothing). A flag that only its reader clears (a count that has grown) is cleared with the look
+ * that finds it set, since until then nobody changes it. That makes a third of the states.
+ *
  * Properties: when nothing more happens by itself, (1) no descriptor is in the ring while a thread is idle, or, when none is,
  * while one is open; (2) no connection waits in the backlog while the listener thread sleeps for capacity that
  * is there; (3) the ring never holds more than the threads can account for; (4) no deadlock.
@@ -29,44 +34,46 @@ bool isPolling
 
 #ifdef AHEAD
 bool called[2] /* the woken bits */
-#define CALL(thread) called[thread] = 1; pending[thread] = 1
+#define CALL(thread, then) called[thread] = 1; d_step { pending[thread] = 1; then }
 #else
-#define CALL(thread) pending[thread] = 1
+#define CALL(thread, then) d_step { pending[thread] = 1; then }
 #endif
 
 #define ANY_IDLE (idle[0] || idle[1])
 #define ANY_OPEN (open[0] || open[1])
 #define ACCEPTABLE(queued) (idle[0] + idle[1] > queued || (queued == 0 && ANY_OPEN))
 
-inline wakeOne() {
+/* The last step sets `mine`, which is a word of the caller alone, to `value`. */
+
+inline wakeOne(when, mine, value) {
   if
-  :: idle[0] -> CALL(0)
-  :: idle[1] -> CALL(1)
-  :: !ANY_IDLE ->
+  :: when && idle[0] -> CALL(0, mine = value)
+  :: when && idle[1] -> CALL(1, mine = value)
+  :: when && !ANY_IDLE ->
     if
     :: open[0] -> pending[0] = 1
-    :: else
+    :: !open[0]
     fi;
     if
-    :: open[1] -> pending[1] = 1
-    :: else
+    :: open[1] -> d_step { pending[1] = 1; mine = value }
+    :: d_step { !open[1] -> mine = value }
     fi
   fi
 }
 
-inline passBaton() {
+inline passBaton(goesOn) {
   if
-  :: queue > 0 -> wakeOne()
-  :: queue == 0
+  :: queue > 0 -> wakeOne(true, moving[self], goesOn)
+  :: d_step { queue == 0 -> moving[self] = goesOn }
   fi
 }
 
-inline announce() {
+inline announce(goesOn) {
   if
   :: asleep ->
     seen = queue;
-    atomic { grown = grown || ACCEPTABLE(seen); seen = 0 }
-  :: !asleep
+    d_step { grown = grown || ACCEPTABLE(seen); seen = 0; moving[self] = goesOn }
+  :: d_step { !asleep -> moving[self] = goesOn }
   fi
 }
 
@@ -76,22 +83,6 @@ inline announce() {
 #define CAN_TAKE_TURN !turn
 #endif
 
-inline takeTurn() {
-#ifdef EXCLUSIVE
-  skip
-#else
-  turn = 1
-#endif
-}
-
-inline release() {
-#ifdef EXCLUSIVE
-  skip
-#else
-  turn = 0
-#endif
-}
-
 active proctype Listener() {
   byte queued, accepted, wakes;
 #ifdef AHEAD
@@ -100,24 +91,29 @@ active proctype Listener() {
 
 again:
   queued = queue;
+mayAccept:
   if
-  :: atomic { ACCEPTABLE(queued) -> queued = 0 }
-  :: atomic { !ACCEPTABLE(queued) -> queued = 0; goto sleep }
+#ifdef EXCLUSIVE
+  :: d_step { ACCEPTABLE(queued) -> queued = 0; isPolling = 1 }
+#else
+  :: d_step { ACCEPTABLE(queued) -> queued = 0 };
+    d_step { CAN_TAKE_TURN -> turn = 1; isPolling = 1 }
+#endif
+  :: d_step { !ACCEPTABLE(queued) -> queued = 0 }; goto sleep
   fi;
-  atomic { CAN_TAKE_TURN -> takeTurn(); isPolling = 1 };
   /* The look before the poll is left out: it only saves the poll. */
 end_poll:
-  atomic { backlog > 0 -> isPolling = 0 };
+  d_step { backlog > 0 -> isPolling = 0 };
 #ifdef AHEAD
   /* Its look at the two words may be out of date when it calls. */
   if
-  :: atomic { idle[0] && !called[0] -> ahead = 1 }; CALL(0)
-  :: atomic { idle[1] && !called[1] -> ahead = 2 }; CALL(1)
+  :: d_step { idle[0] && !called[0] -> ahead = 1 }; CALL(0, skip)
+  :: d_step { idle[1] && !called[1] -> ahead = 2 }; CALL(1, skip)
   :: !(idle[0] && !called[0]) && !(idle[1] && !called[1])
   fi;
 #endif
   queued = queue;
-  atomic {
+  d_step {
     do
     :: backlog > 0 && 2 * (idle[0] + idle[1] - queued) > accepted -> backlog--; accepted++
     :: backlog > 0 && idle[0] + idle[1] <= queued && accepted == 0 && ACCEPTABLE(queued) -> backlog--; accepted++
@@ -125,98 +121,135 @@ end_poll:
     od;
     queued = 0
   };
-  release();
+#ifndef EXCLUSIVE
+  turn = 0;
+#endif
   do
-  :: atomic { accepted > wakes -> assert(queue < MOST_QUEUED); queue++; wakes++ }
-  :: atomic { accepted == wakes -> accepted = 0; break }
+  :: d_step { accepted > wakes -> assert(queue < MOST_QUEUED); queue++; wakes++ }
+  :: d_step {
+      accepted == wakes -> accepted = 0;
+      wakes = (wakes > 1 && !(idle[0] && idle[1]) -> 1 : (wakes > 2 -> 2 : wakes))
+    };
+    break
   od;
-  atomic { wakes = (wakes > 1 && !(idle[0] && idle[1]) -> 1 : (wakes > 2 -> 2 : wakes)) };
 #ifdef AHEAD
 #ifdef TRUST_AHEAD
   atomic { wakes = wakes - (wakes > 0 && ahead > 0); ahead = 0 };
 #else
   /* The idle bit first, then the woken bit. */
   if
-  :: atomic { wakes > 0 && ahead > 0 && idle[ahead - 1] }; atomic { wakes = wakes - called[ahead - 1]; ahead = 0 }
-  :: atomic { !(wakes > 0 && ahead > 0 && idle[ahead - 1]) -> ahead = 0 }
+  :: d_step { wakes > 0 && ahead > 0 && idle[ahead - 1] }; d_step { wakes = wakes - called[ahead - 1]; ahead = 0 }
+  :: d_step { !(wakes > 0 && ahead > 0 && idle[ahead - 1]) -> ahead = 0 }
   fi;
 #endif
 #endif
   do
-  :: wakes > 0 -> wakes--; wakeOne()
-  :: wakes == 0 -> break
+  :: wakeOne(wakes > 0, wakes, wakes - 1)
+  :: d_step { wakes == 0 -> queued = queue }; goto mayAccept
   od;
-  goto again;
 
 sleep:
 #ifndef SEEN_LATE
   grown = 0;
 #endif
+#ifdef SLEEP_BLINDLY
+  d_step { asleep = 1; waits = 1 };
+#else
   asleep = 1;
-#ifndef SLEEP_BLINDLY
   queued = queue;
   if
-  :: atomic { ACCEPTABLE(queued) -> queued = 0; goto wake }
-  :: atomic { !ACCEPTABLE(queued) -> queued = 0 }
+  :: d_step { ACCEPTABLE(queued) -> queued = 0 }; goto wake
+#ifdef SEEN_LATE
+  :: d_step { !ACCEPTABLE(queued) -> queued = 0 };
+    d_step { grown = 0; waits = 1 }
+#else
+  :: d_step { !ACCEPTABLE(queued) -> queued = 0; waits = 1 }
+#endif
   fi;
 #endif
-#ifdef SEEN_LATE
-  grown = 0;
-#endif
-  waits = 1;
 end_sleep:
-  atomic { grown -> waits = 0 };
+  d_step { grown -> waits = 0; asleep = 0 };
+  goto again;
 wake:
   asleep = 0;
   goto again
 }
 
+/* A thread dies between two steps; the child's main thread begins with its idle bit. */
 #ifdef DEATH
-#define MAY_DIE if :: true :: self == 1 -> goto dead fi;
+#define OR_DIE :: d_step { self == 1 -> idle[1] = 0 }; goto dead
 #else
-#define MAY_DIE
+#define OR_DIE
 #endif
+
+/* A thread is woken, and reads its wake count before it looks. */
+#ifdef LOOK_FIRST
+#define WOKEN pending[self] -> moving[self] = 1
+#else
+#define WOKEN pending[self] -> moving[self] = 1; pending[self] = 0
+#endif
+
+/* The last of what a thread does by itself. */
+#define STILL moving[self] = 0
+
+/* The last step of a look that found nothing to take, and what follows. */
+#if defined(CLEAR_LATE) || defined(LOOK_FIRST)
+#define GOES_ON 1
+#define NEXT looked
+#else
+#define GOES_ON 0
+#define NEXT end_still
+#endif
+
+/* A thread that is about to be idle, and may accept this many itself. */
+#ifdef EXCLUSIVE
+#define TAKE_TURN(most) moving[self] = 1; room = (ANY_IDLE -> 1 : most)
+#else
+#define TAKE_TURN(most) moving[self] = 1; room = (ANY_IDLE -> 1 : most); turn = 1
+#endif
+#define BECOME_IDLE(when, most) \
+  :: d_step { when && asleep && CAN_TAKE_TURN -> assert(!open[self]); TAKE_TURN(most) }; goto serveSelf \
+  :: d_step { when && !(asleep && CAN_TAKE_TURN) -> moving[self] = 1; room = 0 }; goto setIdle
 
 active [2] proctype Worker() {
-  byte self = _pid - 1, room, taken, others, seen;
+  byte self = _pid - 1, room, taken, seen;
 
-settle:
-  /* In a handler, or waiting for a new connection's request: neither bit. */
-  atomic {
-    moving[self] = 0;
-    taken = 0
-  };
-end_busy:
+end_still:
   if
-  :: atomic { moving[self] = 1; room = 2; goto becomeIdle }
+  :: d_step { WOKEN }; goto look
+  /* Busy: in a handler, or waiting for a new connection's request. It becomes idle or open. */
+  BECOME_IDLE(!idle[self] && !open[self], 2)
 #if !defined(DEATH) && !defined(AHEAD)
-  :: atomic { moving[self] = 1; goto becomeOpen }
+  :: d_step { !idle[self] && !open[self] -> moving[self] = 1; open[self] = 1 }; goto becomeOpen
 #endif
-  :: atomic { pending[self] -> moving[self] = 1; goto woken }
+  /* Idle: a request on a connection that was open already. */
+  :: d_step { idle[self] -> idle[self] = 0; moving[self] = 1 }; goto becomeBusy
+  /* Open: it goes on, or is done. */
+  :: d_step { open[self] -> open[self] = 0 }; goto end_still
+  :: d_step { open[self] -> open[self] = 0; moving[self] = 1; room = 2 }; goto becomeIdle
   fi;
 
 becomeIdle:
-  open[self] = 0;
-  atomic {
-    if
-    :: asleep && CAN_TAKE_TURN -> room = (ANY_IDLE -> 1 : room)
-    :: !(asleep && CAN_TAKE_TURN) -> goto setIdle
-    fi;
-    takeTurn()
-  };
-  do
-  :: atomic { room > 0 && backlog > 0 -> backlog--; assert(queue < MOST_QUEUED); queue++; room--; taken = 1 }
-  :: atomic { room == 0 || backlog == 0 -> room = 0; break }
-  od;
-  atomic {
-    release();
-    if
-    :: taken == 0 -> goto setIdle
-    :: else -> taken = 0
-    fi
-  };
   if
-  :: atomic { queue > 0 -> queue--; taken = 1 }
+  BECOME_IDLE(true, room)
+  fi;
+serveSelf:
+  do
+  :: d_step { room > 0 && backlog > 0 -> backlog--; assert(queue < MOST_QUEUED); queue++; room--; taken = 1 }
+#ifdef EXCLUSIVE
+  :: d_step { (room == 0 || backlog == 0) && taken == 0 -> room = 0 }; goto setIdle
+  :: d_step { (room == 0 || backlog == 0) && taken > 0 -> room = 0; taken = 0 }; break
+  od;
+#else
+  :: d_step { room == 0 || backlog == 0 -> room = 0 }; break
+  od;
+  if
+  :: d_step { taken == 0 -> turn = 0 }; goto setIdle
+  :: d_step { taken > 0 -> turn = 0; taken = 0 }
+  fi;
+#endif
+  if
+  :: d_step { queue > 0 -> queue--; taken = 1 }
   :: queue == 0 -> goto setIdle
   fi;
 #ifdef SELF_SERVE_SILENT
@@ -226,10 +259,14 @@ becomeIdle:
 #endif
 
 setIdle:
-  room = 0;
 #ifdef ANNOUNCE_FIRST
-  announce();
-#endif
+  announce(1);
+  idle[self] = 1;
+  if
+  :: queue > 0 -> goto takeAsBusy
+  :: d_step { queue == 0 -> STILL }; goto end_still
+  fi;
+#else
   idle[self] = 1;
 #ifndef IDLE_BLINDLY
   if
@@ -237,130 +274,120 @@ setIdle:
   :: queue == 0
   fi;
 #endif
-#ifndef ANNOUNCE_FIRST
-  announce();
+  announce(0);
+  goto end_still;
 #endif
-rest:
-  moving[self] = 0;
-end_rest:
-  if
-  :: atomic { pending[self] -> moving[self] = 1; goto woken }
-  /* A request on a connection that was open already. */
-  :: atomic { idle[self] -> idle[self] = 0; moving[self] = 1; goto becomeBusy }
-  :: atomic { open[self] -> open[self] = 0; goto settle }
-  :: atomic { open[self] -> moving[self] = 1; room = 2; goto becomeIdle }
-  fi;
 
 becomeBusy:
-#ifndef DROP_BATON
-  passBaton();
+#ifdef DROP_BATON
+  STILL;
+#else
+  passBaton(0);
 #endif
-  goto settle;
+  goto end_still;
 
 becomeOpen:
-  open[self] = 1;
   if
   :: queue > 0 -> goto look
   :: queue == 0
   fi;
-  announce();
-  goto rest;
+  announce(0);
+  goto end_still;
 
-woken:
-#ifndef LOOK_FIRST
-  pending[self] = 0;
-#endif
-  MAY_DIE
 look:
 #if defined(AHEAD) && !defined(CLEAR_LATE)
-  called[self] = 0;
+  if
+  OR_DIE
+  :: called[self] = 0
+  fi;
 #endif
   if
-  :: queue == 0 -> goto looked
+  OR_DIE
+  :: d_step { queue == 0 -> moving[self] = GOES_ON }; goto NEXT
   :: queue > 0
   fi;
-  others = idle[0] + 2 * idle[1];
   if
-  :: others & (1 << self) -> others = 0; goto takeAsBusy
-  :: others != 0 && !(others & (1 << self)) ->
-    others = 0;
-    wakeOne();
-    goto looked
-  :: others == 0 && !open[self] -> goto looked
-  :: others == 0 && open[self]
+  :: d_step { idle[self] -> idle[self] = 0; room = 1 }; goto takeIfAny
+  :: !idle[self] && ANY_IDLE -> wakeOne(true, moving[self], GOES_ON); goto NEXT
+  :: d_step { !ANY_IDLE && !open[self] -> moving[self] = GOES_ON }; goto NEXT
+  :: !ANY_IDLE && open[self]
   fi;
   if
-  :: atomic { queue > 0 -> queue--; taken = 1 }
-  :: queue == 0 -> goto looked
+  :: d_step { queue > 0 -> queue--; taken = 1 }
+  :: d_step { queue == 0 -> moving[self] = GOES_ON }; goto NEXT
   fi;
   open[self] = 0;
   goto afterTake;
+
+#if defined(CLEAR_LATE) || defined(LOOK_FIRST)
 looked:
 #ifdef CLEAR_LATE
   called[self] = 0;
-#endif
-#ifdef LOOK_FIRST
+#else
   pending[self] = 0;
 #endif
-  if
-  :: idle[self] || open[self] -> goto rest
-  :: else -> goto settle
-  fi;
+  STILL;
+  goto end_still;
+#endif
 
 takeAsBusy:
-  idle[self] = 0;
-  MAY_DIE
+  atomic { idle[self] = 0; room = 1 };
+takeIfAny:
   if
-  :: atomic { queue > 0 -> queue--; taken = 1 }
+  OR_DIE
+  :: d_step { queue > 0 -> queue--; taken = 1; room = 0 }
 #ifdef IF_FOR_WHILE
   /* Somebody else was faster: back to idle without another look. */
-  :: queue == 0 -> idle[self] = 1; goto rest
+  :: d_step { queue == 0 -> room = 0 }; d_step { idle[self] = 1; STILL }; goto end_still
 #else
-  :: queue == 0 -> room = 1; goto becomeIdle
+  :: queue == 0 -> goto becomeIdle
 #endif
   fi;
 afterTake:
-  MAY_DIE
-#ifndef TAKE_SILENTLY
-  passBaton();
+  if
+  OR_DIE
+#ifdef TAKE_SILENTLY
+  :: true
+#else
+  :: queue > 0 -> wakeOne(true, moving[self], 1)
+  :: queue == 0
 #endif
+  fi;
 #ifndef TAKE_UNANNOUNCED
-  announce();
+  announce(1);
 #endif
 adopt:
   /* takeAnother, for a batch of two */
   if
-  :: atomic { queue == 0 || ANY_IDLE -> taken = 0; goto settle }
-  :: atomic { queue > 0 && !ANY_IDLE -> taken = 0 }
+  :: d_step { queue == 0 || ANY_IDLE -> taken = 0; STILL }; goto end_still
+  :: d_step { queue > 0 && !ANY_IDLE -> taken = 0 }
   fi;
   if
-  :: atomic { queue > 0 -> queue-- }; announce()
-  :: queue == 0
+  :: d_step { queue > 0 -> queue-- }; announce(0)
+  :: d_step { queue == 0 -> STILL }
   fi;
-  goto settle;
+  goto end_still;
 
 #ifdef DEATH
 dead:
-  /* The child's main thread; what the worker had in hand is queued again. */
-  idle[self] = 0;
-  open[self] = 0;
-  passBaton();
+  /* What the worker had in hand is queued again. It was not open: here nobody is. */
+  assert(!open[1]);
+  passBaton(1);
   if
-  :: atomic { taken -> assert(queue < MOST_QUEUED); queue++; taken = 0 }
+  :: d_step { taken -> assert(queue < MOST_QUEUED); queue++; taken = 0 }
   :: !taken
   fi;
 #ifndef RECOVER_SILENTLY
-  passBaton();
+  passBaton(1);
 #endif
-  announce();
-  moving[self] = 0
+  announce(0)
 #endif
 }
 
 active proctype Clients() {
 end:
   do
-  :: backlog < MOST_WAITING -> backlog++
+  :: d_step { backlog < MOST_WAITING -> backlog++ }
   od
 }
 
