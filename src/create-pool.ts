@@ -14,8 +14,11 @@ import { requirePlatform } from './shared/platform.js'
  */
 export async function createPool(options: PoolOptions): Promise<Pool> {
   requirePlatform()
-  // Only now: these reach libc. The parent's room and the admin's know nothing of each other and meet here.
+  // Only now: it reaches libc.
   const { Pool } = await import('./parent/pool.js')
-  const { AdminServer } = await import('./admin/server.js')
-  return await Pool.create(options, (...given) => new AdminServer(...given))
+  // The parent's room and the admin's know nothing of each other and meet here.
+  return await Pool.create(options, async () => {
+    const { AdminServer } = await import('./admin/server.js')
+    return (...given) => new AdminServer(...given)
+  })
 }

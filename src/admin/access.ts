@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { nodeCrypto } from '../shared/node-modules.js'
 import type { Answer } from './answer.js'
 
 /**
@@ -53,6 +53,7 @@ function refusalWithoutToken(
   if (token === undefined || socket.remoteAddress === undefined) return undefined
   const [, given = ''] = /^Bearer (.+)$/i.exec(headers.authorization ?? '') ?? []
   // Of hashes, so that neither the length nor the first wrong letter shows in the time that it takes.
+  const { createHash, timingSafeEqual } = nodeCrypto()
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
   if (timingSafeEqual(digest(given), digest(token))) return undefined
   const body =

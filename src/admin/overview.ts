@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { AdminSource } from '../shared/stats.js'
-import { PAGE, PAGE_HEADERS } from './page.js'
+import { PAGE, pageHeaders } from './page.js'
 import { pageData } from './page-data.js'
 import { serverStatus } from './server-status.js'
 import { statusText, USUAL_SIZE } from './status-text.js'
@@ -37,7 +37,7 @@ export function overview(
   }
   if (path !== '/' && path !== '/server-status') return undefined
   if (/\btext\/html\b/.test(headers.accept ?? ''))
-    return { body: PAGE, type: 'text/html; charset=utf-8', headers: PAGE_HEADERS }
+    return { body: PAGE, type: 'text/html; charset=utf-8', headers: pageHeaders() }
   const lines = statusText(pageData(source, Date.now()), USUAL_SIZE)
   return { body: lines.map((line) => `${textOf(line)}\n`).join(''), headers: { Vary: 'Accept' } }
 }

@@ -6,8 +6,8 @@ import { PrettyLog } from '../parent/log/pretty-log.js'
 let log: Log = new PrettyLog('info')
 
 /** The log of the command that serves; the pool's, too, when it has one. */
-export async function openLog(options: LogOptions): Promise<Log> {
-  log = await createLog(options)
+export function openLog(options: LogOptions): Log {
+  log = createLog(options)
   return log
 }
 

@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import { basename } from 'node:path'
 import { createPool } from '../create-pool.js'
 import type { PoolOptions } from '../options/options.js'
+import type { Log } from '../parent/log/create-log.js'
 import type { Pool } from '../parent/pool.js'
 import { restLater } from '../parent/rest.js'
 import { leaveRuntimeFolder, PRIVATE } from '../shared/runtime-folder.js'
@@ -32,6 +33,7 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   const starting = new AbortController()
   const terminal = new Terminal()
   const early = new EarlyOrders()
+  let logger: Log | undefined
   let pool: Pool | undefined
   let firstAt: number | undefined
   let status = 0
@@ -85,10 +87,12 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
     const reloadOptions = async (): Promise<PoolOptions> => withAdmin(await readOptions())
     const terms = { reloadOptions, signal: starting.signal }
     process.once('exit', leaveRuntimeFolder)
-    pool = await createPool({ ...withAdmin(options), logger: await openLog(options), ...terms })
+    logger = openLog(options)
+    pool = await createPool({ ...withAdmin(options), logger, ...terms })
     if (options.admin !== undefined && pool.adminAddress !== undefined)
       news.notice(`admin on ${pool.adminAddress}`)
   } catch (error) {
+    logger?.open?.()
     if (!(error instanceof StoppedWhileStarting)) throw error
     news.notice(error.message)
     return 0
@@ -96,6 +100,7 @@ export async function serve(readOptions: () => Promise<PoolOptions>): Promise<nu
   const isClosed = new Promise<void>((resolve) => pool?.once('close', resolve))
   // The one thing on standard output: scripts wait for these lines.
   for (const address of pool.addresses) console.log(`listening on ${address}`)
+  logger?.open?.()
   early.carryOut(pool)
   void restLater()
   await isClosed

@@ -4,7 +4,7 @@ import { parseSizes } from '../options/parse-options.js'
 import type { Channel } from '../shared/channel.js'
 import { fail } from '../shared/errors.js'
 import type { LogLevel } from '../shared/logger.js'
-import type { OpenAdmin, Stats } from '../shared/stats.js'
+import type { LoadAdmin, Stats } from '../shared/stats.js'
 import { assemblePool, type PoolParts } from './assemble-pool.js'
 import { accessLogOf, prepareLogFile } from './binding/log-file.js'
 import type { Sizes } from './children/sizes.js'
@@ -25,11 +25,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   /** See `createPool`. */
-  static async create(options: PoolOptions, openAdmin: OpenAdmin): Promise<Pool> {
+  static async create(options: PoolOptions, loadAdmin: LoadAdmin): Promise<Pool> {
     return await openPool(options, async (opened) => {
       const pool = new Pool(options, opened)
-      pool.#logger = await logAsTold(pool, options)
-      await startPool(pool, pool.#parts, { ...opened, openAdmin, signal: options.signal })
+      pool.#logger = logAsTold(pool, options)
+      await startPool(pool, pool.#parts, { ...opened, loadAdmin, signal: options.signal })
       return pool
     })
   }

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import type { OpenAdmin, Stats } from '../shared/stats.js'
+import type { LoadAdmin, Stats } from '../shared/stats.js'
 import { adminSource } from './answers/admin-source.js'
 import type { Obedient } from './answers/orders.js'
 import type { PoolParts } from './assemble-pool.js'
@@ -10,7 +10,7 @@ import type { Predecessor } from './upgrade/predecessor.js'
 import { isAbleToServe } from './upkeep/able-to-serve.js'
 
 export interface StartTerms {
-  readonly openAdmin: OpenAdmin
+  readonly loadAdmin: LoadAdmin
   readonly signal: AbortSignal | undefined
   readonly predecessor: Predecessor | undefined
 }
@@ -19,18 +19,20 @@ export interface StartTerms {
 export async function startPool(
   pool: Obedient & { stats(): Stats },
   parts: PoolParts,
-  { openAdmin, signal, predecessor }: StartTerms,
+  { loadAdmin, signal, predecessor }: StartTerms,
 ): Promise<void> {
   const { answers, closing } = parts
-  const answer = (): void => answers.open(openAdmin, adminSource(pool, parts))
+  const answer = (): Promise<void> => answers.open(loadAdmin, adminSource(pool, parts))
   if (predecessor !== undefined) follow(predecessor, parts)
-  // During an upgrade the old parent answers: that the new one is not ready yet is no matter of load balancers.
-  else answer()
   closing.obey(signal)
   try {
-    await begin(pool, parts, predecessor)
+    const begun = begin(pool, parts, predecessor)
+    // The children are forked by now, and load as this does. During an upgrade the old parent answers: that the new one is not ready yet is no
+    // matter of load balancers.
+    if (predecessor === undefined) await Promise.all([begun, answer()])
+    else await begun
     signal?.throwIfAborted()
-    if (predecessor !== undefined) answer()
+    if (predecessor !== undefined) await answer()
   } catch (error) {
     await closing.abandon()
     throw signal?.aborted ? signal.reason : error

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { nodeCrypto } from './node-modules.js'
 
 /** A file that a thread has loaded, and what it held then. */
 export interface LoadedFile {
@@ -10,7 +10,7 @@ export interface LoadedFile {
 /** Of what a file holds; '' when it can't be read. */
 export function fingerprint(path: string): string {
   try {
-    return createHash('sha256').update(readFileSync(path)).digest('base64')
+    return nodeCrypto().createHash('sha256').update(readFileSync(path)).digest('base64')
   } catch {
     return ''
   }

@@ -210,3 +210,6 @@ export type OpenAdmin = (
   /** Who gives orders over TCP must know it. */
   token?: string,
 ) => { handOver(): void; close(): void }
+
+/** It is loaded when the children have been forked. */
+export type LoadAdmin = () => Promise<OpenAdmin>

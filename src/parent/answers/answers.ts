@@ -1,4 +1,4 @@
-import type { AdminSource, OpenAdmin } from '../../shared/stats.js'
+import type { AdminSource, LoadAdmin, OpenAdmin } from '../../shared/stats.js'
 import type { Resources } from '../binding/resources.js'
 import { AgentCheck } from './agent-check.js'
 
@@ -12,6 +12,7 @@ export class Answers {
   #admin: ReturnType<OpenAdmin> | undefined
   #metrics: ReturnType<OpenAdmin> | undefined
   #agent: AgentCheck | undefined
+  #isClosed = false
 
   constructor(addresses: Addresses, adminToken: string | undefined, agentReply: () => string) {
     this.#addresses = addresses
@@ -19,9 +20,13 @@ export class Answers {
     this.#agentReply = agentReply
   }
 
-  open(openAdmin: OpenAdmin, source: AdminSource): void {
+  async open(loadAdmin: LoadAdmin, source: AdminSource): Promise<void> {
     const { admin, agent, metrics } = this.#addresses
     if (agent !== undefined) this.#agent = new AgentCheck(agent, this.#agentReply)
+    if (admin === undefined && metrics === undefined) return
+    const openAdmin = await loadAdmin()
+    // Its addresses are closed, too.
+    if (this.#isClosed) return
     if (admin !== undefined) this.#admin = openAdmin(admin.fd, source, 'all', this.#adminToken)
     if (metrics !== undefined) this.#metrics = openAdmin(metrics.fd, source, 'read')
   }
@@ -42,6 +47,7 @@ export class Answers {
   }
 
   close(): void {
+    this.#isClosed = true
     const { admin, agent, metrics } = this.#addresses
     for (const [server, address] of [
       [this.#metrics, metrics],

@@ -14,14 +14,19 @@ const DEATHS: ReadonlySet<string> = new Set([
 ])
 
 /** Logs as the options say, and returns the logger. Without a word on logging the program follows the pool by its events. */
-export async function logAsTold(
+export function logAsTold(
   pool: EventEmitter<PoolEvents>,
-  { logger: own, logFormat, logLevel }: PoolOptions,
-): Promise<PoolOptions['logger']> {
-  const isWanted = logFormat !== undefined || logLevel !== undefined
-  const logger = own ?? (isWanted ? await createLog({ logFormat, logLevel }) : undefined)
-  if (logger !== undefined) logPool(pool, logger)
-  return logger
+  { logger: given, logFormat, logLevel }: PoolOptions,
+): PoolOptions['logger'] {
+  if (given !== undefined) {
+    logPool(pool, given)
+    return given
+  }
+  if (logFormat === undefined && logLevel === undefined) return undefined
+  const log = createLog({ logFormat, logLevel })
+  logPool(pool, log)
+  pool.once('listening', () => log.open?.())
+  return log
 }
 
 /**

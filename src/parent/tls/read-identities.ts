@@ -1,9 +1,9 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { TlsOption } from '../../options/tls-options.js'
 import { fail } from '../../shared/errors.js'
-import { nodeTls } from '../../shared/node-modules.js'
+import { nodeCrypto, nodeTls } from '../../shared/node-modules.js'
 import { fromStartFolder } from '../../shared/start-folder.js'
 import type { TlsIdentity, TlsTerms } from '../../shared/terms.js'
 
@@ -74,9 +74,11 @@ function readIdentity(
 ): TlsIdentity {
   const { passphrase, minVersion, maxVersion, ciphers, servername } = option
   const key = attempt(keyFrom, keyFrom.read)
-  const privateKey = attempt(keyFrom, () => createPrivateKey({ key, ...defined({ passphrase }) }))
+  const privateKey = attempt(keyFrom, () =>
+    nodeCrypto().createPrivateKey({ key, ...defined({ passphrase }) }),
+  )
   const cert = attempt(certFrom, certFrom.read)
-  const certificate = attempt(certFrom, () => new X509Certificate(cert))
+  const certificate = attempt(certFrom, () => new (nodeCrypto().X509Certificate)(cert))
   if (!certificate.checkPrivateKey(privateKey))
     throw fail('FT_ERR_TLS', [
       certFrom.name,
