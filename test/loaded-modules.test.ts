@@ -8,13 +8,28 @@ import { serve } from './support/serve.js'
 const NEEDLESS =
   /^NativeModule (tls|https|http2|crypto|internal\/crypto\/.+|internal\/deps\/undici\/.+)$/
 
-test('neither TLS nor HTTP/2 nor undici is loaded for a handler of HTTP', async () => {
+async function loaded(): Promise<string[]> {
   await using pool = await serve('loaded-modules')
   const { body } = await get(pool.url)
-  const loaded = JSON.parse(body) as string[]
-  assert.ok(loaded.includes('NativeModule http'), 'the list is what it was taken for')
+  return JSON.parse(body) as string[]
+}
+
+test('neither TLS nor HTTP/2 nor undici is loaded for a handler of HTTP', async () => {
+  const names = await loaded()
+  assert.ok(names.includes('NativeModule http'), 'the list is what it was taken for')
   assert.equal(
-    loaded.filter((name) => NEEDLESS.test(name)),
+    names.filter((name) => NEEDLESS.test(name)),
+    [],
+  )
+})
+
+test("of koffi a thread loads the addon alone, and piscina's code for the other side not at all", async () => {
+  const files = (await loaded()).filter((name) => name.startsWith('/'))
+  const [addon, ...others] = files.filter((path) => /koffi/.test(path))
+  assert.match(addon ?? '', /\/koffi\.node$/)
+  assert.equal(others, [])
+  assert.equal(
+    files.filter((path) => /piscina\/dist\/(index|main)\.js$/.test(path)),
     [],
   )
 })

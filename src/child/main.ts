@@ -1,3 +1,4 @@
+import './told-addon.js'
 import { pathToFileURL } from 'node:url'
 import { entryFile } from '../shared/entry-files.js'
 import { fail, serializeError } from '../shared/errors.js'

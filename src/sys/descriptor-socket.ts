@@ -1,7 +1,7 @@
 import { constants as osConstants } from 'node:os'
-import koffi from 'koffi'
 import { AF_UNIX, constants } from './constants.js'
 import { closeDescriptor } from './descriptor.js'
+import { koffi } from './koffi.js'
 import { check, declare, errno } from './libc.js'
 
 const socketpair = declare<[number, number, number, Int32Array]>(

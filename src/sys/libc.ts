@@ -1,6 +1,6 @@
 import { getSystemErrorName } from 'node:util'
-import koffi from 'koffi'
 import { fail } from '../shared/errors.js'
+import { koffi } from './koffi.js'
 
 /**
  * The C library of this process. `koffi.load(null)` asks the dynamic linker for symbols that are

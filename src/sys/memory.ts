@@ -1,8 +1,8 @@
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import koffi from 'koffi'
 import { setCloseOnExec } from './descriptor.js'
+import { koffi } from './koffi.js'
 import { check, declare, declareOptional } from './libc.js'
 
 const mmap = declare<[null, number, number, number, number, number], unknown>(

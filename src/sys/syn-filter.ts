@@ -1,5 +1,5 @@
-import koffi from 'koffi'
 import { constants } from './constants.js'
+import { koffi } from './koffi.js'
 import { declare } from './libc.js'
 
 /** struct sock_filter (include/uapi/linux/filter.h): code, jump if true, jump if false, operand. */

@@ -6,6 +6,7 @@ import type { StartChild } from '../../shared/messages-to-child.js'
 import { folderForChildren } from '../../shared/start-folder.js'
 import type { DescriptorEnds } from '../../sync/descriptor-ends.js'
 import { closeAllOnExec } from '../../sys/descriptor.js'
+import { addonPath } from '../../sys/koffi-addon.js'
 import { withoutSystemd } from '../systemd/systemd-environment.js'
 
 /** Descriptors 0 to 2 are the usual ones, 3 is Node's channel. */
@@ -56,7 +57,8 @@ export function forkProcess(inheritance: Inheritance, dropsPrivileges: boolean):
     lockDescriptors: lockFiles.map(inherit),
   }
   closeAllOnExec()
-  const process = fork(entryFile('child/main.cjs'), [], {
+  const addon = addonPath()
+  const process = fork(entryFile('child/main.cjs'), addon === undefined ? [] : [addon], {
     cwd: folderForChildren(),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors],
     // No code of the user runs in the child's main thread, so flags such as --inspect have no business there.
