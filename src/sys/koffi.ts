@@ -7,10 +7,12 @@ const load = createRequire(import.meta.url)
 export const koffi = open()
 
 function open(): typeof Koffi {
-  const path = addonPath()
-  if (path !== undefined) return load(path)
+  const known = addonPath()
+  if (known !== undefined) return load(known)
   const { default: addon } = load('koffi') as { readonly default: typeof Koffi }
-  const module = Object.values(load.cache).find((one) => one?.exports === addon)
-  if (module !== undefined) addonIsAt(module.filename)
+  const path = Object.keys(load.cache).find(
+    (name) => name.endsWith('.node') && load.cache[name]?.exports === addon,
+  )
+  if (path !== undefined) addonIsAt(path)
   return addon
 }
