@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // First: signals may come from the first moment on.
 import './cli/signals.js'
-import { readFileSync } from 'node:fs'
 import { type Command, parseArguments } from './cli/arguments.js'
 import { loadConfig } from './cli/config.js'
 import { endWithReader } from './cli/end-with-reader.js'
@@ -12,6 +11,7 @@ import { giveSignalsBack } from './cli/signals.js'
 import type { PoolOptions } from './options/options.js'
 import { ForkthreadError } from './shared/errors.js'
 import { requirePlatform } from './shared/platform.js'
+import { version } from './shared/version.js'
 
 const USAGE = new Set(['FT_ERR_USAGE', 'FT_ERR_OPTION', 'FT_ERR_OPTION_UNKNOWN', 'FT_ERR_ADDRESS'])
 
@@ -74,14 +74,12 @@ async function readOptions({ config, options }: ServeCommand): Promise<PoolOptio
   return { ...fromFile, ...options } as unknown as PoolOptions
 }
 
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
-}
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  print.failure(error)
-  process.exitCode = error instanceof ForkthreadError && USAGE.has(error.code) ? 2 : 1
-}
+main().then(
+  (status) => {
+    process.exitCode = status
+  },
+  (error: unknown) => {
+    print.failure(error)
+    process.exitCode = error instanceof ForkthreadError && USAGE.has(error.code) ? 2 : 1
+  },
+)

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { AdminSource } from '../shared/stats.js'
+import { version } from '../shared/version.js'
 import { PAGE, pageHeaders } from './page.js'
 import { pageData } from './page-data.js'
 import { serverStatus } from './server-status.js'
 import { statusText, USUAL_SIZE } from './status-text.js'
 import { textOf } from './terminal-line.js'
-import { VERSION } from './version.js'
 
 export interface Overview {
   readonly body: string
@@ -30,7 +30,7 @@ export function overview(
 ): Overview | undefined {
   const [path, query = ''] = url.split('?', 2)
   if (path === '/server-status' && /(^|&)auto\b/.test(query))
-    return { body: serverStatus(source.stats(), source.cpu(), VERSION) }
+    return { body: serverStatus(source.stats(), source.cpu(), version()) }
   if (path === '/page.json') {
     const since = Number(new URLSearchParams(query).get('since') ?? 0)
     return { body: JSON.stringify(pageData(source, since)), type: 'application/json' }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 export const packageRoot = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** The command itself, as `npm install` would link it. */
-export const cliPath = join(packageRoot, 'dist', 'cli.js')
+export const cliPath = join(packageRoot, 'dist', 'cli.cjs')
 
 /** The compiled form of `test/fixtures/NAME.ts`. */
 export function fixture(name: string): string {
