@@ -44,6 +44,8 @@ const SHORT_REQUEST = 40
 const SPACE = 0x20
 
 const STARTING = threadStates.indexOf('S')
+const NO_THREAD = threadStates.indexOf('.')
+const EMPTY: Readonly<ThreadRow> = Object.freeze(emptyRow('.'))
 
 /** Stands for what a thread has begun. */
 export interface RequestMark {
@@ -198,16 +200,17 @@ export class ThreadRows {
   }
 
   /**
-   * A consistent row. After some tries (a writer that died in the middle leaves the sequence odd for ever) it
+   * A consistent row; without a thread all of it is 0. After some tries (a writer that died in the middle leaves the sequence odd for ever) it
    * takes what is there: these are figures for people, and the child clears the row of a dead thread.
    */
-  read(slot: number, thread: number): ThreadRow {
+  read(slot: number, thread: number): Readonly<ThreadRow> {
     const word = threadWord(slot, thread)
     const float = word / 2
-    let row = emptyRow('.')
-    for (let tries = 0; tries < READ_TRIES; tries++) {
+    for (let tries = 1; ; tries++) {
       const before = Atomics.load(this.#words, word)
-      row = {
+      // Of most places, which are read every second: an object for each would be most of the garbage of an idle pool.
+      if (this.#words[word + Row.state] === NO_THREAD) return EMPTY
+      const row: ThreadRow = {
         state: threadStates[this.#words[word + Row.state] ?? 0] ?? '.',
         inFlight: this.#words[word + Row.inFlight] ?? 0,
         connections: this.#words[word + Row.connections] ?? 0,
@@ -224,9 +227,8 @@ export class ThreadRows {
       }
       // It changes nothing, but the plain loads above can't be delayed past it, as they could past a load (ARM).
       const after = Atomics.compareExchange(this.#words, word, before, before)
-      if ((before & 1) === 0 && before === after) return row
+      if (((before & 1) === 0 && before === after) || tries === READ_TRIES) return row
     }
-    return row
   }
 
   /** Threads of a process, whatever they do. */

@@ -7,6 +7,7 @@ export class Slots<Child extends { readonly slot: number }> {
   readonly ledger: Ledger
   readonly #scoreboard: Scoreboard
   readonly #children = new Map<number, Child>()
+  #all: readonly Child[] | undefined
   readonly #waiting: (() => void)[] = []
 
   constructor(scoreboard: Scoreboard) {
@@ -16,7 +17,8 @@ export class Slots<Child extends { readonly slot: number }> {
 
   /** In the order of their slots. */
   get all(): readonly Child[] {
-    return [...this.#children.values()].sort((a, b) => a.slot - b.slot)
+    this.#all ??= [...this.#children.values()].sort((a, b) => a.slot - b.slot)
+    return this.#all
   }
 
   /** Slots that nobody has. */
@@ -39,6 +41,7 @@ export class Slots<Child extends { readonly slot: number }> {
 
   take(child: Child): void {
     this.#children.set(child.slot, child)
+    this.#all = undefined
   }
 
   /** The child is gone: its sums are kept, and its slot is free. */
@@ -46,6 +49,7 @@ export class Slots<Child extends { readonly slot: number }> {
     this.ledger.close(slot, hasDied)
     this.#scoreboard.closeProcess(slot)
     this.#children.delete(slot)
+    this.#all = undefined
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
