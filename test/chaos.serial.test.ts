@@ -260,8 +260,8 @@ for (const acceptMutex of ['flock', 'none'] as const) {
 
       const { totals } = pool.stats()
       const unexpected = [...reaper.ends.values()].filter(({ isExpected }) => !isExpected)
-      const codes = new Set(reports.map(({ code }) => code))
-      for (const code of codes) assert.match(code, /^FT_ERR_(CHILD|THREAD)_DIED$/)
+      for (const { code, message, cause } of reports)
+        assert.match(code, /^FT_ERR_(CHILD|THREAD)_DIED$/, `${message} ${cause}`)
       const reported = (code: string) => reports.filter((report) => report.code === code).length
       assert.is(reported('FT_ERR_CHILD_DIED'), unexpected.length)
       assert.is(totals.childDeaths, unexpected.length)

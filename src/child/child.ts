@@ -25,8 +25,9 @@ import { CrewSize } from './crew-size.js'
 import { Drain, type DrainTerms } from './drain.js'
 import { killThread } from './kill-thread.js'
 import { LeaseTerms } from './lease-terms.js'
-import { ListenerThread } from './listener-thread.js'
+import type { Listening } from './listening.js'
 import { removeLeftovers } from './lock-files.js'
+import { openListening } from './open-listening.js'
 import { openShared } from './open-shared.js'
 import { type ParkerThread, parkerThread } from './parker-thread.js'
 import { ThreadDeaths } from './thread-deaths.js'
@@ -42,7 +43,7 @@ export interface ChildOutput {
   readonly accessLog: AccessLogFile | undefined
 }
 
-/** A child process from its start message on: one listener thread, some worker threads, and a parker when one is needed. */
+/** A child process from its start message on: some worker threads, a listener thread where a mutex needs it, and a parker when one is needed. */
 export class Child {
   readonly #start: StartChild
   readonly #scoreboard: Scoreboard
@@ -51,7 +52,7 @@ export class Child {
   readonly #crew: Crew
   readonly #size: CrewSize
   readonly #watches: Watches
-  readonly #listener: ListenerThread
+  readonly #listener: Listening
   readonly #drain: Drain
   readonly #output: StandardOutput
   readonly #send: (message: ChildMessage) => Promise<void>
@@ -89,8 +90,7 @@ export class Child {
       pressure: () => void send({ type: 'pressure' }),
     })
     this.#watches = watches
-    // It may start before the worker threads: it waits until one of them can take something.
-    const listener = new ListenerThread(start, shared, report)
+    const listener = openListening(start, shared, this.#clearHttp, report)
     this.#listener = listener
     listener.failure().catch((error: unknown) => this.#giveUp(error))
     const moves = (): void => this.#tellOfMoves()

@@ -11,7 +11,7 @@ import { LeftPrograms } from './left-programs.js'
 import type { ThreadDeaths } from './thread-deaths.js'
 import { type ThreadEvents, WorkerThread } from './worker-thread.js'
 
-export interface CrewEvents extends Omit<ThreadEvents, 'leaves'> {
+export interface CrewEvents extends Omit<ThreadEvents, 'leaves' | 'killed'> {
   readonly thread: (phase: 'ready' | 'over', thread: number) => void
   /** The thread is over, and what it had in hand is on its way to the others. */
   readonly gone: (thread: number) => void
@@ -74,7 +74,7 @@ export class Crew {
     const started = new WorkerThread(
       terms.for(thread, listenWithinMs),
       { execArgv, env, resourceLimits },
-      { ...events, leaves },
+      { ...events, leaves, killed: (id) => this.#options.handOff.endsThread(id) },
       this.#programs,
     )
     this.#threads.set(thread, started)

@@ -3,7 +3,7 @@ import { MOST_OF_DRAIN } from '../sync/transit-watch.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import type { Crew } from './crew.js'
 import type { CrewSize } from './crew-size.js'
-import type { ListenerThread } from './listener-thread.js'
+import type { Listening } from './listening.js'
 import { removeLeftovers } from './lock-files.js'
 import type { Shared } from './open-shared.js'
 import type { ParkerThread } from './parker-thread.js'
@@ -17,7 +17,7 @@ export type DrainTerms = Pick<DrainChild, 'emptyMailbox' | 'moves'> &
 export interface DrainOptions {
   readonly start: StartChild
   readonly shared: Shared
-  readonly listener: ListenerThread
+  readonly listener: Listening
   readonly parker: ParkerThread | undefined
   readonly crew: Crew
   readonly size: CrewSize

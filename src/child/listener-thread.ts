@@ -7,16 +7,18 @@ import type { SerializedError } from '../shared/errors.js'
 import type { StartChild } from '../shared/messages-to-child.js'
 import type { Report } from '../shared/messages-to-parent.js'
 import type { ListenerStart } from '../shared/thread-starts.js'
+import type { MutexTerms } from '../sync/create-mechanism.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { ListenerState, type Scoreboard } from '../sync/scoreboard.js'
 import { openPipe } from '../sys/descriptor.js'
+import type { Listening } from './listening.js'
 import type { Shared } from './open-shared.js'
 
 /** How often a stopping child looks whether its listener thread has let go. */
 const LOOK_AGAIN_MS = 1
 
 /** The listener thread of this child, seen from its main thread. */
-export class ListenerThread {
+export class ListenerThread implements Listening {
   readonly #worker: Worker
   readonly #wakeEnd: number
   readonly #slot: number
@@ -26,7 +28,7 @@ export class ListenerThread {
 
   constructor(
     start: StartChild,
-    { mechanism, memory, handOff, scoreboard }: Shared,
+    { mechanism, memory, handOff, scoreboard }: Shared & { readonly mechanism: MutexTerms },
     report: (error: SerializedError) => void,
   ) {
     const { readEnd, writeEnd } = openPipe()

@@ -14,6 +14,7 @@ export interface Shared {
   readonly scoreboard: Scoreboard
   readonly memory: SharedArrayBuffer
   readonly handOff: HandOff
+  readonly acceptor: Acceptor
   readonly mailbox: Mailbox | undefined
   /** What the others need to open the same. */
   readonly mechanism: MechanismTerms
@@ -29,14 +30,13 @@ export function openShared(start: StartChild, lockFiles: readonly number[]): Sha
   const acceptor = new Acceptor(start.listeners, mailbox, memory)
   const ours = createMechanism(mechanism, memory, acceptor)
   const handOff = new HandOff(memory, scoreboard, start.slot, ours)
-  return { scoreboard, memory, handOff, mailbox, mechanism, parking: openParking(start) }
+  return { scoreboard, memory, handOff, acceptor, mailbox, mechanism, parking: openParking(start) }
 }
 
 /** Opens what the threads of this child share to accept. */
 function openMechanism(start: StartChild, files: readonly number[]): MechanismTerms {
   const { acceptMutex, acceptPermits, listeners, passOn, slot } = start
-  if (acceptMutex === 'none')
-    return { kind: 'exclusive', listeners, epoll: Epoll.create().fd, passOn }
+  if (acceptMutex === 'none') return { kind: 'exclusive', listeners, passOn }
   const mutex = { mechanism: acceptMutex, files, permits: acceptPermits, first: slot }
   return { kind: 'mutex', listeners, mutex }
 }

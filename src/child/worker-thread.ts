@@ -32,6 +32,8 @@ export interface ThreadEvents {
   readonly resigned: (thread: number) => void
   /** It has begun to leave by itself. */
   readonly leaves: (thread: WorkerThread, why: string) => void
+  /** It is about to be ended. */
+  readonly killed: (thread: number) => void
   /** The thread is over; this it has printed, and nobody has read it yet. */
   readonly left: (lease: Pick<Lease, 'pending' | 'accessLog'>) => void
 }
@@ -52,12 +54,15 @@ export class WorkerThread {
   readonly #thread: OneThread
   readonly #port: MessagePort
   readonly #report: ThreadEvents['report']
+  readonly #killed: ThreadEvents['killed']
   readonly #handler: string
   readonly #execArgv: readonly string[] | undefined
   #state: 'starting' | 'ready' | 'ending' = 'starting'
   #threadId: number | undefined
   /** It has finished what it had, and only ends. */
   #isDone = false
+  /** Its place may be another one's by now. */
+  #isOver = false
   /** What is known of its death beyond what piscina says. */
   #diedOf: Error | undefined
   /** What the app has given `process.exit`. */
@@ -73,6 +78,7 @@ export class WorkerThread {
   ) {
     this.id = terms.thread
     this.#report = events.report
+    this.#killed = events.killed
     this.#handler = terms.handler
     this.#execArgv = environment.execArgv
     const { port1, port2 } = new MessageChannel()
@@ -97,6 +103,7 @@ export class WorkerThread {
     const lease: Lease = { ...terms, pending, port: port2, poolPort }
     const run = this.#run(lease)
     this.over = this.#untilOver(run).finally(() => {
+      this.#isOver = true
       programs.threadOver(this)
       this.pool.close()
       this.#rested?.(false)
@@ -196,7 +203,13 @@ export class WorkerThread {
   /** Ends the thread whatever it does; `over` rejects with `reason`. */
   kill(reason: Error): void {
     this.#diedOf ??= reason
-    void this.#thread.end()
+    void this.#end()
+  }
+
+  /** Resolves when the thread runs no more. */
+  async #end(): Promise<void> {
+    if (!this.#isOver) this.#killed(this.id)
+    await this.#thread.end()
   }
 
   async #run(lease: Lease): Promise<unknown> {
@@ -217,7 +230,7 @@ export class WorkerThread {
     } catch (error) {
       died = { error }
     }
-    await this.#thread.end()
+    await this.#end()
     // Only from here on is it certain that the thread touches nothing any more, and that its last message has come.
     await closed
     if (died === undefined) return

@@ -1,14 +1,14 @@
 import type { Acceptor } from '../sync/acceptor.js'
+import { acceptable, type Capacity, capacityOf } from '../sync/admission.js'
 import { LockOwner } from '../sync/child-memory.js'
 import { monotonicMs } from '../sync/clock.js'
 import { descriptorOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { HistogramCells } from '../sync/histogram-cells.js'
+import type { LateRefusal } from '../sync/late-refusal.js'
 import { ListenerState, type Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { PollSet } from '../sys/poll.js'
-import { acceptable, type Capacity } from './admission.js'
-import type { LateRefusal } from './late-refusal.js'
 
 /** No descriptors or no memory: only time can mend it. The pause doubles up to the longest. */
 const SHORTEST_BACKOFF_MS = 10
@@ -36,7 +36,7 @@ export interface IntakeOptions {
   readonly onShortage: (errorNumber: number) => void
 }
 
-/** What both loops of a listener thread do: look at the capacity, accept, hand over, back off. */
+/** What the loop of a listener thread does: look at the capacity, accept, hand over, back off. */
 export class Intake {
   readonly #options: IntakeOptions
   readonly #wake: PollSet
@@ -67,14 +67,7 @@ export class Intake {
 
   capacity(): Capacity {
     const { handOff, scoreboard, slot } = this.#options
-    // The queue first: a thread clears its idle bit before it takes, so what is no longer counted as queued
-    // is no longer counted as idle either. The other way round, one thread could be counted on twice.
-    const queued = handOff.queue.length
-    const idle = handOff.standings.idleCount
-    // What the other children do matters only when nobody is idle here, and costs a look at each.
-    if (idle > queued) return { idle, queued, open: 0, idleElsewhere: 0 }
-    const idleElsewhere = scoreboard.idleElsewhere(slot)
-    return { idle, queued, open: handOff.standings.openCount, idleElsewhere }
+    return capacityOf(handOff, scoreboard, slot)
   }
 
   /** How many connections may be accepted at this moment. */
@@ -95,17 +88,15 @@ export class Intake {
 
   /**
    * Accepts as many as there is room for; they wait in here for `handOver`. Returns the error of a shortage, or 0.
-   *
-   * @param ready the descriptors that were just reported; without them all are asked
    */
-  accept(ready: readonly number[] = []): number {
+  accept(): number {
     this.enter(ListenerState.accepting)
     const { acceptor, handOff } = this.#options
     const { room } = this
     // To wake a thread takes longer than to accept: its way here and the accept go on at the same time. (Measured: a quarter less
     // from accept to handler with 1 × 2 threads. For the last idle thread it gains nothing and costs 5 % of the CPU at saturation.)
     if (room > 1) handOff.wakeUps.wakeAhead()
-    const { broken, shortage } = acceptor.acceptReported(room, this.#keep, ready)
+    const { broken, shortage } = acceptor.accept(room, this.#keep)
     if (broken > 0) this.#count('acceptErrors', broken)
     return shortage
   }

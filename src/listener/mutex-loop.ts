@@ -1,10 +1,10 @@
+import { acceptable, shouldStepBack } from '../sync/admission.js'
 import { LockOwner } from '../sync/child-memory.js'
 import { monotonicMs } from '../sync/clock.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { MutexMechanism } from '../sync/mutex-mechanism.js'
 import { ListenerState } from '../sync/scoreboard.js'
 import type { PollSet } from '../sys/poll.js'
-import { acceptable, shouldStepBack } from './admission.js'
 import { type Intake, LATE_WAKE_MS } from './intake.js'
 
 /**

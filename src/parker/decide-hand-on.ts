@@ -9,7 +9,7 @@ export interface LocalCapacity {
 /**
  * Where a readable connection goes. An idle thread of this child takes it with one wake-up. Without one it goes where new
  * connections wait, too, for whichever thread of the pool is the first to have capacity: whether another process has an
- * idle thread need not be known here, since its listener thread is then awake for the mailbox.
+ * idle thread need not be known here, since that thread, or its listener thread, then watches the mailbox.
  */
 export function handOnTo({ idle, queued }: LocalCapacity): 'queue' | 'mailbox' {
   return idle > queued ? 'queue' : 'mailbox'

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { MechanismTerms } from '../sync/create-mechanism.js'
+import type { MechanismTerms, MutexTerms } from '../sync/create-mechanism.js'
 import type { DescriptorEnds } from '../sync/descriptor-ends.js'
 import type { ListenerAddress } from '../sync/listener-addresses.js'
 import type { ParkingTerms } from '../sync/parking.js'
@@ -62,7 +62,7 @@ export interface ListenerStart {
   /** See `OverloadTerms`. */
   readonly queueTimeout: number
   readonly wakeDescriptor: number
-  readonly mechanism: MechanismTerms
+  readonly mechanism: MutexTerms
   readonly mailbox: DescriptorEnds | undefined
   readonly memory: SharedArrayBuffer
   readonly scoreboard: number

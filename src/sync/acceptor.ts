@@ -24,6 +24,8 @@ export interface AcceptTurn {
   readonly shortage: number
 }
 
+export const NONE_ACCEPTED: AcceptTurn = { accepted: 0, broken: 0, shortage: 0 }
+
 /**
  * Accepts from several listeners in turn, so that no busy port starves another. The mailbox is one of them: what is in it has
  * been accepted before, but waits for a thread as a new connection does.
@@ -57,12 +59,6 @@ export class Acceptor {
   acceptQuickly(room: number, take: TakeEntry): AcceptTurn {
     const isOne = this.#listeners.length === 1 && this.#mailbox?.mayHold !== true
     return isOne ? this.#acceptFrom(0, room, take) : this.accept(room, take)
-  }
-
-  /** `accept` for a thread that was told which descriptors are ready. With one of them alone, none has to be asked for. */
-  acceptReported(room: number, take: TakeEntry, ready: readonly number[]): AcceptTurn {
-    const index = ready.length === 1 ? this.watched.indexOf(ready[0] ?? -1) : -1
-    return index >= 0 ? this.#acceptFrom(index, room, take) : this.accept(room, take)
   }
 
   /**

@@ -15,7 +15,7 @@ import { MAX_THREADS } from './limits.js'
  *           16  capacity              event count: grows when a thread may be able to take more
  *           17  listener asleep       1 while the listener thread watches no listener, for want of capacity
  *           18  open bits             one per thread: busy, but its loop turns (waits for I/O)
- *           19  stopping              1: the listener thread shall leave
+ *           19  stopping              1: nobody shall accept any more, and the listener thread leave
  *           20  woken bits            one per thread: woken, and has not looked at the queue since
  *           21  acceptor              mutex: which thread of this child holds or wants the accept mutex
  *           22  first listener        which listener is asked first, so that no port starves
@@ -38,6 +38,9 @@ import { MAX_THREADS } from './limits.js'
  *             +1  in hand             entry + 1 taken from the queue and not yet wrapped, or taken out of the parked ones
  *             +2  asked at            ms (31 bits) when it was asked whether its loop turns; 0: no question open
  *             +3  reserved            descriptor + 1 that it has reserved to park a connection under
+ *             +4  loop                descriptor + 1 of the epoll instance in which its event loop sleeps
+ *             +5  switching           1 while it switches its watch of the listeners on or off
+ *             +6  ending              1 when it is to be ended: it neither counts as idle nor watches anything any more
  */
 
 /** A power of two, enough for 32 threads that serve themselves, eight connections each (`Activity`). */
@@ -78,7 +81,15 @@ const PARKED = THREADS + (MAX_THREADS + 1) * THREAD_WORDS
 /** Descriptors from here on are not parked. The table takes memory only as far as it is used. */
 export const PARKED_PLACES = 2 ** 18
 
-export const ThreadWord = { wake: 0, inHand: 1, askedAt: 2, reserved: 3 } as const
+export const ThreadWord = {
+  wake: 0,
+  inHand: 1,
+  askedAt: 2,
+  reserved: 3,
+  loop: 4,
+  switching: 5,
+  ending: 6,
+} as const
 
 /** The place of a thread's own word. */
 export function threadWord(

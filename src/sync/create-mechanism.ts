@@ -1,24 +1,24 @@
-import { Epoll } from '../sys/epoll.js'
 import { AcceptMutex, type AcceptMutexTerms } from './accept-mutex.js'
 import type { Acceptor } from './acceptor.js'
 import { ExclusiveMechanism } from './exclusive-mechanism.js'
 import type { Mechanism } from './mechanism.js'
 import { MutexMechanism } from './mutex-mechanism.js'
 
-/** What each thread of a child needs to take part; all descriptors of this process. */
-export type MechanismTerms =
-  | {
-      readonly kind: 'mutex'
-      readonly listeners: readonly number[]
-      readonly mutex: AcceptMutexTerms
-    }
-  | {
-      readonly kind: 'exclusive'
-      readonly listeners: readonly number[]
-      readonly epoll: number
-      /** See ExclusiveMechanism. */
-      readonly passOn: number
-    }
+/** What each thread of a child needs to take part; all descriptors of this process. With a mutex there is a listener thread. */
+export type MechanismTerms = MutexTerms | ExclusiveTerms
+
+export interface MutexTerms {
+  readonly kind: 'mutex'
+  readonly listeners: readonly number[]
+  readonly mutex: AcceptMutexTerms
+}
+
+export interface ExclusiveTerms {
+  readonly kind: 'exclusive'
+  readonly listeners: readonly number[]
+  /** See ExclusiveMechanism. */
+  readonly passOn: number
+}
 
 export function createMechanism(
   terms: MechanismTerms,
@@ -31,7 +31,7 @@ export function createMechanism(
 }
 
 export function createMutexMechanism(
-  terms: MechanismTerms & { kind: 'mutex' },
+  terms: MutexTerms,
   memory: SharedArrayBuffer,
   acceptor: Acceptor,
 ): MutexMechanism {
@@ -39,9 +39,9 @@ export function createMutexMechanism(
 }
 
 export function createExclusiveMechanism(
-  terms: MechanismTerms & { kind: 'exclusive' },
+  terms: ExclusiveTerms,
   memory: SharedArrayBuffer,
   acceptor: Acceptor,
 ): ExclusiveMechanism {
-  return new ExclusiveMechanism(memory, new Epoll(terms.epoll), terms.passOn, acceptor)
+  return new ExclusiveMechanism(memory, terms.passOn, acceptor)
 }

@@ -1,66 +1,77 @@
-import type { Epoll } from '../sys/epoll.js'
-import type { Acceptor, TakeEntry } from './acceptor.js'
-import { Word } from './child-memory.js'
+import { closeDescriptor } from '../sys/descriptor.js'
+import { Epoll } from '../sys/epoll.js'
+import { signalEvent } from '../sys/event-descriptor.js'
+import type { Acceptor, AcceptTurn, TakeEntry } from './acceptor.js'
+import { LockOwner, ThreadWord, threadWord, Word } from './child-memory.js'
+import type { ListenerWatch } from './listener-watch.js'
 import type { Mechanism } from './mechanism.js'
 
+/** How often to look whether a thread has switched its watch. */
+const LOOK_AGAIN_MS = 1
+
 /**
- * No mutex: each listener thread waits in an epoll instance that watches the listeners exclusively, and the kernel
- * wakes one of those that wait. A child without capacity watches nothing (it is *disarmed*); then its "listener asleep" word
- * is 1, and whichever thread has capacity again arms it with one system call, without waking anybody.
+ * No mutex, and no listener thread: each worker thread watches the listeners in the epoll instance in which its own event loop sleeps,
+ * exclusively, so that the kernel calls one thread of all children for a connection: one whose loop sleeps.
  *
- * Why no connection is overlooked: a wake-up that the kernel spends on a child that turns out to have no room (left) is
- * passed on. Such a child disarms, looks whether something still waits, and if so signals the *pass-on*
- * descriptor, which armed children watch exclusively like a listener: the next one wakes. If nobody is armed, the
- * signal stays until somebody is; and arming reports at once what waits. The parent signals it, too, when a
- * child has died, with a wake-up perhaps.
+ * A thread keeps its watch on while it is busy, for a loop that does not sleep is not called. But it may have been called in the very moment in which it
+ * got something else to do, or while its loop waits for something else; then nobody else knows of that connection.
+ * **Why no connection is overlooked:** a thread that is called and can't take anything switches its watch off, looks whether something still waits, and if so
+ * signals the *pass-on* descriptor, which all watch exclusively like a listener: the next one is called. If no watch is on, the signal stays until one is; and to switch a watch
+ * on reports at once what waits. What woke a loop is the first of its events, so no handler runs before a thread has heard of its call. The child's main thread signals, too,
+ * when a thread has died, and the parent when a child has: with a call perhaps.
+ *
+ * A thread whose watch is off asks the listeners by itself before it idles, and switches it on when nothing waits. So under load nothing is switched.
  */
 export class ExclusiveMechanism implements Mechanism {
+  /** Of this thread, if it is a worker thread. */
+  watch: ListenerWatch | undefined
   readonly #words: Int32Array
-  readonly #epoll: Epoll
-  readonly #watched: readonly number[]
+  readonly #passOn: number
   readonly #acceptor: Acceptor
 
-  constructor(memory: SharedArrayBuffer, epoll: Epoll, passOn: number, acceptor: Acceptor) {
+  constructor(memory: SharedArrayBuffer, passOn: number, acceptor: Acceptor) {
     this.#words = new Int32Array(memory)
-    this.#epoll = epoll
-    this.#watched = [...acceptor.watched, passOn]
+    this.#passOn = passOn
     this.#acceptor = acceptor
   }
 
-  /** One of several that come at the same time arms. */
+  /** Then it would not be told what waits. */
+  get isSelfServed(): boolean {
+    return this.watch?.isOn === false
+  }
+
   wakeListener(): void {
-    if (Atomics.compareExchange(this.#words, Word.listenerAsleep, 1, 0) === 1) this.arm()
+    // There is none.
   }
 
-  arm(): void {
-    // A child that stops has closed its listeners, and their numbers may mean something else.
-    if (Atomics.load(this.#words, Word.stopping) === 1) return
-    for (const fd of this.#watched) this.#epoll.add(fd, true)
+  selfServe(_self: number, room: number, take: TakeEntry): AcceptTurn {
+    return this.#acceptor.acceptQuickly(room, take)
   }
 
-  /** For the listener thread: watches nothing, until some thread has capacity. */
-  disarm(): void {
-    for (const fd of this.#watched) this.#epoll.remove(fd)
-    Atomics.store(this.#words, Word.listenerAsleep, 1)
+  /** For the child's main thread, when it has noted that it ends a thread; see `ListenerWatch`. */
+  endWatch(thread: number): void {
+    const loop = Atomics.load(this.#words, threadWord(thread, ThreadWord.loop)) - 1
+    // In its place may be another one by now.
+    const isMeant = Atomics.load(this.#words, threadWord(thread, ThreadWord.ending)) === 1
+    if (!isMeant || loop < 0 || Atomics.load(this.#words, Word.stopping) === 1) return
+    if (Atomics.load(this.#words, threadWord(thread, ThreadWord.switching)) === 1) {
+      // It takes some µs, or the thread has died in it.
+      setTimeout(() => this.endWatch(thread), LOOK_AGAIN_MS).unref()
+      return
+    }
+    const epoll = new Epoll(loop)
+    for (const fd of this.#acceptor.watched) epoll.remove(fd)
+    epoll.remove(this.#passOn)
+    if (this.#acceptor.hasWaiting) signalEvent(this.#passOn)
   }
 
-  /**
-   * For the listener thread, when a disarmed instance reports a connection: a thread has changed the word and was then
-   * so slow to arm that the listener thread has disarmed again in between. If yet another thread changes the word
-   * meanwhile, its arming may be undone here, so it is done once more.
-   */
-  disarmAgain(): void {
-    for (const fd of this.#watched) this.#epoll.remove(fd)
-    if (Atomics.load(this.#words, Word.listenerAsleep) === 0) this.arm()
-  }
-
-  selfServe(_self: number, room: number, take: TakeEntry): number {
-    return this.#acceptor.acceptQuickly(room, take).accepted
-  }
-
-  recover(_dead: number): void {
-    // It may have died between the change of the word and the arming. To arm an armed instance changes nothing; and
-    // one that has just disarmed without capacity finds that out again and disarms once more.
-    if (Atomics.load(this.#words, Word.listenerAsleep) === 0) this.arm()
+  /** The epoll instance of its loop has outlived it, for this process has a descriptor of its own. */
+  recover(dead: number): void {
+    const thread = dead - LockOwner.worker(0)
+    const loop = Atomics.exchange(this.#words, threadWord(thread, ThreadWord.loop), 0) - 1
+    Atomics.store(this.#words, threadWord(thread, ThreadWord.switching), 0)
+    if (loop >= 0) closeDescriptor(loop)
+    if (Atomics.load(this.#words, Word.stopping) === 0 && this.#acceptor.hasWaiting)
+      signalEvent(this.#passOn)
   }
 }

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { closeDescriptor } from '../sys/descriptor.js'
+import { NONE_ACCEPTED } from './acceptor.js'
 import { bit } from './bits.js'
 import { LockOwner, PARKER_THREAD } from './child-memory.js'
 import { descriptorOf } from './entry.js'
 import { FdQueue } from './fd-queue.js'
 import type { HistogramCells } from './histogram-cells.js'
 import { ListenerSleep } from './listener-sleep.js'
+import type { CallTurn } from './listener-watch.js'
 import { LoopTurns } from './loop-turns.js'
 import type { Mechanism } from './mechanism.js'
 import type { Scoreboard } from './scoreboard.js'
@@ -36,6 +38,9 @@ const FULL_MS = 2
  *
  * **The listener thread never sleeps through capacity**, because each change here that may make room is announced after
  * it was made: see `ListenerSleep`.
+ *
+ * Without an accept mutex there is no listener thread: each thread accepts when it is called (`takeWhenCalled`), and the queue is for what comes from the
+ * parker and the child's main thread.
  */
 export class HandOff {
   readonly queue: FdQueue
@@ -45,6 +50,8 @@ export class HandOff {
   readonly turns: LoopTurns
   readonly #selfService: SelfService
   readonly #mechanism: Mechanism
+  readonly #scoreboard: Scoreboard
+  readonly #slot: number
   readonly #handOffTimes: HistogramCells
 
   /** `slot` is that of this process in the scoreboard. */
@@ -65,6 +72,8 @@ export class HandOff {
     this.turns = new LoopTurns(words)
     this.#selfService = new SelfService(slot, scoreboard, queue, standings, listener, mechanism)
     this.#mechanism = mechanism
+    this.#scoreboard = scoreboard
+    this.#slot = slot
     this.#handOffTimes = scoreboard.histogram('handOff')
   }
 
@@ -76,7 +85,7 @@ export class HandOff {
    */
   becomeIdle(thread: number, room: number): number {
     this.standings.clearOpen(thread)
-    if (this.#selfService.accept(thread, room) > 0) {
+    if (this.#selfService.look(thread, room) > 0) {
       const fd = this.#take(thread)
       if (fd >= 0) {
         // As after any take: a thread that became idle before the push has seen an empty queue, and the listener thread may have
@@ -87,6 +96,7 @@ export class HandOff {
     }
     this.standings.setIdle(thread)
     if (this.queue.length > 0) return this.#takeAsBusy(thread)
+    this.#mechanism.watch?.on()
     this.listener.announceCapacity()
     return -1
   }
@@ -106,9 +116,39 @@ export class HandOff {
   /** The handler waits for something. If it returns a descriptor, the thread is busy with it and not open. */
   becomeOpen(thread: number): number {
     this.standings.setOpen(thread)
-    if (this.queue.length > 0) return this.takeWhenWoken(thread)
+    const fd = this.queue.length > 0 ? this.takeWhenWoken(thread) : -1
+    if (fd >= 0) return fd
+    this.#mechanism.watch?.on()
     this.listener.announceCapacity()
     return -1
+  }
+
+  /**
+   * The watch of this thread on the listeners has called it. What it can take is queued, and returned like that of a wake-up; else its watch goes off,
+   * and another one is called.
+   */
+  takeWhenCalled(thread: number, room: number): CallTurn {
+    const isOpen = this.standings.isOpen(thread)
+    const mayTake = this.standings.isIdle(thread) || (isOpen && this.#isNobodyIdle)
+    const { accepted, shortage } = mayTake
+      ? this.#selfService.accept(thread, isOpen ? 1 : room)
+      : NONE_ACCEPTED
+    if (accepted > 0) return { fd: this.takeWhenWoken(thread), shortage: 0, stepsBack: false }
+    if (!mayTake || shortage !== 0) {
+      this.#mechanism.watch?.off()
+      this.#mechanism.watch?.callAnother()
+    }
+    return { fd: -1, shortage, stepsBack: isOpen && !mayTake }
+  }
+
+  /** This thread has something else to do, and may have been called alone for what still waits. */
+  passCallOn(): void {
+    this.#mechanism.watch?.callAnother()
+  }
+
+  /** Nobody calls this thread at the moment; it can take something perhaps. */
+  watchAgain(thread: number): void {
+    if (this.standings.isIdle(thread) || this.standings.isOpen(thread)) this.#mechanism.watch?.on()
   }
 
   /**
@@ -147,6 +187,10 @@ export class HandOff {
   /** The thread will take nothing more: it drains, or has died. */
   withdraw(thread: number): void {
     this.becomeBusy(thread)
+    const { watch } = this.#mechanism
+    if (watch?.isOn !== true) return
+    watch.off()
+    watch.callAnother()
   }
 
   // ── listener thread ──────────────────────────────────────────────────────────────────────────────
@@ -175,14 +219,28 @@ export class HandOff {
     this.wakeUps.wakeOne()
   }
 
+  /** A thread is about to be ended, whatever it does: nothing more is meant for it. */
+  endsThread(thread: number): void {
+    this.standings.noteEnding(thread)
+    this.becomeBusy(thread)
+    this.#mechanism.endWatch?.(thread)
+  }
+
+  /** Whether a connection is better off with another thread than with one that is about to have time. */
+  get isSomebodyIdle(): boolean {
+    return !this.#isNobodyIdle
+  }
+
   /**
    * After a thread has ended: nobody will choose it, what it had taken but not wrapped is queued again for the
    * others, and the wake-up that it may have had with it goes to somebody else.
    */
   async recover(self: number, dead: number): Promise<void> {
-    this.#mechanism.recover(LockOwner.worker(dead))
     const fd = this.#recoverInHand(dead)
+    // An open thread leaves a connection to those that idle: so the dead one must not count as idle when another is called.
     this.withdraw(dead)
+    this.standings.forgetEnding(dead)
+    this.#mechanism.recover(LockOwner.worker(dead))
     this.turns.forget(dead)
     this.wakeUps.forget()
     if (this.queue.length > 0) this.wakeUps.wakeOne()
@@ -202,6 +260,10 @@ export class HandOff {
   }
 
   // ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get #isNobodyIdle(): boolean {
+    return this.standings.idleBits === 0 && this.#scoreboard.idleElsewhere(this.#slot) === 0
+  }
 
   #recoverInHand(dead: number): number {
     const mailed = this.queue.recoverMailed(dead)

@@ -11,7 +11,7 @@ import type { Standings } from './standings.js'
  * sleeps on an event count read before. A thread sets its bit (or takes from the queue), then reads "asleep".
  * One of the two sees the other's write, since atomics are sequentially consistent; and if the count grew between, the sleep does not begin.
  *
- * (Without an accept mutex it sleeps in epoll instead, and `ExclusiveMechanism` writes "asleep".)
+ * (Without an accept mutex there is no listener thread; see `ExclusiveMechanism`.)
  */
 export class ListenerSleep {
   readonly #words: Int32Array

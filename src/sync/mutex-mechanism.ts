@@ -1,5 +1,5 @@
 import type { AcceptMutex } from './accept-mutex.js'
-import type { Acceptor, TakeEntry } from './acceptor.js'
+import { type Acceptor, type AcceptTurn, NONE_ACCEPTED, type TakeEntry } from './acceptor.js'
 import { Word } from './child-memory.js'
 import { EventCount } from './event-count.js'
 import type { Mechanism } from './mechanism.js'
@@ -11,6 +11,7 @@ import { Mutex } from './mutex.js'
  * one child in.
  */
 export class MutexMechanism implements Mechanism {
+  readonly #words: Int32Array
   readonly #capacity: EventCount
   readonly #turn: Mutex
   readonly #mutex: AcceptMutex
@@ -18,6 +19,7 @@ export class MutexMechanism implements Mechanism {
 
   constructor(memory: SharedArrayBuffer, mutex: AcceptMutex, acceptor: Acceptor) {
     const words = new Int32Array(memory)
+    this.#words = words
     this.#capacity = new EventCount(words, Word.capacity)
     this.#turn = new Mutex(words, Word.acceptor)
     this.#mutex = mutex
@@ -36,16 +38,21 @@ export class MutexMechanism implements Mechanism {
     this.#turn.unlock(self)
   }
 
+  /** To wake the listener thread would cost more. */
+  get isSelfServed(): boolean {
+    return Atomics.load(this.#words, Word.listenerAsleep) === 1
+  }
+
   wakeListener(): void {
     this.#capacity.advance()
   }
 
-  selfServe(self: number, room: number, take: TakeEntry): number {
-    if (!this.#turn.tryLock(self)) return 0
+  selfServe(self: number, room: number, take: TakeEntry): AcceptTurn {
+    if (!this.#turn.tryLock(self)) return NONE_ACCEPTED
     try {
-      if (!this.#mutex.tryAcquire()) return 0
+      if (!this.#mutex.tryAcquire()) return NONE_ACCEPTED
       try {
-        return this.#acceptor.acceptQuickly(room, take).accepted
+        return this.#acceptor.acceptQuickly(room, take)
       } finally {
         this.#mutex.release()
       }

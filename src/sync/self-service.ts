@@ -1,4 +1,5 @@
 import { closeDescriptor } from '../sys/descriptor.js'
+import { type AcceptTurn, NONE_ACCEPTED } from './acceptor.js'
 import { LockOwner } from './child-memory.js'
 import { descriptorOf } from './entry.js'
 import type { FdQueue } from './fd-queue.js'
@@ -7,7 +8,7 @@ import type { Mechanism } from './mechanism.js'
 import type { Scoreboard } from './scoreboard.js'
 import type { Standings } from './standings.js'
 
-/** A worker thread that is done accepts by itself while the listener thread sleeps; see `Mechanism.selfServe`. */
+/** A worker thread accepts by itself: see `Mechanism.selfServe`. */
 export class SelfService {
   readonly #slot: number
   readonly #scoreboard: Scoreboard
@@ -36,13 +37,18 @@ export class SelfService {
    * Queues up to `room` connections that this busy thread has accepted without a detour, and returns how many. They pass the queue, where they are safe should the
    * thread die, and other threads may take them as well. More than one only if nobody idles anywhere.
    */
-  accept(thread: number, room: number): number {
-    if (!this.#listener.isAsleep || this.#listener.isStopping) return 0
+  look(thread: number, room: number): number {
+    return this.#mechanism.isSelfServed ? this.accept(thread, room).accepted : 0
+  }
+
+  /** The same, whether it has to look by itself or not. */
+  accept(thread: number, room: number): AcceptTurn {
+    if (this.#listener.isStopping) return NONE_ACCEPTED
     const isAlone =
       room > 1 && this.#standings.idleBits === 0 && this.#scoreboard.idleElsewhere(this.#slot) === 0
     const self = LockOwner.worker(thread)
     let fresh = 0
-    const accepted = this.#mechanism.selfServe(self, isAlone ? room : 1, (entry, isNew) => {
+    const turn = this.#mechanism.selfServe(self, isAlone ? room : 1, (entry, isNew) => {
       if (isNew) fresh++
       // The ring has room for all that idle threads take at once, and none is idle; still better closed than leaked.
       if (this.#queue.push(self, entry)) return
@@ -50,6 +56,7 @@ export class SelfService {
       closeDescriptor(descriptorOf(entry))
     })
     if (fresh > 0) this.#scoreboard.addToField(this.#slot, 'accepted', fresh)
-    return accepted
+    if (turn.broken > 0) this.#scoreboard.addToField(this.#slot, 'acceptErrors', turn.broken)
+    return turn
   }
 }

@@ -1,6 +1,6 @@
 import { Bell } from './bell.js'
 import { bit, count } from './bits.js'
-import { Word } from './child-memory.js'
+import { ThreadWord, threadWord, Word } from './child-memory.js'
 import type { Scoreboard } from './scoreboard.js'
 
 /**
@@ -32,6 +32,7 @@ export class Standings {
 
   setIdle(thread: number): void {
     Atomics.or(this.#shared, this.#idleIndex, bit(thread))
+    if (this.#isEnding(thread)) this.clearIdle(thread)
   }
 
   clearIdle(thread: number): void {
@@ -42,10 +43,28 @@ export class Standings {
 
   setOpen(thread: number): void {
     Atomics.or(this.#words, Word.openBits, bit(thread))
+    if (this.#isEnding(thread)) this.clearOpen(thread)
   }
 
   clearOpen(thread: number): void {
     Atomics.and(this.#words, Word.openBits, ~bit(thread))
+  }
+
+  /**
+   * For the child's main thread: the thread is busy from now on, whatever it does until it is ended. It may be about to set one of its bits; then it looks
+   * here afterwards, and clears it again.
+   */
+  noteEnding(thread: number): void {
+    Atomics.store(this.#words, threadWord(thread, ThreadWord.ending), 1)
+  }
+
+  /** After its end: another one may have its place. */
+  forgetEnding(thread: number): void {
+    Atomics.store(this.#words, threadWord(thread, ThreadWord.ending), 0)
+  }
+
+  #isEnding(thread: number): boolean {
+    return Atomics.load(this.#words, threadWord(thread, ThreadWord.ending)) === 1
   }
 
   isIdle(thread: number): boolean {

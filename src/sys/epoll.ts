@@ -9,7 +9,7 @@ const epoll_wait = declareOptional<[number, Uint8Array, number, number]>(
   'int epoll_wait(int epfd, void *events, int most, int timeout)',
 )
 
-const { EBADF, EEXIST, EINTR, ENOENT } = osConstants.errno
+const { EBADF, EEXIST, EINTR, ENOENT, EPERM } = osConstants.errno
 
 const EPOLL_CLOEXEC = 0o2000000
 const EPOLL_CTL_ADD = 1
@@ -49,10 +49,13 @@ export class Epoll {
     return new Epoll(check(epoll_create1?.(EPOLL_CLOEXEC) ?? -1, 'epoll_create1', 'listeners'))
   }
 
-  /** Watches a descriptor for input. One that is watched already stays so; a closed one can't be watched. */
-  add(fd: number, exclusive: boolean): void {
+  /**
+   * Watches a descriptor for input, which is then reported under the number `reportedAs`. One that is watched already stays so; a closed
+   * one can't be watched.
+   */
+  add(fd: number, exclusive: boolean, reportedAs = fd): void {
     this.#eventView.setUint32(0, exclusive ? EPOLLIN + EPOLLEXCLUSIVE : EPOLLIN, true)
-    this.#eventView.setUint32(DATA_OFFSET, fd, true)
+    this.#eventView.setUint32(DATA_OFFSET, reportedAs, true)
     if ((epoll_ctl?.(this.fd, EPOLL_CTL_ADD, fd, this.#event) ?? -1) >= 0) return
     const reason = errno()
     if (reason !== EEXIST && reason !== EBADF) check(-1, 'epoll_ctl', `add ${fd}`)
@@ -70,11 +73,20 @@ export class Epoll {
     return (epoll_ctl?.(this.fd, EPOLL_CTL_MOD, fd, this.#event) ?? -1) >= 0
   }
 
+  /** A descriptor that is watched stays known, and is reported no more. */
+  silence(fd: number): void {
+    this.#eventView.setUint32(0, 0, true)
+    this.#eventView.setUint32(DATA_OFFSET, fd, true)
+    epoll_ctl?.(this.fd, EPOLL_CTL_MOD, fd, this.#event)
+  }
+
   /** Watches a descriptor no longer. */
   remove(fd: number): void {
     if ((epoll_ctl?.(this.fd, EPOLL_CTL_DEL, fd, this.#event) ?? -1) >= 0) return
     const reason = errno()
-    if (reason !== ENOENT && reason !== EBADF) check(-1, 'epoll_ctl', `remove ${fd}`)
+    // It was not watched, or is closed, or nobody can watch it.
+    if (reason !== ENOENT && reason !== EBADF && reason !== EPERM)
+      check(-1, 'epoll_ctl', `remove ${fd}`)
   }
 
   /** Blocks the thread until something is ready or `timeoutMs` is over (-1: for ever); the ready descriptors. */

@@ -10,6 +10,9 @@ const write = declareOptional<[number, BigUint64Array, number]>(
 
 const EFD_CLOEXEC = 0o2000000
 const EFD_NONBLOCK = 0o4000
+const EFD_SEMAPHORE = 1
+/** Nobody reads so often. */
+const ENDLESS = 2n ** 63n
 const one = new BigUint64Array([1n])
 const count = new Uint8Array(8)
 
@@ -26,4 +29,12 @@ export function signalEvent(fd: number): void {
 /** Also when it was not signalled, or somebody else was faster. */
 export function clearEvent(fd: number): void {
   read?.(fd, count, 8)
+}
+
+/** Linux: a descriptor that is readable for ever, eight bytes at a time. */
+export function openEndlessDescriptor(): number {
+  const flags = EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE
+  const fd = check(eventfd?.(0, flags) ?? -1, 'eventfd', 'listener watch')
+  write?.(fd, new BigUint64Array([ENDLESS]), 8)
+  return fd
 }

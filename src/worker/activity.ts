@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net'
 import { monotonicMs } from '../sync/clock.js'
 import type { HandOff } from '../sync/hand-off.js'
+import type { CallTurn } from '../sync/listener-watch.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import type { Shedding } from '../sync/shedding.js'
+import { callsOneAtATime } from '../sys/kernel.js'
 import { FreshConnections } from './fresh-connections.js'
 import type { InFlight } from './in-flight.js'
 import { LoopMeter } from './loop-meter.js'
@@ -38,6 +40,8 @@ export class Activity {
   readonly #fresh: FreshConnections
   readonly #cost = new RequestCost()
   readonly #loop: LoopMeter
+  /** It was called when it could not take anything, and has called nobody else yet. */
+  #owesCall = false
 
   constructor(
     slot: number,
@@ -90,6 +94,25 @@ export class Activity {
     }
   }
 
+  /** By its watch of the listeners. */
+  called(): Omit<CallTurn, 'fd'> & { readonly isVain: boolean } {
+    // Nobody would come sooner. Its place among those that watch is worth more than a moment.
+    const isFresh = this.#standing === 'busy' && this.#fresh.size > 0
+    if (isFresh && !this.#owesCall && !this.#handOff.isSomebodyIdle) {
+      this.#owesCall = true
+      return { shortage: 0, stepsBack: false, isVain: true }
+    }
+    this.#owesCall = false
+    const { fd, shortage, stepsBack } = this.#handOff.takeWhenCalled(this.#thread, this.#cost.batch)
+    if (fd >= 0) this.adopt(fd)
+    return { shortage, stepsBack, isVain: fd < 0 }
+  }
+
+  /** Its watch has been off for a while, for a reason that may be over. */
+  watchAgain(): void {
+    this.#handOff.watchAgain(this.#thread)
+  }
+
   /** A connection was taken; `token` stands for it until it ends. One that was parked has been counted before. */
   connectionOpened(token: object, isNew: boolean): void {
     const { figures } = this.#own
@@ -132,6 +155,11 @@ export class Activity {
     this.#cost.called(now)
     this.#loop.begin()
     if (row.inFlight++ === 0) row.busySince = now
+    // A call that has woken the loop together with this request, where the kernel does not put it first, is heard behind the handler only.
+    if (this.#owesCall || !callsOneAtATime) {
+      this.#owesCall = false
+      this.#handOff.passCallOn()
+    }
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
     else if (this.#standing === 'open') this.#handOff.leaveOpen(this.#thread)
     if (this.#standing !== 'withdrawn') this.#standing = 'busy'

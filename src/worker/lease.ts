@@ -12,6 +12,7 @@ import { nameThread } from '../shared/thread-name.js'
 import type { Lease } from '../shared/thread-starts.js'
 import { Acceptor } from '../sync/acceptor.js'
 import { createMechanism } from '../sync/create-mechanism.js'
+import { ExclusiveMechanism } from '../sync/exclusive-mechanism.js'
 import { HandOff } from '../sync/hand-off.js'
 import { Mailbox } from '../sync/mailbox.js'
 import { Scoreboard } from '../sync/scoreboard.js'
@@ -27,6 +28,7 @@ import { InFlight } from './in-flight.js'
 import { loadApp } from './load-app.js'
 import type { LoadedHandler } from './load-handler.js'
 import { isToldOfLeaving, noteExits, sayGoodbye, sayNothingIsLeft } from './own-signals.js'
+import { OwnWatch } from './own-watch.js'
 import { contextFor, PoolLink } from './pool-link.js'
 import { proxyHeadersFor } from './proxy-headers.js'
 import { createReporter } from './report.js'
@@ -90,6 +92,7 @@ export default async function lease(terms: Lease): Promise<void> {
     (entry) => serving.serve(entry),
     inFlight,
   )
+  const ownWatch = watchListeners()
   const leaving = new AbortController()
   let end: EndLease | undefined
 
@@ -152,6 +155,7 @@ export default async function lease(terms: Lease): Promise<void> {
     // The loop below waits for a wake-up.
     handOff.wakeUps.wake(thread)
   })
+  await ownWatch?.open()
   activity.start()
   // Only now that it counts as idle: one that is ready but not yet idle would make the spares start one more.
   tell({ type: 'ready', kinds: kinds(), threadId })
@@ -161,6 +165,7 @@ export default async function lease(terms: Lease): Promise<void> {
   pool.resign()
 
   activity.withdraw()
+  ownWatch?.close()
   adoption.leave()
   if (end?.takeRest) serveRest()
   // Clients with long connections are told when the app hears of it, and come back all at once if no time lies between.
@@ -206,6 +211,24 @@ export default async function lease(terms: Lease): Promise<void> {
     tell({ type: 'leaves', why: 'the program has closed its server' })
     activity.withdraw()
     handOff.wakeUps.wake(thread)
+  }
+
+  function watchListeners(): OwnWatch | undefined {
+    if (!(mechanism instanceof ExclusiveMechanism) || terms.mechanism.kind !== 'exclusive')
+      return undefined
+    const onShortage = (error: unknown): void =>
+      tell({ type: 'report', error: serializeError(error) })
+    const { passOn } = terms.mechanism
+    const own = new OwnWatch({
+      ...{ memory: terms.memory, thread, passOn, acceptor, activity, onShortage },
+    })
+    mechanism.watch = own.watch
+    // Its end may have to wait for jobs of the thread pool, and its event loop for them: nothing may go to it meanwhile.
+    process.once('exit', () => {
+      activity.withdraw()
+      own.close()
+    })
+    return own
   }
 
   async function load(): Promise<LoadedHandler> {

@@ -16,6 +16,7 @@ import { openEventDescriptor } from '#dist/sys/event-descriptor.js'
 import { sendBytes } from '#dist/sys/send.js'
 import { peekConnection } from '#dist/sys/socket.js'
 import { interruptedAt } from '../support/death.js'
+import { noMechanism } from '../support/no-mechanism.js'
 import { until } from '../support/until.js'
 
 const LIMIT_MS = 30_000
@@ -37,12 +38,7 @@ class Child implements Disposable {
     const memory = createChildMemory()
     const scoreboard = new Scoreboard(new ArrayBuffer(SCOREBOARD_BYTES))
     scoreboard.format()
-    const mechanism = {
-      wakeListener: () => undefined,
-      selfServe: () => 0,
-      recover: () => undefined,
-    }
-    this.handOff = new HandOff(memory, scoreboard, 0, mechanism)
+    this.handOff = new HandOff(memory, scoreboard, 0, noMechanism)
     const { fd: epoll } = this.#epoll
     const wake = this.#wake
     this.parking = new Parking(memory, this.#epoll, wake)

@@ -2,8 +2,8 @@
  * The hand-off of descriptors from the listener thread to the worker threads of one child.
  *
  * Models src/sync/hand-off.ts with standings.ts, wake-ups.ts, listener-sleep.ts and self-service.ts in single loads and stores, the waiting of src/listener/mutex-loop.ts and intake.ts, the
- * rule of src/listener/admission.ts, the loop `takeUntil` of src/worker/lease.ts and `adopt` of src/worker/activity.ts. With
- * EXCLUSIVE the listener thread takes no mutex, so that threads serve themselves at the same time (exclusive-loop.ts).
+ * rule of src/sync/admission.ts, the loop `takeUntil` of src/worker/lease.ts and `adopt` of src/worker/activity.ts. With
+ * EXCLUSIVE threads serve themselves at the same time, as where each watches the listeners itself (exclusive.pml); who queues is the parker then.
  *
  * One listener thread, two worker threads. A worker becomes idle, open or busy by itself at any moment (handlers end and
  * wait, keep-alive requests arrive). With DEATH worker 1 may die at any step of a take and is

@@ -1,5 +1,5 @@
 /*
- * Refusing for threads that are blocked: src/listener/late-refusal.ts, `look`, beside worker threads as in src/worker/front-door.ts.
+ * Refusing for threads that are blocked: src/sync/late-refusal.ts, `look`, beside worker threads as in src/worker/front-door.ts.
  *
  * The listener threads of two children over one backlog and the pool's mailbox, and a worker thread that is blocked, or not, as the model
  * likes. Clients connect at any moment. Time goes in ticks: it goes on when both listener threads have done what is due, since their

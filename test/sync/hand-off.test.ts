@@ -1,7 +1,7 @@
 /** The hand-off between the listener thread and the worker threads, one call at a time and interleaved. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { TakeEntry } from '#dist/sync/acceptor.js'
+import type { AcceptTurn, TakeEntry } from '#dist/sync/acceptor.js'
 import { bit } from '#dist/sync/bits.js'
 import {
   createChildMemory,
@@ -39,11 +39,15 @@ class FakeMechanism implements Mechanism {
     Atomics.add(this.#words, Word.capacity, 1)
   }
 
-  selfServe(_self: number, room: number, take: TakeEntry): number {
+  get isSelfServed(): boolean {
+    return Atomics.load(this.#words, Word.listenerAsleep) === 1
+  }
+
+  selfServe(_self: number, room: number, take: TakeEntry): AcceptTurn {
     this.rooms.push(room)
     const accepted = this.backlog.splice(0, room)
     for (const fd of accepted) take(fd, true)
-    return accepted.length
+    return { accepted: accepted.length, broken: 0, shortage: 0 }
   }
 
   recover(dead: number): void {

@@ -19,7 +19,7 @@ export function mayPark({ keepAlive }: Settings): boolean {
   return keepAlive !== 'pin' && isPossible
 }
 
-/** Whether there is a use for a mailbox: parked connections, or those that a listener thread has accepted and found young. */
+/** Whether there is a use for a mailbox: parked connections, or those that were accepted to be refused and found young. */
 export function mayMail(settings: Settings): boolean {
   return mayPark(settings) || (isPossible && settings.queueTimeout > 0)
 }

@@ -4,14 +4,14 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Capacity } from '#dist/listener/admission.js'
-import { LateRefusal } from '#dist/listener/late-refusal.js'
 import { Acceptor } from '#dist/sync/acceptor.js'
+import type { Capacity } from '#dist/sync/admission.js'
 import { createChildMemory } from '#dist/sync/child-memory.js'
 import { ClearHttp } from '#dist/sync/clear-http.js'
 import { refusalOf, refuse } from '#dist/sync/early-refusal.js'
 import { descriptorOf } from '#dist/sync/entry.js'
 import { HandOff } from '#dist/sync/hand-off.js'
+import { keepInQueue, LateRefusal } from '#dist/sync/late-refusal.js'
 import { Mailbox } from '#dist/sync/mailbox.js'
 import { Scoreboard } from '#dist/sync/scoreboard.js'
 import { SCOREBOARD_BYTES } from '#dist/sync/scoreboard-layout.js'
@@ -55,7 +55,8 @@ class Pool implements Disposable {
     const handOff = new HandOff(memory, this.scoreboard, slot, noMechanism)
     const acceptor = new Acceptor([this.#fd], mailbox, memory)
     const { scoreboard } = this
-    const options = { slot, queueTimeout, acceptor, handOff, scoreboard, mailbox, clearHttp }
+    const keep = keepInQueue(handOff)
+    const options = { slot, queueTimeout, acceptor, handOff, scoreboard, mailbox, clearHttp, keep }
     return { late: new LateRefusal(options), handOff }
   }
 

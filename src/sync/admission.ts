@@ -1,4 +1,7 @@
-/** What the listener thread knows when it decides; a moment old, as everything in shared memory is. */
+import type { HandOff } from './hand-off.js'
+import type { Scoreboard } from './scoreboard.js'
+
+/** What is known of a child and its threads when something is decided; a moment old, as everything in shared memory is. */
 export interface Capacity {
   /** Local threads without a request in flight. */
   readonly idle: number
@@ -8,6 +11,18 @@ export interface Capacity {
   readonly open: number
   /** Idle threads of the other children. */
   readonly idleElsewhere: number
+}
+
+/** Of the child in this slot. */
+export function capacityOf(handOff: HandOff, scoreboard: Scoreboard, slot: number): Capacity {
+  // The queue first: a thread clears its idle bit before it takes, so what is no longer counted as queued
+  // is no longer counted as idle either. The other way round, one thread could be counted on twice.
+  const queued = handOff.queue.length
+  const idle = handOff.standings.idleCount
+  // What the other children do matters only when nobody is idle here, and costs a look at each.
+  if (idle > queued) return { idle, queued, open: 0, idleElsewhere: 0 }
+  const idleElsewhere = scoreboard.idleElsewhere(slot)
+  return { idle, queued, open: handOff.standings.openCount, idleElsewhere }
 }
 
 /**

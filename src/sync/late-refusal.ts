@@ -1,16 +1,16 @@
-import type { Acceptor } from '../sync/acceptor.js'
-import { LockOwner } from '../sync/child-memory.js'
-import type { ClearHttp } from '../sync/clear-http.js'
-import { refusalOf, refuse } from '../sync/early-refusal.js'
-import { descriptorOf, listenerOf } from '../sync/entry.js'
-import type { HandOff } from '../sync/hand-off.js'
-import type { Mailbox } from '../sync/mailbox.js'
-import type { Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { sinceDataMs } from '../sys/tcp-info.js'
+import type { Acceptor } from './acceptor.js'
 import { acceptable, type Capacity } from './admission.js'
+import { LockOwner } from './child-memory.js'
+import type { ClearHttp } from './clear-http.js'
+import { refusalOf, refuse } from './early-refusal.js'
+import { descriptorOf, listenerOf } from './entry.js'
+import type { HandOff } from './hand-off.js'
+import type { Mailbox } from './mailbox.js'
+import type { Scoreboard } from './scoreboard.js'
 
-/** How often a listener thread without capacity looks: so many times in each `queueTimeout`, within limits. */
+/** How often a child without capacity looks: so many times in each `queueTimeout`, within limits. */
 const LOOKS = 4
 const SHORTEST_LOOK_MS = 5
 const LONGEST_LOOK_MS = 250
@@ -30,11 +30,13 @@ export interface LateRefusalOptions {
   readonly scoreboard: Scoreboard
   readonly mailbox: Mailbox | undefined
   readonly clearHttp: ClearHttp
+  /** Queues what the mailbox has no room for; it must not be lost. */
+  readonly keep: (entry: number) => void
 }
 
 /**
  * Answers for the worker threads while all of them are blocked: what has waited in a backlog (or in the mailbox) for longer than
- * `queueTimeout` is accepted by the listener thread itself, and refused.
+ * `queueTimeout` is accepted by the listener thread itself, and refused; where there is none, by the child's main thread.
  *
  * A backlog is first come, first served, so it looks at the oldest, and at the next as long as they are late. How long one has waited
  * is only known when it is accepted; so a look ends with one that is young, and nothing behind it can be late before it would be
@@ -51,7 +53,6 @@ export interface LateRefusalOptions {
 export class LateRefusal {
   readonly #options: LateRefusalOptions
   readonly #answer: Buffer
-  readonly #pause = new Int32Array(new SharedArrayBuffer(4))
   /** Nothing is late before that. */
   #nextAt = 0
 
@@ -60,7 +61,7 @@ export class LateRefusal {
     this.#answer = refusalOf(options.queueTimeout)
   }
 
-  /** How long the listener thread may sleep without capacity, at most. */
+  /** How long to leave out such a look without capacity, at most. */
   get everyMs(): number {
     const { queueTimeout } = this.#options
     if (queueTimeout === 0) return Number.POSITIVE_INFINITY
@@ -114,14 +115,17 @@ export class LateRefusal {
 
   /** Accepted, and not late: whoever is free first is to have it. */
   #pass(entry: number): void {
-    const { handOff, mailbox } = this.#options
-    if (mailbox?.put(entry) === true) {
-      closeDescriptor(descriptorOf(entry))
-      return
-    }
-    // Full are both only if hundreds wait already; the threads make room, also those of a child that stops.
-    while (handOff.offer(LockOwner.listener, [entry]) === 0)
-      Atomics.wait(this.#pause, 0, 0, FULL_MS)
+    const { keep, mailbox } = this.#options
+    if (mailbox?.put(entry) === true) closeDescriptor(descriptorOf(entry))
+    else keep(entry)
+  }
+}
+
+/** For a listener thread. Full are both only if hundreds wait already; the threads make room, also those of a child that stops. */
+export function keepInQueue(handOff: HandOff): (entry: number) => void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  return (entry) => {
+    while (handOff.offer(LockOwner.listener, [entry]) === 0) Atomics.wait(pause, 0, 0, FULL_MS)
   }
 }
 
