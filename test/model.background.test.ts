@@ -54,18 +54,33 @@ const models: readonly Model[] = [
   },
   {
     name: 'exclusive',
-    variants: ['', 'KILLED'],
+    isSmall: true,
+    variants: ['DEATH OPEN', 'THREE', 'STOP OPEN', 'OLD OPEN', 'KILLED OPEN'],
     mutants: [
+      ['STAY_ON', 'a thread that can take nothing passes on and stays on'],
       ['KEEP_TO_ITSELF', 'a thread that can take nothing switches off and passes nothing on'],
       ['CALLED_SLEEPS', 'a thread that was passed a call takes one and leaves the rest'],
       ['REQUEST_FIRST', 'a handler may run before the call that woke the loop is heard'],
-      ['FORGET_CALL', 'a thread that waits with passing on lets a handler run before it has'],
+      ['FORGET_CALL', 'a thread that has kept a call lets a handler run and passes nothing on'],
+      ['FORGET_KEPT', 'a thread that has kept a call forgets that when it idles'],
       ['IDLE_OFF', 'a thread that found nothing idles without switching on'],
-      ['LIVELOCK STAY_ON', 'a thread that can take nothing passes on and stays on'],
-      ['DEATH NO_RECOVER', 'nothing is passed on for a dead thread'],
-      ['STOP LEAVE_SILENTLY', 'nothing is passed on for a child that stops'],
-      ['KILLED PARENT_SILENT', 'nothing is passed on for a killed child'],
       ['OPEN LOOK_NEVER', 'a thread that has stepped back does not look again'],
+      ['OLD TRUST_KERNEL', 'an old kernel is trusted to put the call before a request'],
+      ['KILLED PARENT_SILENT', 'nothing is passed on for a killed child'],
+      ['DEATH DIE_WATCHED', 'a thread dies and goes on being called'],
+      ['DEATH DIE_SILENTLY', 'a thread dies and passes nothing on'],
+      ['DEATH KEEP_BIT', 'a thread dies and goes on counting as idle'],
+      ['DEATH NO_RECOVER', 'nothing is passed on for a thread that has died without hooks'],
+      ['DEATH END_SILENTLY', 'nothing is passed on for a thread that is ended'],
+      ['DEATH CLEAR_FIRST', 'the bit of a thread is cleared before it is known to end'],
+      ['DEATH SET_BLINDLY', 'a thread that sets its bit does not look whether it is to end'],
+      ['DEATH ADD_BLINDLY', 'a thread that switches on does not look whether it is to end'],
+      ['DEATH TRUST_THREADS', 'a watch is ended while its thread may be switching it on'],
+      ['STOP TRUST_THREADS', 'listeners are closed while a thread may be adding them'],
+      ['STOP ADD_BLINDLY', 'a thread that switches on does not look whether the child stops'],
+      ['STOP LEAVE_SILENTLY', 'nothing is passed on for a child that stops'],
+      ['STOP STOP_SILENTLY', 'a thread of a child that stops keeps a signal that it has cleared'],
+      ['STOP TRUST_NUMBERS', 'a thread of a child that stops asks listeners that are closed'],
     ],
   },
   {
@@ -191,7 +206,7 @@ const models: readonly Model[] = [
 
 /** Steps of one path; more than any model needs. Spin reserves memory for them. */
 const MOST_STEPS = 3_000_000
-const FEW_STEPS = 100_000
+const FEW_STEPS = 1_500_000
 const SHORT_STEPS = 1000
 const MOST_MEMORY_MB = 3000
 const AT_A_TIME = 2

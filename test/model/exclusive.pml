@@ -1,84 +1,146 @@
 /*
  * No accept mutex: each worker thread watches the listeners in its own event loop, the kernel's exclusive wake-up, and the pass-on descriptor.
  *
- * Models src/sync/exclusive-mechanism.ts, src/sync/listener-watch.ts, `takeWhenCalled`, `becomeIdle` and `becomeOpen` of src/sync/hand-off.ts,
- * src/worker/own-watch.ts, src/child/thread-watches.ts, and the signal of src/parent/follow-children.ts after a child's death.
+ * Models src/sync/exclusive-mechanism.ts, src/sync/listener-watch.ts, `takeWhenCalled`, `becomeIdle`, `becomeOpen`, `endsThread` and `recover`
+ * of src/sync/hand-off.ts, `called` and `requestStarted` of src/worker/activity.ts, src/worker/own-watch.ts, src/child/thread-watches.ts,
+ * and the signal of src/parent/follow-children.ts after a child's death.
  *
- * Three threads, each with an event loop; 0 and 1 are of one child and modelled step by step, 2 is another child.
- *
- *     default    requests on open connections come at any moment, beside new connections
- *     OPEN       and handlers wait for I/O, so that a thread is open
- *     DEATH      and thread 1 may die anywhere
- *     STOP       and the child of 0 and 1 may be told to stop; its threads serve what they have, for ever
- *     KILLED     and child 2 may be killed anywhere
- *     LIVELOCK   pass-ons are counted
+ *     default    two threads; connections, and requests on open ones, come at any moment
+ *     THREE      three threads
+ *     OPEN       handlers may wait for I/O, so that a thread is open
+ *     DEATH      thread 1 may die anywhere: with its 'exit' hooks, without (out of memory), or ended by the child's main thread
+ *     STOP       the child of thread 0 is told to stop; what the thread has it serves, for ever; thread 1 is another child's
+ *     KILLED     the child of thread 1 may be killed anywhere
+ *     OLD        the kernel is older than Linux 5.8
  *
  * The kernel is modelled after fs/eventpoll.c: a source (the listener, the pass-on descriptor) walks the instances that
  * watch it, in any order; each it passes gets the source on its ready list, and the walk ends at the first
- * one whose thread sleeps in epoll_wait. A thread that enters epoll_wait, or is woken in it, looks
- * only at what is on the ready list, drops what is no longer readable, and keeps the rest there (level-triggered). What has woken it is the
- * first of its events; the others come in any order. To
- * watch a readable descriptor puts it on the list and wakes; to watch no longer takes it off.
+ * one whose thread sleeps in epoll_wait. That one is woken, and the source is the first of its events; the others come in any order.
+ * (OLD: until it runs, it still counts as sleeping, and the order is any.) What is still readable stays on the list (level-triggered).
+ * To watch a readable descriptor puts it on the list; to watch no longer takes it off.
  *
- * Abstractions: one listener; nothing comes through the fd queue (hand-off.pml has that); a handler may run for ever.
+ * A step is what a thread does until somebody else could tell the difference. So to switch a watch is one step, unless somebody
+ * may end it meanwhile (DEATH, STOP): the thread is awake, so nobody is woken for it, and nobody else reads its ready list. To look whether something
+ * waits and to signal is one step: what comes later finds the watch off, and calls others. What a loop has fetched and not yet called for is still on its list,
+ * and it may call although somebody else has taken the connection (not in THREE, to spare states).
  *
- * Properties: (1) when nothing more happens by itself, no connection waits while a thread of a living child that accepts
- * is idle, or while none is and one is open; (2) pass-ons without any other progress come to an end; (3) no deadlock.
+ * Abstractions: one listener; nothing comes through the fd queue (hand-off.pml has that); a handler may run for ever, but whatever else a
+ * thread does (the data of a body, a timer) takes no time; epoll_ctl does not fail. A thread that is ended within the few µs in
+ * which it has cleared the pass-on descriptor, or set its bit, and not looked behind that yet, counts as one that dies without hooks.
+ *
+ * Properties: (1) when nothing more happens by itself, no connection waits while a thread that accepts is idle, or
+ * while none is and one is open, also before a dead thread is recovered (if not of one without hooks); nor does anybody count on the bit of a dead thread;
+ * (2) without any other progress each thread passes on at most four times: when it keeps a call, when it switches off, and for what its
+ * loop had fetched already, and the main thread or the parent once or twice; (3) no thread touches the watch of a child that has closed its listeners.
  */
 #define MOST_WAITING 2 /* connections in the backlog at a time */
-#define MOST_PASSES 8 /* each of the three threads twice, the main thread of a child, and the parent of a killed one */
-#define NOTHING 0
-#define LISTENER 1
-#define PASS_ON 2
-#define REQUEST 3
+#ifdef THREE
+#define THREADS 3
+#else
+#define THREADS 2
+#endif
+#define MOST_PASSES (4 * THREADS + 2)
+
+/* What a thread does. The first three have a loop that turns and no handler that runs. */
+#define FRESH 0 /* waits for the first request of a connection */
+#define IDLE 1 /* has set its bit */
+#define OPEN_ 2 /* its handlers wait for I/O */
+#define TAKES 3 /* has accepted, and its bit is still set */
+#define RUNS 4 /* a handler */
+#define GONE 5 /* its code runs no more, but its loop may sleep and be woken: a job in the thread pool is not done */
+#define OVER 6
+
+/* Where its event loop is. */
+#define ASLEEP 0
+#define AWAKE 1 /* its events may come in any order */
+#define BY_LISTENER 2 /* this is its first event, for it has woken the loop */
+#define BY_PASS_ON 3
+#define BY_REQUEST 4
+
+/* In the midst of what others may interrupt. */
+#define NO 0
+#define HEARD 1 /* of the pass-on descriptor, and has not cleared it */
+#define CLEARED 2 /* it, and has done nothing else yet */
+#define TOOK 3
+#define TOOK_PASSED_ON 4
+#define BIT_SET 5
+#define SWITCHES 6 /* its watch on */
+#define MARKED 7 /* as switching */
+#define LOOKED 8 /* whether it may */
+#define DIED_MARKED 9
 
 byte backlog
 bool signalled /* the pass-on descriptor is readable */
-
-/* Epoll instances: which source is watched, which is on the ready list, and whether the thread sleeps. One bit per thread. */
-byte watchL, watchP, readyL, readyP, walked
-bool sleeping[3]
-byte wokenBy[3]
-bool request[2] /* something else is ready: a request, the end of one that waits, the end of the patience with a silent connection */
-bool timer[1] /* a thread that has stepped back looks again */
-
-bool idle[3], isOpen[3], fresh[3], running[3], isOn[3], looksAgain[3], owesCall[2]
-bool dead[2], killed
-bool byPass
-bool stopping, isStopped /* the child of 0 and 1 */
-bool isRecovered = 1, isExitSeen = 1
+/* Epoll instances, one bit per thread: which source is watched, and which is on the ready list. */
+byte watchL, watchP, readyL, readyP
+byte loop[THREADS] = AWAKE
+byte is[THREADS] = RUNS
+byte step[THREADS]
+bool isOn[THREADS]
+bool owes[THREADS] /* a call that it has kept */
+bool late[THREADS] /* its loop has fetched the pass-on descriptor, which it does not watch any more */
+bool looksAgain[THREADS] /* a timer of a thread that has stepped back */
 byte passes
 
-#define BIT(thread) (1 << (thread))
-#define STOPS(thread) (stopping && (thread) < 2)
+bool bitStays /* that of thread 1, although no code of it runs any more */
+bool isUnnoticed /* thread 1 has died, and nothing has been done about that */
+bool isEnding, isEnded /* by the main thread: thread 1 */
+bool isStopping, isClosed /* the child of thread 0 */
+bool isKilled, isExitSeen /* the child of thread 1 */
 
-inline pass(thread, watch, ready, source) {
-  (watch & BIT(thread)) && !(walked & BIT(thread)) ->
-    walked = walked | BIT(thread);
-    ready = ready | BIT(thread);
-    if
-    :: sleeping[thread] -> sleeping[thread] = 0; wokenBy[thread] = source; wokenBy[2] = NOTHING; break
-    :: else
-    fi
+#define BIT(thread) (1 << (thread))
+#define WATCHES(thread, watch) ((thread) < THREADS && (watch & BIT(thread)))
+#ifdef OLD
+#define SLEEPS(thread) (loop[thread] != AWAKE)
+#else
+#define SLEEPS(thread) (loop[thread] == ASLEEP)
+#endif
+#define HAS_BIT(thread) (is[thread] == IDLE || is[thread] == TAKES || ((thread) == 1 && bitStays))
+#ifdef THREE
+#define SOMEBODY_IDLE (HAS_BIT(0) || HAS_BIT(1) || HAS_BIT(2))
+#else
+#define SOMEBODY_IDLE (HAS_BIT(0) || HAS_BIT(1))
+#endif
+#define STOPS (isStopping && self == 0)
+#define ENDS (isEnding && self == 1)
+#define HAS_LISTENER ((readyL & BIT(self)) && backlog > 0)
+#define HAS_PASS_ON ((readyP & BIT(self)) && signalled)
+
+inline progress() {
+  passes = 0
+}
+
+inline wake(thread, ready, source) {
+  ready = ready | BIT(thread);
+  if
+  :: loop[thread] == ASLEEP -> loop[thread] = source
+  :: else
+  fi
+}
+
+inline pass(thread, watch, ready) {
+  if
+  :: WATCHES(thread, watch) && !SLEEPS(thread) -> ready = ready | BIT(thread)
+  :: true
+  fi
 }
 
 inline wakeOne(watch, ready, source) {
-  do
-  :: pass(0, watch, ready, source)
-  :: pass(1, watch, ready, source)
-  :: pass(2, watch, ready, source)
-  :: else -> break
-  od;
-  walked = 0
+  if
+  :: WATCHES(0, watch) && SLEEPS(0) -> wake(0, ready, source); pass(1, watch, ready); pass(THREADS - 1, watch, ready)
+  :: WATCHES(1, watch) && SLEEPS(1) -> wake(1, ready, source); pass(0, watch, ready); pass(THREADS - 1, watch, ready)
+#ifdef THREE
+  :: WATCHES(2, watch) && SLEEPS(2) -> wake(2, ready, source); pass(0, watch, ready); pass(1, watch, ready)
+#endif
+  :: else -> ready = watch
+  fi
 }
 
-/* By the thread itself, so nobody has to be woken. */
-inline add(watch, ready, isReadable) {
-  watch = watch | BIT(self);
-  if
-  :: isReadable -> ready = ready | BIT(self)
-  :: else
-  fi
+inline addBoth() {
+  watchL = watchL | BIT(self); watchP = watchP | BIT(self);
+  readyL = (backlog > 0 -> readyL | BIT(self) : readyL);
+  readyP = (signalled -> readyP | BIT(self) : readyP);
+  isOn[self] = 1
 }
 
 inline remove(thread) {
@@ -86,265 +148,262 @@ inline remove(thread) {
   watchP = watchP & ~BIT(thread); readyP = readyP & ~BIT(thread)
 }
 
+/* One that is to stop or to end goes on until somebody else has taken its watch out. */
 inline signalPassOn() {
   signalled = 1;
-#ifdef LIVELOCK
-  passes++;
-#endif
+#ifndef THREE
+  passes = (isStopping || isEnding -> 0 : passes + 1);
   assert(passes <= MOST_PASSES);
-  wakeOne(watchP, readyP, PASS_ON)
+#endif
+  wakeOne(watchP, readyP, BY_PASS_ON)
 }
 
+inline signalIfWaiting() {
+  if
+  :: backlog > 0 -> signalPassOn()
+  :: else
+  fi
+}
+
+/* When the child stops, the numbers of the listeners may mean something else. */
 inline callAnother() {
-  atomic {
+  if
+#if defined(TRUST_NUMBERS)
+  :: STOPS && isClosed
+#elif defined(STOP_SILENTLY)
+  :: STOPS
+#else
+  :: STOPS -> signalPassOn()
+#endif
+  :: else -> signalIfWaiting()
+  fi
+}
+
+inline accept() {
+  backlog--; progress();
+#ifdef THREE
+  readyL = (backlog > 0 -> readyL : 0)
+#endif
+}
+
+#if defined(DEATH) || defined(STOP)
+#define SLOWLY
+#endif
+inline switchOn() {
+#ifdef SLOWLY
+  step[self] = SWITCHES
+#else
+  addBoth()
+#endif
+}
+
+inline switchOff() {
+  if
+  :: readyP & BIT(self) -> late[self] = 1
+  :: true
+  fi;
+#ifndef STAY_ON
+  isOn[self] = 0;
+  if
+  :: STOPS || ENDS
+  :: else -> remove(self)
+  fi
+#endif
+}
+
+inline callBehindPassOn() {
+#ifndef CALLED_SLEEPS
+  callAnother()
+#else
+  skip
+#endif
+}
+
+/* The event loop calls: for the listener (TOOK), or for the pass-on descriptor (TOOK_PASSED_ON), behind which it calls another one. */
+inline called(took) {
+  if
+  :: is[self] == FRESH && !owes[self] && !SOMEBODY_IDLE ->
+    owes[self] = 1;
     if
-    :: backlog > 0 -> signalPassOn()
+    :: took == TOOK_PASSED_ON -> callBehindPassOn()
     :: else
     fi
-  }
-}
-
-/* With the mark and the look of ListenerWatch, a switch and the end of all watches never overlap. */
-inline switchOn() {
-  if
-  :: atomic { !isOn[self] && !STOPS(self) -> isOn[self] = 1; add(watchL, readyL, backlog > 0) };
-    atomic { if :: !STOPS(self) -> add(watchP, readyP, signalled) :: else fi }
-  :: else
-  fi
-}
-
-#define NOBODY_IDLE (!idle[0] && !idle[1] && !idle[2])
-
-/* The event loop calls: for the listener, or for the pass-on descriptor. */
-inline called(isPassedOn) {
-  if
-  :: atomic { fresh[self] && !owesCall[self] ->
-      owesCall[self] = 1; signalled = signalled && !isPassedOn
-    }
-  :: atomic { idle[self] || (isOpen[self] && NOBODY_IDLE) ->
-      signalled = signalled && !isPassedOn;
+  :: is[self] == IDLE || (is[self] == OPEN_ && !SOMEBODY_IDLE) ->
+    if
+    :: backlog > 0 && !STOPS ->
+      accept(); owes[self] = 0; looksAgain[self] = 0; step[self] = took;
+      is[self] = (is[self] == IDLE -> TAKES : FRESH)
+    :: else ->
       if
-      :: backlog > 0 && !STOPS(self) ->
-        backlog--; passes = 0; idle[self] = 0; isOpen[self] = 0; looksAgain[self] = 0; fresh[self] = 1
+      :: took == TOOK_PASSED_ON -> callBehindPassOn()
       :: else
       fi
-    }
-  :: atomic { else ->
-      signalled = signalled && !isPassedOn;
-      owesCall[self] = 0;
-#ifndef STAY_ON
-      isOn[self] = 0; remove(self);
-#endif
+    fi
+  :: else ->
+    owes[self] = 0;
+    switchOff();
 #ifndef LOOK_NEVER
-      looksAgain[self] = isOpen[self]
+    looksAgain[self] = is[self] == OPEN_;
 #endif
-    };
 #ifndef KEEP_TO_ITSELF
     callAnother()
-#else
-    skip
 #endif
-  fi;
-#ifndef CALLED_SLEEPS
-  /* Two that were passed on may be one signal. */
-  if
-  :: atomic { isPassedOn -> callAnother() }
-  :: else
-  fi
-#endif
-}
-
-/* What the thread had is over, or waits for something. */
-inline settle() {
-  atomic {
-    running[self] = 0; owesCall[self] = 0;
-    if
-#ifdef OPEN
-    :: self == 0 -> isOpen[self] = 1
-#endif
-    /* It looks by itself. */
-    :: !isOn[self] && backlog > 0 && !STOPS(self) -> backlog--; passes = 0; fresh[self] = 1
-    :: isOn[self] || backlog == 0 || STOPS(self) -> idle[self] = 1
-    fi
-  };
-  if
-#ifndef IDLE_OFF
-  :: atomic { !fresh[self] && !isOn[self] && !STOPS(self) -> isOn[self] = 1; add(watchL, readyL, backlog > 0) };
-    atomic { if :: !STOPS(self) -> add(watchP, readyP, signalled) :: else fi }
-#endif
-  :: atomic { else }
   fi
 }
 
 #ifdef DEATH
-#define MAY_DIE if :: true :: self == 1 -> goto dies fi;
+#define LOOKS_BEHIND_BIT true
 #else
-#define MAY_DIE
+#define LOOKS_BEHIND_BIT !isOn[self]
 #endif
 
+/* What the thread had is over, or waits for something. Where it is not called, it looks by itself before it idles. */
+inline settle() {
+  progress();
+#ifdef FORGET_KEPT
+  owes[self] = 0;
+#endif
+  if
+#ifdef OPEN
+  :: is[self] = OPEN_
+#endif
+  :: !isOn[self] && backlog > 0 && !STOPS -> accept(); is[self] = FRESH
+  :: isOn[self] || backlog == 0 || STOPS -> is[self] = IDLE
+  fi;
+  if
+  :: is[self] != FRESH && LOOKS_BEHIND_BIT -> step[self] = BIT_SET
+  :: else
+  fi
+}
+
+#define TURNS (is[self] <= OPEN_ && step[self] == NO)
 #ifdef REQUEST_FIRST
-#define IN_ORDER(source) true
+#define MAY_COME(source) (loop[self] != ASLEEP)
 #else
-#define IN_ORDER(source) (wokenBy[self] == NOTHING || wokenBy[self] == source)
+#define MAY_COME(source) (loop[self] == AWAKE || loop[self] == source)
+#endif
+#ifdef ADD_BLINDLY
+#define MAY_SWITCH true
+#else
+#define MAY_SWITCH !(STOPS || ENDS)
 #endif
 
 proctype Thread(byte self) {
-  bool gotL, gotP, gotR, gotT;
-
-  settle();
-turn:
-  MAY_DIE
-  do
-  :: atomic { !sleeping[self] ->
-      readyL = (backlog > 0 -> readyL : readyL & ~BIT(self));
-      readyP = (signalled -> readyP : readyP & ~BIT(self));
-      gotL = (readyL & BIT(self)) != 0;
-      gotP = (readyP & BIT(self)) != 0;
-      gotR = request[self]; request[self] = 0;
-      gotT = self == 0 && timer[0]; timer[0] = timer[0] && self != 0;
-      if
-      :: (wokenBy[self] == LISTENER && !gotL) || (wokenBy[self] == PASS_ON && !gotP) -> wokenBy[self] = NOTHING
-      :: else
-      fi;
-      if
-      :: gotL || gotP || gotR || gotT -> break
-      :: else -> sleeping[self] = 1; wokenBy[self] = NOTHING
-      fi
-    }
-  od;
-  do
-  :: atomic { gotL && IN_ORDER(LISTENER) -> gotL = 0; wokenBy[self] = NOTHING };
-    MAY_DIE
-    called(false)
-  :: atomic { gotP && IN_ORDER(PASS_ON) -> gotP = 0; wokenBy[self] = NOTHING };
-    MAY_DIE
-    called(true)
-  :: atomic { gotR && IN_ORDER(REQUEST) ->
-      gotR = 0; wokenBy[self] = NOTHING;
-      passes = 0; idle[self] = 0; isOpen[self] = 0; looksAgain[self] = 0; fresh[self] = 0
-    };
-    atomic {
-#ifndef FORGET_CALL
-      if
-      :: owesCall[self] -> owesCall[self] = 0; callAnother()
-      :: else
-      fi;
-#endif
-      /* A handler runs, for as long as it likes, before what else there is. */
-      running[self] = 1
-    };
-    MAY_DIE
-    settle()
-  /* Timers run behind all that. */
-  :: atomic { gotT && !gotL && !gotP && !gotR -> gotT = 0; wokenBy[self] = NOTHING };
-    if
-    :: looksAgain[self] -> looksAgain[self] = 0; switchOn()
-    :: else
-    fi
-  :: !gotL && !gotP && !gotR && !gotT -> break
-  od;
-  goto turn;
-
-#ifdef DEATH
-dies:
-  atomic {
-    remove(self);
-    running[self] = 0; idle[self] = 0; isOpen[self] = 0; fresh[self] = 0; looksAgain[self] = 0; owesCall[self] = 0;
-    dead[self] = 1; isRecovered = 0
-  };
-  /* The child's main thread: recover. */
-#ifndef NO_RECOVER
-  if
-  :: !stopping -> callAnother()
-  :: stopping
-  fi;
-#endif
-  isRecovered = 1
-#endif
-}
-
-/* The other child has one worker thread, in large steps: what it does between being woken and sleeping again is one. */
-proctype Other() {
 end:
   do
-  :: atomic { !sleeping[2] && !running[2] && !killed ->
-      readyL = (backlog > 0 -> readyL : readyL & ~BIT(2));
-      readyP = (signalled -> readyP : readyP & ~BIT(2));
+  /* A request, also on a connection of an idle thread; or the end of the patience with a silent one. */
+  :: atomic { TURNS && loop[self] == ASLEEP -> loop[self] = BY_REQUEST; progress() }
+  :: atomic { TURNS && MAY_COME(BY_REQUEST) ->
+      loop[self] = AWAKE; progress();
       if
-      :: !((readyL | readyP) & BIT(2)) -> sleeping[2] = 1
-      :: else ->
-        byPass = (readyP & BIT(2)) != 0;
-        signalled = signalled && !byPass;
+      :: is[self] = RUNS; looksAgain[self] = 0;
         if
-        :: idle[2] ->
-          if
-          :: backlog > 0 -> backlog--; passes = 0; idle[2] = 0; fresh[2] = 1
-          :: else
-          fi;
-          if
-          :: byPass -> callAnother()
-          :: else
-          fi
-        :: else -> isOn[2] = 0; remove(2); callAnother()
-        fi;
-        byPass = 0
+#ifndef FORGET_CALL
+        :: owes[self] -> owes[self] = 0; callAnother()
+#endif
+#if defined(OLD) && !defined(TRUST_KERNEL)
+        :: !owes[self] -> callAnother()
+#endif
+        :: else
+        fi
+      :: is[self] == FRESH -> settle()
       fi
     }
-  od
-}
-
-/* A request wakes it; or one ends, and it takes the next connection or idles. */
-inline moveOther() {
-  if
-  :: !running[2] -> running[2] = 1; idle[2] = 0; fresh[2] = 0; sleeping[2] = 0
-  :: else ->
-    running[2] = 0;
-    if
-    :: !isOn[2] && backlog > 0 -> backlog--; fresh[2] = 1
-    :: else ->
-      idle[2] = 1;
+  :: atomic { is[self] == RUNS -> settle() }
+  :: atomic { step[self] == BIT_SET ->
+      step[self] = NO;
       if
-      :: !isOn[2] ->
-        isOn[2] = 1; watchL = watchL | BIT(2); watchP = watchP | BIT(2);
-        readyL = (backlog > 0 -> readyL | BIT(2) : readyL);
-        readyP = (signalled -> readyP | BIT(2) : readyP)
+#ifndef SET_BLINDLY
+      :: ENDS -> is[self] = FRESH; owes[self] = 1 /* it is called in vain */
+#endif
+#ifndef IDLE_OFF
+      :: !isOn[self] && !ENDS -> switchOn()
+#endif
       :: else
       fi
-    fi
-  fi;
-  passes = 0
-}
+    }
+#ifdef SLOWLY
+  :: atomic { step[self] == SWITCHES -> step[self] = MARKED }
+  :: atomic { step[self] == MARKED -> step[self] = (MAY_SWITCH -> LOOKED : NO) }
+  :: atomic { step[self] == LOOKED -> assert(!(STOPS && isClosed)); step[self] = NO; addBoth() }
+#endif
 
-inline wake(thread) {
-  if
-  :: sleeping[thread] -> sleeping[thread] = 0; wokenBy[thread] = REQUEST
-  :: else
-  fi
-}
+  :: atomic { TURNS && (loop[self] == AWAKE || loop[self] == BY_LISTENER) && (readyL & BIT(self)) ->
+      loop[self] = AWAKE; called(TOOK)
+    }
+  :: atomic { step[self] == TOOK -> step[self] = NO; is[self] = FRESH }
+  :: atomic { TURNS && (loop[self] == AWAKE || loop[self] == BY_PASS_ON) && ((readyP & BIT(self)) || late[self]) ->
+      loop[self] = AWAKE; late[self] = 0;
+#ifdef STOP
+      if
+      :: STOPS -> readyP = readyP & ~BIT(self)
+      :: else -> step[self] = HEARD
+      fi
+    }
+  :: atomic { step[self] == HEARD ->
+#endif
+      signalled = 0; step[self] = CLEARED;
+#ifdef THREE
+      readyP = 0
+#endif
+    }
+  :: atomic { step[self] == CLEARED -> step[self] = NO; called(TOOK_PASSED_ON) }
+  :: atomic { step[self] == TOOK_PASSED_ON -> step[self] = NO; is[self] = FRESH; callBehindPassOn() }
+  :: atomic { looksAgain[self] && TURNS && loop[self] <= AWAKE ->
+      loop[self] = AWAKE; looksAgain[self] = 0; progress();
+      if
+      :: !isOn[self] -> switchOn()
+      :: else
+      fi
+    }
 
-/* For one that is fresh, it comes in the end. */
-inline bringRequest(thread) {
-  atomic { !request[thread] && (idle[thread] || isOpen[thread] || fresh[thread]) -> request[thread] = 1; wake(thread) }
+  /* What has woken it is gone, or not watched any more. */
+  :: atomic { loop[self] == BY_LISTENER && !HAS_LISTENER -> loop[self] = AWAKE; readyL = readyL & ~BIT(self) }
+  :: atomic { loop[self] == BY_PASS_ON && !HAS_PASS_ON -> loop[self] = AWAKE; readyP = readyP & ~BIT(self) }
+  :: atomic { ((TURNS && loop[self] == AWAKE) || (is[self] == GONE && loop[self] != ASLEEP)) && !late[self] && !HAS_LISTENER && !HAS_PASS_ON ->
+      loop[self] = ASLEEP; readyL = readyL & ~BIT(self); readyP = readyP & ~BIT(self)
+    }
+
+#ifdef DEATH
+  /* Its 'exit' hook. */
+  :: atomic { self == 1 && (is[1] == RUNS || (TURNS && loop[1] == AWAKE)) ->
+#ifdef KEEP_BIT
+      bitStays = HAS_BIT(1);
+#endif
+      is[1] = GONE; late[1] = 0; looksAgain[1] = 0; owes[1] = 0;
+#ifndef DIE_WATCHED
+      if
+      :: ENDS
+      :: else -> remove(1)
+      fi;
+#endif
+#ifndef DIE_SILENTLY
+      callAnother()
+#endif
+    }
+  /* Out of memory, or ended by the main thread: it does nothing more. */
+  :: atomic { self == 1 && is[1] < GONE ->
+      bitStays = HAS_BIT(1);
+      isUnnoticed = !isEnding || step[1] == CLEARED || step[1] == TOOK_PASSED_ON || step[1] == BIT_SET;
+      step[1] = (step[1] >= MARKED -> DIED_MARKED : NO);
+      is[1] = GONE; late[1] = 0; looksAgain[1] = 0; owes[1] = 0
+    }
+#endif
+  od
 }
 
 proctype Elsewhere() {
 end:
   do
-  :: atomic { backlog < MOST_WAITING -> backlog++; passes = 0; wakeOne(watchL, readyL, LISTENER) }
-  :: bringRequest(0)
-  :: bringRequest(1)
-  :: atomic { !killed && (running[2] || sleeping[2]) -> moveOther() }
-#ifdef OPEN
-  :: atomic { looksAgain[0] && !timer[0] -> timer[0] = 1; passes = 0; sleeping[0] = 0 }
-#endif
+  :: atomic { backlog < MOST_WAITING -> backlog++; progress(); wakeOne(watchL, readyL, BY_LISTENER) }
 #ifdef KILLED
-  :: atomic { !killed ->
-      killed = 1; isExitSeen = 0; passes = 0;
-      remove(2);
-      running[2] = 0; idle[2] = 0; fresh[2] = 0; sleeping[2] = 0
+  :: atomic { !isKilled ->
+      isKilled = 1; progress();
+      remove(1);
+      bitStays = HAS_BIT(1); is[1] = OVER; step[1] = NO; late[1] = 0; looksAgain[1] = 0; owes[1] = 0
     }
-  :: atomic { !isExitSeen ->
-      isExitSeen = 1;
+  :: atomic { isKilled && !isExitSeen ->
+      isExitSeen = 1; bitStays = 0;
 #ifndef PARENT_SILENT
       signalPassOn()
 #endif
@@ -353,33 +412,98 @@ end:
   od
 }
 
-#ifdef STOP
-proctype MainThread() {
-  atomic { stopping = 1; passes = 0 };
-  atomic { remove(0) };
-  atomic { remove(1) };
-#ifndef LEAVE_SILENTLY
-  callAnother();
+#if defined(STOP) || defined(DEATH)
+inline takeOut(thread) {
+#ifndef TRUST_THREADS
+  step[thread] < MARKED;
 #endif
-  isStopped = 1
+  remove(thread)
+}
+
+proctype MainThread() {
+#ifdef STOP
+  atomic { isStopping = 1; progress() };
+  atomic { takeOut(0) };
+#ifndef LEAVE_SILENTLY
+  atomic { signalIfWaiting() };
+#endif
+  isClosed = 1
+#else
+  if
+  :: atomic { is[1] < GONE ->
+      progress();
+#ifndef CLEAR_FIRST
+      isEnding = 1
+#endif
+    };
+    /* It goes on, but is called in vain. */
+    atomic {
+      if
+      :: is[1] >= IDLE && is[1] <= TAKES -> is[1] = FRESH; owes[1] = 1
+      :: else -> bitStays = 0
+      fi
+    };
+#ifdef CLEAR_FIRST
+    isEnding = 1;
+#endif
+    if
+    :: atomic {
+        takeOut(1);
+#ifndef END_SILENTLY
+        signalIfWaiting()
+#endif
+      };
+      isEnded = 1
+    :: step[1] == DIED_MARKED
+    fi
+  :: true
+  fi;
+  /* Its loop is over as well: recover. */
+  atomic { is[1] == GONE -> bitStays = 0; progress() };
+  atomic {
+    is[1] = OVER; remove(1);
+#ifndef NO_RECOVER
+    signalIfWaiting()
+#endif
+  }
+#endif
 }
 #endif
 
-#define RESTS(thread) (running[thread] || (sleeping[thread] && !fresh[thread] && !looksAgain[thread]))
-#define CALM (RESTS(0) && (dead[1] || RESTS(1)) && (killed || RESTS(2)) && isRecovered && isExitSeen && stopping == isStopped)
-#define SLEEPS(thread) (sleeping[thread] && !STOPS(thread))
-#define SOMEBODY_IDLE ((SLEEPS(0) && idle[0]) || (SLEEPS(1) && idle[1]) || (SLEEPS(2) && idle[2]))
-#define SOMEBODY_OPEN (SLEEPS(0) && isOpen[0] && NOBODY_IDLE)
+#if defined(STOP)
+#define IS_DONE (isStopping == isClosed)
+#elif defined(KILLED)
+#define IS_DONE (isKilled == isExitSeen)
+#elif defined(DEATH)
+#define IS_DONE (is[1] == OVER || (!isUnnoticed && (!isEnding || (isEnded && is[1] == GONE))))
+#else
+#define IS_DONE true
+#endif
+#define RESTS(thread) (is[thread] >= RUNS || (loop[thread] == ASLEEP && step[thread] == NO && is[thread] != FRESH && !looksAgain[thread]))
+#define COULD_TAKE(thread) ((is[thread] == IDLE || is[thread] == OPEN_) && !(isStopping && (thread) == 0))
+#ifdef THREE
+#define ALL_REST (RESTS(0) && RESTS(1) && RESTS(2))
+#define SOMEBODY_COULD_TAKE (COULD_TAKE(0) || COULD_TAKE(1) || COULD_TAKE(2))
+#else
+#define ALL_REST (RESTS(0) && RESTS(1))
+#define SOMEBODY_COULD_TAKE (COULD_TAKE(0) || COULD_TAKE(1))
+#endif
 
 active proctype Monitor() {
 end:
-  atomic { CALM && backlog > 0 && (SOMEBODY_IDLE || SOMEBODY_OPEN) -> assert(false) }
+  if
+  :: atomic { IS_DONE && backlog > 0 && ALL_REST && SOMEBODY_COULD_TAKE -> assert(false) }
+  :: atomic { IS_DONE && bitStays -> assert(false) }
+  fi
 }
 
 init {
   atomic {
-    run Thread(0); run Thread(1); run Other(); run Elsewhere()
-#ifdef STOP
+    run Thread(0); run Thread(1); run Elsewhere()
+#ifdef THREE
+    ; run Thread(2)
+#endif
+#if defined(STOP) || defined(DEATH)
     ; run MainThread()
 #endif
   }
