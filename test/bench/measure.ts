@@ -29,6 +29,8 @@ export interface Start {
 export interface Plan {
   readonly servers: readonly Server[]
   readonly loads: readonly Load[]
+  /** Which loads are for which servers; if not given, all that suit. */
+  readonly isWanted?: (server: Server, load: Load) => boolean
   /** Of the pool, for loads that fill them. */
   readonly threads: number
   readonly rounds: number
@@ -73,6 +75,10 @@ export function unsuitable(server: Server, load: Load, threads: number): string 
   return undefined
 }
 
+function isMeasured(server: Server, load: Load, { threads, isWanted }: Plan): boolean {
+  return unsuitable(server, load, threads) === undefined && isWanted?.(server, load) !== false
+}
+
 /**
  * Measures every server under every load that suits it, once per round. Neighbouring measurements are of different
  * servers under the same load (A B C, B C A, …): on a shared machine the price of the same work was seen to
@@ -105,11 +111,12 @@ async function startAll(
   loads: readonly Load[],
   transport: Transport,
   round: number,
-  { servers, threads, folder, signal, report, log }: Plan,
+  plan: Plan,
   { starts, problems }: Measured,
 ): Promise<void> {
+  const { servers, folder, signal, report, log } = plan
   for (const server of servers) {
-    if (loads.every((load) => unsuitable(server, load, threads) !== undefined)) continue
+    if (!loads.some((load) => isMeasured(server, load, plan))) continue
     signal.throwIfAborted()
     report(`starting  ${server.name}`)
     try {
@@ -133,7 +140,7 @@ async function warmUp(
 ): Promise<void> {
   const meter: Meter = { begin: () => undefined, end: async () => undefined }
   for (const { server, addresses } of running) {
-    const suitable = loads.filter((load) => unsuitable(server, load, plan.threads) === undefined)
+    const suitable = loads.filter((load) => isMeasured(server, load, plan))
     // The first load of each kind of work.
     for (const load of new Map(suitable.toReversed().map((l) => [l.work, l])).values()) {
       plan.signal.throwIfAborted()
@@ -158,7 +165,7 @@ async function measureRound(
   for (const load of loads) {
     for (const target of [...running.slice(turn), ...running.slice(0, turn)]) {
       const { server } = target
-      if (unsuitable(server, load, plan.threads) !== undefined) continue
+      if (!isMeasured(server, load, plan)) continue
       plan.signal.throwIfAborted()
       plan.report(`round ${round + 1}/${plan.rounds}  ${load.name}  ${server.name}`)
       await guarded(`${server.name} under ${load.name}`, plan, problems, async () => {

@@ -14,7 +14,6 @@ import { fixture } from './peers/paths.js'
 import { spread } from './statistics.js'
 
 const run = promisify(execFile)
-const WARM_UP_SECONDS = 4
 const SECONDS = 3
 
 interface CallFrame {
@@ -61,13 +60,13 @@ function ownShare({ nodes, samples }: Profile): OwnShare {
 /** One thread, without parking: on a busy machine that would begin at some moment. */
 const size = ['--processes', '1', '--threads', '1', '--keep-alive', 'pin']
 
-export async function measureOwnShare(): Promise<OwnShare> {
+/** @param seconds the length of the profile; a longer time goes before it, until V8 has compiled what is hot */
+export async function measureOwnShare(seconds = SECONDS): Promise<OwnShare> {
   await using program = startCli([fixture('profiled'), '--listen', '127.0.0.1:0', ...size])
   const [url = ''] = await program.ready()
-  // Until V8 has compiled what is hot.
-  await run('wrk', ['-t1', '-c32', `-d${WARM_UP_SECONDS}s`, url])
-  const load = run('wrk', ['-t1', '-c32', `-d${SECONDS + 1}s`, url])
-  const profile = (await (await fetch(`${url}/profile/${SECONDS}`)).json()) as Profile
+  await run('wrk', ['-t1', '-c32', `-d${seconds + 1}s`, url])
+  const load = run('wrk', ['-t1', '-c32', `-d${seconds + 1}s`, url])
+  const profile = (await (await fetch(`${url}/profile/${seconds}`)).json()) as Profile
   await load
   return ownShare(profile)
 }
