@@ -17,7 +17,7 @@ import { tempFolder } from './support/temp-folder.js'
 import { until } from './support/until.js'
 
 const LIMIT_MS = 30_000
-const SECONDS = Number(process.env.FORKTHREAD_CHAOS ?? 44)
+const SECONDS = Number(process.env.FORKTHREAD_CHAOS ?? 32)
 const SEED = Number(process.env.FORKTHREAD_SEED ?? Date.now() % 1_000_000)
 
 const ARRIVALS_PER_SECOND = 120
