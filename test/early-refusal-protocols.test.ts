@@ -4,6 +4,7 @@ import type { Pool } from 'forkthread'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { get, keepAliveAgent, raw } from './support/http.js'
+import { RawClient } from './support/raw-client.js'
 import { serve } from './support/serve.js'
 import { until } from './support/until.js'
 
@@ -61,14 +62,14 @@ test('an upgrade: 503 instead of 101, on a kept connection as on a new one', asy
 test('raw: closed without a word, before any code of the app', async () => {
   await using serving = await serve('any-protocol', { ...options, env: { ANY_PROTOCOL: 'raw' } })
   const { pool, port } = serving
-  const block = raw(port, String(BLOCKED_MS))
-  await isBlocked(pool)
+  using block = await RawClient.connect(port)
+  await block.write(String(BLOCKED_MS)).until(/begun/)
   const late = await raw(port, '0').then(String, (error: NodeJS.ErrnoException) => error.code)
   // Closed with a line unread, which is a reset.
   assert.ok(late === '' || late === 'ECONNRESET', late)
-  assert.is((await block).toString(), 'served')
+  assert.is(await block.end(), 'begun, served')
   assert.is(pool.stats().totals.refused, 1)
-  assert.is((await raw(port, '0')).toString(), 'served')
+  assert.is((await raw(port, '0')).toString(), 'begun, served')
 })
 
 test.run()
