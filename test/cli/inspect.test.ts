@@ -34,7 +34,8 @@ test('NODE_OPTIONS=--inspect is for the parent, and no child asks for its port',
 
 if (process.platform === 'linux')
   test('processes and threads have names', async () => {
-    await using program = startCli([app, ...small])
+    // Without a mutex there is no listener thread.
+    await using program = startCli([app, ...small, '--accept-mutex', 'flock'])
     await program.ready()
     const titleOf = (pid: number): string =>
       readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '')
