@@ -33,9 +33,11 @@ const longerLimitsMs: Readonly<Record<string, number>> = {
 
 /** Those that take longest. */
 const longest: readonly string[] = [
-  ...['process-deaths', 'reload', 'park', 'upgrade', 'thread-deaths', 'keep-alive'],
-  ...['doc-commands', 'retire-under-load', 'move', 'rough-weather', 'live-top', 'package'],
-  ...['cli', 'output', 'programs', 'systemd', 'spares', 'binding', 'idle-cpu', 'recycle'],
+  ...['retire-under-load', 'process-deaths', 'move', 'keep-alive', 'thread-deaths', 'reload'],
+  ...['upgrade', 'signals', 'doc-commands', 'idle-cpu', 'rough-weather', 'tls', 'fuzz'],
+  ...['accept-mutex', 'output', 'programs', 'live-top', 'park', 'package', 'stop-order'],
+  ...['keep-alive-bytes', 'upgrade-programs', 'move-clients', 'http', 'async-context'],
+  ...['spares', 'cli', 'recycle', 'http2', 'drain', 'systemd', 'secure-programs', 'metrics'],
 ]
 
 /** Those that need the registry, and so what this machine says of certificates. */
