@@ -179,7 +179,9 @@ test('close may be called again and again; a closed pool has no statistics', asy
 
 test('an AbortSignal makes the start fail, before and during it', async () => {
   const reason = new Error('no longer wanted')
-  const options = { handler: fixture('http'), listen: '127.0.0.1:0', processes: 2, threads: 1 }
+  // However quick the machine, it is still about to start.
+  const handler = fixture('never-ready')
+  const options = { handler, listen: '127.0.0.1:0', processes: 2, threads: 1 }
   const failure = (signal: AbortSignal) =>
     createPool({ ...options, signal }).then(
       () => undefined,
