@@ -1,10 +1,11 @@
 import { createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { Session } from 'node:inspector'
+import type { Session } from 'node:inspector'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { nodeInspector } from '../shared/node-modules.js'
 
 /** A thread that sleeps in C code answers nothing. */
 const ANSWER_MS = 30_000
@@ -73,7 +74,7 @@ async function withThread<T>(
   threadId: number,
   use: (thread: ThreadSession) => Promise<T>,
 ): Promise<T> {
-  const session = new Session()
+  const session = new (nodeInspector().Session)()
   session.connect()
   try {
     const sessionId = await attach(session, threadId)

@@ -1,4 +1,4 @@
-import { Session } from 'node:inspector'
+import { nodeInspector } from '../shared/node-modules.js'
 
 /**
  * The stack comes in about 50 ms, also from `for (;;);`, later where every processor is busy with such loops; a thread that
@@ -36,7 +36,7 @@ export async function stackOf(
   threadId: number,
   patienceMs = STACK_LIMIT_MS,
 ): Promise<readonly string[]> {
-  const session = new Session()
+  const session = new (nodeInspector().Session)()
   session.connect()
   let limit: NodeJS.Timeout | undefined
   try {

@@ -2,6 +2,7 @@ import type * as Crypto from 'node:crypto'
 import type * as Http from 'node:http'
 import type * as Http2 from 'node:http2'
 import type * as Https from 'node:https'
+import type * as Inspector from 'node:inspector'
 import { createRequire } from 'node:module'
 import type * as Tls from 'node:tls'
 
@@ -14,4 +15,5 @@ export const nodeCrypto = (): typeof Crypto => load('node:crypto')
 export const nodeHttp = (): typeof Http => load('node:http')
 export const nodeHttps = (): typeof Https => load('node:https')
 export const nodeHttp2 = (): typeof Http2 => load('node:http2')
+export const nodeInspector = (): typeof Inspector => load('node:inspector')
 export const nodeTls = (): typeof Tls => load('node:tls')

@@ -1,6 +1,5 @@
-import type * as Crypto from 'node:crypto'
-import { createRequire } from 'node:module'
 import { createSharedMemory, mapSharedMemory } from '../sys/memory.js'
+import { fillWithRandomBytes } from '../sys/random.js'
 
 /** What Node takes: a name, a key to sign and one to cipher. */
 const KEY_BYTES = 48
@@ -51,9 +50,9 @@ export class TicketKeys {
     if (madeAt !== 0 && age >= 0 && age < LIFETIME_MS) return
     const sequence = Atomics.load(this.#words, SEQUENCE) | 1
     Atomics.exchange(this.#words, SEQUENCE, sequence)
-    // Loaded only here: whoever reads a key makes none.
-    const crypto: typeof Crypto = createRequire(import.meta.url)('node:crypto')
-    this.#bytes.set(crypto.randomBytes(KEY_BYTES))
+    const key = new Uint8Array(KEY_BYTES)
+    fillWithRandomBytes(key)
+    this.#bytes.set(key)
     this.#times[MADE_AT] = now
     Atomics.store(this.#words, SEQUENCE, (sequence + 1) | 0)
   }
