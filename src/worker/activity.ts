@@ -94,16 +94,19 @@ export class Activity {
     }
   }
 
-  /** By its watch of the listeners. */
-  called(): Omit<CallTurn, 'fd'> & { readonly isVain: boolean } {
+  /** By its watch of the listeners, or by a thread that passes its own call on. */
+  called(isPassedOn = false): Omit<CallTurn, 'fd'> & { readonly isVain: boolean } {
     // Nobody would come sooner. Its place among those that watch is worth more than a moment.
     const isFresh = this.#standing === 'busy' && this.#fresh.size > 0
     if (isFresh && !this.#owesCall && !this.#handOff.isSomebodyIdle) {
       this.#owesCall = true
+      if (isPassedOn) this.#handOff.passCallOn()
       return { shortage: 0, stepsBack: false, isVain: true }
     }
     this.#owesCall = false
     const { fd, shortage, stepsBack } = this.#handOff.takeWhenCalled(this.#thread, this.#cost.batch)
+    // Two that were passed on may be one signal; and to serve one may run the user's code, for long.
+    if (isPassedOn) this.#handOff.passCallOn()
     if (fd >= 0) this.adopt(fd)
     return { shortage, stepsBack, isVain: fd < 0 }
   }
@@ -155,11 +158,7 @@ export class Activity {
     this.#cost.called(now)
     this.#loop.begin()
     if (row.inFlight++ === 0) row.busySince = now
-    // A call that has woken the loop together with this request, where the kernel does not put it first, is heard behind the handler only.
-    if (this.#owesCall || !callsOneAtATime) {
-      this.#owesCall = false
-      this.#handOff.passCallOn()
-    }
+    this.#passOwedCallOn()
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
     else if (this.#standing === 'open') this.#handOff.leaveOpen(this.#thread)
     if (this.#standing !== 'withdrawn') this.#standing = 'busy'
@@ -222,6 +221,7 @@ export class Activity {
    */
   async rest(work: () => Promise<void>): Promise<boolean> {
     if (this.#standing !== 'idle' || this.#own.figures.connections > 0) return false
+    this.#passOwedCallOn()
     this.#handOff.becomeBusy(this.#thread)
     this.#standing = 'resting'
     const isSpared =
@@ -246,6 +246,16 @@ export class Activity {
   close(): void {
     this.#fresh.close()
     this.#loop.close()
+  }
+
+  /**
+   * Before anything that may take long. A call that has woken the loop together with it, where the kernel does not put that first, is heard behind it
+   * only.
+   */
+  #passOwedCallOn(): void {
+    if (!this.#owesCall && callsOneAtATime) return
+    this.#owesCall = false
+    this.#handOff.passCallOn()
   }
 
   #settle(): void {

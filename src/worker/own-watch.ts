@@ -71,12 +71,7 @@ export class OwnWatch {
         // Another child's signal is another child's.
         if (this.watch.isStopping) return
         clearEvent(passOn)
-        try {
-          this.#called()
-        } finally {
-          // Two that were passed on may be one signal.
-          this.watch.callAnother()
-        }
+        this.#called(true)
       },
       this.#broken,
     )
@@ -94,8 +89,8 @@ export class OwnWatch {
     for (const call of this.#calls) call.close()
   }
 
-  #called(): void {
-    const { shortage, stepsBack, isVain } = this.#options.activity.called()
+  #called(isPassedOn = false): void {
+    const { shortage, stepsBack, isVain } = this.#options.activity.called(isPassedOn)
     if (shortage !== 0) this.#backOff(acceptShortage(shortage))
     else if (stepsBack) {
       this.#lookAgain(this.#stepBackMs)
@@ -128,9 +123,23 @@ export class OwnWatch {
     for (const call of this.#calls) call.close()
     // What else the loop was about to call for is forgotten with them.
     this.watch.callAnother()
+    this.#openAgain()
+  }
+
+  #openAgain(): void {
     clearTimeout(this.#again)
     this.#again = setTimeout(() => {
-      if (!this.#isClosed) void this.open().then(() => this.#options.activity.watchAgain())
+      if (this.#isClosed) return
+      this.open().then(
+        () => this.#options.activity.watchAgain(),
+        // No descriptors: only time can mend it.
+        (error: unknown) => {
+          this.#isBroken = true
+          for (const call of this.#calls) call.close()
+          this.#options.onShortage(error)
+          this.#openAgain()
+        },
+      )
     }, BROKEN_MS)
     this.#again.unref()
   }

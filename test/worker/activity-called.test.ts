@@ -7,11 +7,17 @@ import { Activity } from '#dist/worker/activity.js'
 import { InFlight } from '#dist/worker/in-flight.js'
 import { CALLS, WatchedChild } from '../support/watched-child.js'
 
+/** Stands for the connection. */
+const TOKEN = {}
+
 /** Thread 0 of `child`; what it takes has no request yet. */
-function begin(child: WatchedChild) {
+function begin(child: WatchedChild, served: () => void = () => undefined) {
   const { handOff, watch, calls } = child.thread(0)
   const shedding = new Shedding(handOff, undefined)
-  const serve = (): void => activity.connectionOpened({}, true)
+  const serve = (): void => {
+    activity.connectionOpened(TOKEN, true)
+    served()
+  }
   const activity: Activity = new Activity(
     ...([0, 0, handOff, shedding, child.scoreboard, serve, new InFlight()] as const),
   )
@@ -33,6 +39,31 @@ if (hasEpoll) {
     assert.equal(calls(), [CALLS.connection], 'its loop calls again at once')
     assert.ok(activity.called().isVain)
     assert.not(watch.isOn)
+    assert.ok(child.takeSignal())
+    activity.close()
+  })
+
+  test('of several calls that were passed on as one, the next is passed on before the first is served', () => {
+    using child = new WatchedChild()
+    const signalled: boolean[] = []
+    const { activity } = begin(child, () => signalled.push(child.takeSignal()))
+    child.connect()
+    child.connect()
+    assert.not(activity.called(true).isVain)
+    assert.equal(signalled, [true])
+    activity.close()
+  })
+
+  test('a kept call is passed on before the thread rests', async () => {
+    using child = new WatchedChild()
+    const { activity } = begin(child)
+    child.connect()
+    activity.called()
+    child.connect()
+    activity.called()
+    activity.connectionClosed(TOKEN, 0)
+    assert.not(child.takeSignal())
+    await activity.rest(async () => undefined)
     assert.ok(child.takeSignal())
     activity.close()
   })
