@@ -2,7 +2,7 @@
  * Runs the tests: `npm test`, or `npm test -- mutex reload` for the files whose names contain one of the words.
  *
  * Each file is a process of its own, so a crash, a leaked handle or a changed signal handler is the
- * matter of one file. Four run at a time; `*.serial.test.ts` run one by one behind them, since they load the machine. `*.background.test.ts` only
+ * matter of one file. Five run at a time; `*.serial.test.ts` run one by one behind them, since they load the machine. `*.background.test.ts` only
  * compute, and no clock is in them: they run one by one from the beginning, with the CPU time that the others leave.
  *
  * A file that fails in a run of all is run once more, by itself: it counts by that, and is named at the end, since a test that a busy machine
@@ -16,7 +16,7 @@ import { packageRoot } from './support/paths.js'
 import { descendants, send, sessionMembers } from './support/processes.js'
 import { until, within } from './support/until.js'
 
-const FILES_AT_A_TIME = 4
+const FILES_AT_A_TIME = 5
 const TIME_LIMIT_MS = 240_000
 /** How long a file's processes may take to leave after the file itself, and its output to end. */
 const GRACE_MS = 2_000
