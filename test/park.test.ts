@@ -45,6 +45,23 @@ async function park(options: Omit<PoolOptions, 'handler'> = {}): Promise<Serving
   return serving
 }
 
+/** One that was idle before its process began to park stays with its thread until its next request. */
+async function allParked(serving: Serving, clients: readonly RawClient[]): Promise<void> {
+  let looks = 0
+  await until(
+    async () => {
+      if (looks++ % 10 === 0) {
+        const request = ask('/headers', `number: ${looks}\r\n`)
+        const answer = new RegExp(`"number":"${looks}"\\}$`)
+        for (const client of clients) await client.write(request).until(answer)
+      }
+      return parked(serving) === clients.length
+    },
+    LIMIT_MS,
+    'all parked',
+  )
+}
+
 for (const acceptMutex of ['none', 'flock'] as const) {
   test(`a blocked thread does not hold up its connections (accept mutex ${acceptMutex})`, async () => {
     await using serving = await park({ processes: 2, threads: 2, acceptMutex })
@@ -53,7 +70,7 @@ for (const acceptMutex of ['none', 'flock'] as const) {
     )
     try {
       for (const client of clients) await client.write(ask('/')).until(/hello\n$/)
-      await until(() => parked(serving) === 8, LIMIT_MS, 'all parked')
+      await allParked(serving, clients)
       const before = accepted(serving)
       // Three of the four threads block; all the others' requests have the fourth.
       const [a, b, c, ...rest] = clients as [RawClient, RawClient, RawClient, ...RawClient[]]
@@ -119,20 +136,7 @@ test('a process that dies takes only its own parked connections with it', async 
   const clients = await Promise.all(
     Array.from({ length: 40 }, () => RawClient.connect(serving.port)),
   )
-  // One that was idle before its process began to park stays with its thread until its next request.
-  let looks = 0
-  await until(
-    async () => {
-      if (looks++ % 10 === 0) {
-        const request = ask('/headers', `number: ${looks}\r\n`)
-        const answer = new RegExp(`"number":"${looks}"\\}$`)
-        for (const client of clients) await client.write(request).until(answer)
-      }
-      return parked(serving) === 40
-    },
-    LIMIT_MS,
-    'all parked',
-  )
+  await allParked(serving, clients)
   // A connection is held by the process that has answered last.
   const holders = new Map<RawClient, number>()
   for (const client of clients) {
