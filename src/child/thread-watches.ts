@@ -3,6 +3,7 @@ import type { Acceptor } from '../sync/acceptor.js'
 import { ThreadWord, threadWord } from '../sync/child-memory.js'
 import type { HandOff } from '../sync/hand-off.js'
 import { MAX_THREADS } from '../sync/limits.js'
+import { unwatch } from '../sync/listener-watch.js'
 import { Epoll } from '../sys/epoll.js'
 import { signalEvent } from '../sys/event-descriptor.js'
 import type { Listening } from './listening.js'
@@ -42,10 +43,7 @@ export class ThreadWatches implements Listening {
     for (let thread = 0; thread < MAX_THREADS; thread++) {
       while (this.#word(thread, ThreadWord.switching) === 1) await sleep(LOOK_AGAIN_MS)
       const loop = this.#word(thread, ThreadWord.loop) - 1
-      if (loop < 0) continue
-      const epoll = new Epoll(loop)
-      for (const fd of this.#acceptor.watched) epoll.remove(fd)
-      epoll.remove(this.#passOn)
+      if (loop >= 0) unwatch(new Epoll(loop), this.#acceptor, this.#passOn)
     }
     // One of them may have been called, and finds now that it is too late.
     if (this.#acceptor.hasWaiting) signalEvent(this.#passOn)

@@ -3,7 +3,7 @@ import { Epoll } from '../sys/epoll.js'
 import { signalEvent } from '../sys/event-descriptor.js'
 import type { Acceptor, AcceptTurn, TakeEntry } from './acceptor.js'
 import { LockOwner, ThreadWord, threadWord, Word } from './child-memory.js'
-import type { ListenerWatch } from './listener-watch.js'
+import { type ListenerWatch, unwatch } from './listener-watch.js'
 import type { Mechanism } from './mechanism.js'
 
 /** How often to look whether a thread has switched its watch. */
@@ -59,9 +59,7 @@ export class ExclusiveMechanism implements Mechanism {
       setTimeout(() => this.endWatch(thread), LOOK_AGAIN_MS).unref()
       return
     }
-    const epoll = new Epoll(loop)
-    for (const fd of this.#acceptor.watched) epoll.remove(fd)
-    epoll.remove(this.#passOn)
+    unwatch(new Epoll(loop), this.#acceptor, this.#passOn)
     if (this.#acceptor.hasWaiting) signalEvent(this.#passOn)
   }
 

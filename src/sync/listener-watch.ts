@@ -32,6 +32,12 @@ export interface ListenerWatchOptions {
   readonly failed: (error: unknown) => void
 }
 
+/** Takes a watch out of the epoll instance of a loop, whether it is on or not. */
+export function unwatch(loop: Epoll, { watched }: Acceptor, passOn: number): void {
+  for (const fd of watched) loop.remove(fd)
+  loop.remove(passOn)
+}
+
 /**
  * The watch that a worker thread keeps on the listeners, the mailbox and the pass-on descriptor, in the epoll instance in which its own event loop
  * sleeps; see `ExclusiveMechanism`.
@@ -96,10 +102,7 @@ export class ListenerWatch {
   }
 
   #takeOut(): void {
-    this.#switch(() => {
-      for (const fd of this.#acceptor.watched) this.#epoll.remove(fd)
-      this.#epoll.remove(this.#passOn)
-    })
+    this.#switch(() => unwatch(this.#epoll, this.#acceptor, this.#passOn))
   }
 
   /** Whether the child stops: its descriptors may mean something else by now, and whoever ends the watches calls another child. */
