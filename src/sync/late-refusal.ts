@@ -2,7 +2,6 @@ import { closeDescriptor } from '../sys/descriptor.js'
 import { sinceDataMs } from '../sys/tcp-info.js'
 import type { Acceptor } from './acceptor.js'
 import { acceptable, type Capacity } from './admission.js'
-import { LockOwner } from './child-memory.js'
 import type { ClearHttp } from './clear-http.js'
 import { refusalOf, refuse } from './early-refusal.js'
 import { descriptorOf, listenerOf } from './entry.js'
@@ -17,9 +16,6 @@ const LONGEST_LOOK_MS = 250
 
 /** So many without a byte are passed over in one look: how long they have waited says nothing of those behind them. Of a unix socket that is all. */
 const MOST_SILENT = 16
-
-/** How long to leave a full queue to the threads before trying again. */
-const FULL_MS = 2
 
 export interface LateRefusalOptions {
   readonly slot: number
@@ -118,14 +114,6 @@ export class LateRefusal {
     const { keep, mailbox } = this.#options
     if (mailbox?.put(entry) === true) closeDescriptor(descriptorOf(entry))
     else keep(entry)
-  }
-}
-
-/** For a listener thread. Full are both only if hundreds wait already; the threads make room, also those of a child that stops. */
-export function keepInQueue(handOff: HandOff): (entry: number) => void {
-  const pause = new Int32Array(new SharedArrayBuffer(4))
-  return (entry) => {
-    while (handOff.offer(LockOwner.listener, [entry]) === 0) Atomics.wait(pause, 0, 0, FULL_MS)
   }
 }
 
