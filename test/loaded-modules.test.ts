@@ -1,7 +1,10 @@
-/** A thread that serves in the clear loads nothing of Node's that costs milliseconds and memory, and that it has no use for. */
+/** What a thread loads costs each of them: milliseconds, and memory. One that serves in the clear loads nothing of Node's that it has no use for. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { get } from './support/http.js'
+import { packageRoot } from './support/paths.js'
 import { serve } from './support/serve.js'
 
 /** Of undici any part: from Node 22 on an `import` of `node:http` loads it for the sake of `WebSocket`. */
@@ -27,6 +30,13 @@ test('of koffi a thread loads the addon alone', async () => {
   const [addon, ...others] = (await loaded()).filter((name) => /^\/.*koffi/.test(name))
   assert.match(addon ?? '', /\/koffi\.node$/)
   assert.equal(others, [])
+})
+
+test('the code of a process or thread is ASCII: by one other character V8 keeps all of it in two bytes each', () => {
+  for (const file of ['cli.cjs', 'child/main.cjs', 'worker/lease.cjs', 'parker/main.js']) {
+    const code = readFileSync(join(packageRoot, 'dist', file), 'utf8')
+    assert.is(/[^\0-\x7f].*/.exec(code)?.[0], undefined, file)
+  }
 })
 
 test.run()

@@ -77,7 +77,7 @@ export class HandOff {
     this.#handOffTimes = scoreboard.histogram('handOff')
   }
 
-  // ── worker thread ────────────────────────────────────────────────────────────────────────────────
+  // -- worker thread --------------------------------------------------------------------------------
 
   /**
    * The thread has nothing in flight any more. If it returns a descriptor, the thread is busy with that one now. Where
@@ -193,7 +193,7 @@ export class HandOff {
     watch.callAnother()
   }
 
-  // ── listener thread ──────────────────────────────────────────────────────────────────────────────
+  // -- listener thread ------------------------------------------------------------------------------
 
   /**
    * Queues descriptors and wakes a thread for each as far as there are idle ones; one that was woken ahead counts, if it still
@@ -208,7 +208,7 @@ export class HandOff {
     return queued
   }
 
-  // ── the child's main thread ──────────────────────────────────────────────────────────────────────
+  // -- the child's main thread ----------------------------------------------------------------------
 
   /**
    * Queues a descriptor from the child's main thread, and wakes a thread for it. It waits without blocking: for the
@@ -259,7 +259,7 @@ export class HandOff {
     if (entry >= 0 && isClaimed(descriptorOf(entry))) await this.offerLater(self, entry)
   }
 
-  // ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // -------------------------------------------------------------------------------------------------
 
   get #isNobodyIdle(): boolean {
     return this.standings.idleBits === 0 && this.#scoreboard.idleElsewhere(this.#slot) === 0

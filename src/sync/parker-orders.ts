@@ -21,7 +21,7 @@ export class ParkerOrders {
     this.#wake = wake
   }
 
-  // ── threads and parker ───────────────────────────────────────────────────────────────────────────
+  // -- threads and parker ---------------------------------------------------------------------------
 
   /** Whether there is a parker, and connections are parked from now on. */
   get isOpen(): boolean {
@@ -56,7 +56,7 @@ export class ParkerOrders {
     return Atomics.exchange(this.#words, Word.searchAgain, 0) === 1
   }
 
-  // ── the child's main thread ──────────────────────────────────────────────────────────────────────
+  // -- the child's main thread ----------------------------------------------------------------------
 
   /** There is no parker, and will not be one soon. What is parked then is the caller's to claim. */
   close(): void {
@@ -87,7 +87,7 @@ export class ParkerOrders {
       this.rouse()
   }
 
-  // ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // -------------------------------------------------------------------------------------------------
 
   /** Ends a sleep of the parker. */
   rouse(): void {

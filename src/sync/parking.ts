@@ -31,7 +31,7 @@ const reservedBy = (thread: number): number => TAKEN_BACK - 1 - thread
  *     worker thread                                parker
  *     reserve a number                             the epoll instance reports it
  *     the connection gets that number              claim: in hand, then the note is erased
- *     note              ─────────────────────►     no longer watch
+ *     note              ---------------------►     no longer watch
  *     watch                                        hand on, close, or note again
  *     drop the socket
  *
@@ -83,7 +83,7 @@ export class Parking {
     this.#wake = wake
   }
 
-  // ── worker thread ────────────────────────────────────────────────────────────────────────────────
+  // -- worker thread --------------------------------------------------------------------------------
 
   /**
    * Parks the connection of a socket that this thread destroys right after, without running its event loop in between.
@@ -111,7 +111,7 @@ export class Parking {
     return this.orders.isOpen || !this.#takeBack(thread, fd, since)
   }
 
-  // ── parker ───────────────────────────────────────────────────────────────────────────────────────
+  // -- parker ---------------------------------------------------------------------------------------
 
   /** Since when a descriptor is parked; 0 if it is not. */
   parkedSince(fd: number): number {
@@ -191,7 +191,7 @@ export class Parking {
     return this.each(() => undefined)
   }
 
-  // ── the child's main thread ──────────────────────────────────────────────────────────────────────
+  // -- the child's main thread ----------------------------------------------------------------------
 
   /**
    * After a thread has ended: the descriptor that it had reserved and not parked, -1 if there is none. It is the caller's then:
@@ -211,7 +211,7 @@ export class Parking {
     return Atomics.load(this.#words, parkedWord(fd)) === CLAIMED
   }
 
-  // ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // -------------------------------------------------------------------------------------------------
 
   /** A number for a connection, marked as this thread's; -1 if there is none to be had. */
   #reserve(thread: number): number {

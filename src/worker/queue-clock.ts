@@ -43,7 +43,7 @@ export class QueueClock {
   #lastMeasuredAt = 0
   #lastMs = 0
 
-  /** To ask the kernel takes some µs. Where nothing hangs on it (not `isExact`), once in as long as its clock can't tell apart is enough. */
+  /** To ask the kernel takes some microseconds. Where nothing hangs on it (not `isExact`), once in as long as its clock can't tell apart is enough. */
   constructor(isExact: boolean) {
     this.#isExact = isExact
   }
