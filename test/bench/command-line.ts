@@ -16,7 +16,7 @@ export const usage = `usage: npm run bench -- [--quick] [--only NAME,…] [--pee
                          ${loadNames.slice(7).join(', ')}
                   sections: ready (how long threads and processes take to start),
                             share (of the pool's own code in the CPU profile of a thread),
-                            lean (memory, start and threads beside node:cluster and an empty Worker),
+                            lean (memory, start and threads beside node:cluster and a bare Worker),
                             growth (cost against threads, processes, listeners, connections)
   --peers NAMES   only these peers, or none (default: all that are installed)
                   ${peerNames.join(', ')}

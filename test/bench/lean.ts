@@ -108,7 +108,10 @@ async function starts(plan: LeanPlan, note: Note): Promise<void> {
   const cluster = await readyMs(nodeCluster('none', 2))
   const own = await readyMs(pool({ processes: 2, threads: 2 }))
   note('start, 2x2 ÷ node:cluster with 2 workers', 2, own / cluster)
-  const fastest = async (kind: 'thread' | 'empty'): Promise<number> =>
-    Math.min(...(await readyTimesOf(kind, plan.signal)))
-  note('thread ready ÷ an empty Worker', 1.5, (await fastest('thread')) / (await fastest('empty')))
+  const times = await readyTimesOf(['empty thread', 'empty worker'], plan.signal)
+  note(
+    'thread ready ÷ a bare Worker, both of an empty handler',
+    1.5,
+    Math.min(...times['empty thread']) / Math.min(...times['empty worker']),
+  )
 }

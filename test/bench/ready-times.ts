@@ -5,7 +5,7 @@ import { fixture } from './peers/paths.js'
 import { type Spread, spread } from './statistics.js'
 
 const run = promisify(execFile)
-const TIMES = 3
+const TIMES = 5
 
 export interface ReadyTime {
   readonly what: string
@@ -23,15 +23,18 @@ export async function measureReadyTimes(
   for (let round = 0; round < rounds; round += 1) {
     for (const kind of all) {
       report(`round ${round + 1}/${rounds}  ready times  ${kind}`)
-      ms.get(kind)?.push(...(await readyTimesOf(kind, signal)))
+      ms.get(kind)?.push(...(await readyTimesOf([kind], signal))[kind])
     }
   }
   return all.map((kind) => ({ what: kinds[kind], ms: spread(ms.get(kind) ?? []) }))
 }
 
-/** Some of one kind, in a process of its own. */
-export async function readyTimesOf(kind: Kind, signal: AbortSignal): Promise<readonly number[]> {
-  const args = [fixture('ready-times'), kind, String(TIMES)]
+/** Some of each of these kinds in turns, all in a process of their own. */
+export async function readyTimesOf<K extends Kind>(
+  kinds: readonly K[],
+  signal: AbortSignal,
+): Promise<Readonly<Record<K, readonly number[]>>> {
+  const args = [fixture('ready-times'), String(TIMES), ...kinds]
   const { stdout } = await run(process.execPath, args, { signal })
-  return JSON.parse(stdout) as number[]
+  return JSON.parse(stdout) as Record<K, number[]>
 }

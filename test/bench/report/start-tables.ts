@@ -33,7 +33,7 @@ export const shareTable = (share: Spread): Table => ({
 export const leanTable = (figures: readonly LeanFigure[]): Table => ({
   title: 'lean',
   notes: [
-    'Memory: what the whole tree holds of its own, and its files once, 15 s after the start or the load. A thread: the fastest of three.',
+    'Memory: what the whole tree holds of its own, and its files once, 15 s after the start or the load. A thread and a Worker: both load the same empty module and say so; they start in turns, and the fastest of five counts.',
   ],
   head: ['what', 'measured', 'wanted'],
   rows: figures.map(({ what, value, atMost }) => [what, range(value, 2), `<= ${atMost}`]),
