@@ -48,16 +48,16 @@ async function run(chosen: BenchOptions, signal: AbortSignal): Promise<Results> 
   const machine = describeMachine()
   const wanted = { names: chosen.peers, watt: chosen.watt }
   if (chosen.watt) progress('fetching Watt')
-  const candidates = await findPeers(size, folder.path, wanted, signal)
+  const candidates = await findPeers(chosen.pools, folder.path, wanted, signal)
   const pools = chosen.pools.map(pool)
   const servers = [...candidates.flatMap((peer) => ('server' in peer ? peer.server : [])), ...pools]
   const noWrk = missingWrk()
   const loads = makeLoads(chosen.loads).filter(
     (load) => noWrk === undefined || ![close, keepAlive].includes(load),
   )
-  const { rounds, seconds, load, warmUpSeconds, quick } = chosen
+  const { rounds, seconds, load, warmUpSeconds, warmUpRequests, quick } = chosen
   const plan = {
-    ...{ rounds, seconds, load, warmUpSeconds, signal, log },
+    ...{ rounds, seconds, load, warmUpSeconds, warmUpRequests, signal, log },
     folder: folder.path,
     report: progress,
   }
@@ -88,6 +88,7 @@ async function run(chosen: BenchOptions, signal: AbortSignal): Promise<Results> 
     growth = await measureGrowth(axes, {
       ...plan,
       rounds: quick ? 1 : Math.min(rounds, GROWTH_ROUNDS),
+      warmUpRequests: 0,
       isSaturable,
     })
   }

@@ -21,9 +21,13 @@ test('names are divided by commas or options; sections are among them', () => {
 })
 
 test('pools have a size and options', () => {
-  const options = parseCommandLine(['--pool', '4x1', '--pool', '2x2 --accept-mutex flock'])
+  const options = parseCommandLine([
+    ...['--pool', '4x1', '--pool', '1x2 adopted --keep-alive pin'],
+    ...['--pool', '2x2 --accept-mutex flock'],
+  ])
   assert.equal(options?.pools, [
     { processes: 4, threads: 1, options: [] },
+    { processes: 1, threads: 2, options: ['--keep-alive', 'pin'], isAdopted: true },
     { processes: 2, threads: 2, options: ['--accept-mutex', 'flock'] },
   ])
 })

@@ -21,7 +21,8 @@ export const usage = `usage: npm run bench -- [--quick] [--only NAME,…] [--pee
   --peers NAMES   only these peers, or none (default: all that are installed)
                   ${peerNames.join(', ')}
   --pool SIZE     the pool, PROCESSESxTHREADS (default 2x2), with options of forkthread if you like:
-                  --pool '2x2 --accept-mutex flock'; may be given several times, the first is the size of the peers
+                  --pool '2x2 --accept-mutex flock', --pool '2x2 adopted' for a program that calls listen(); may be given
+                  several times, and for each number of threads there are peers with as many
   --watt          fetch Watt from the npm registry into a temporary folder (150 MB) and measure it, too
   --load PERCENT  for how much of their time the loads whose handler blocks keep the threads busy (default 65: high enough
                   for queues, with room for what the machine adds to a request)
@@ -42,11 +43,12 @@ export interface BenchOptions {
   readonly rounds: number
   readonly seconds: number
   readonly warmUpSeconds: number
+  readonly warmUpRequests: number
   readonly out: string
 }
 
-const thorough = { rounds: 5, seconds: 1.5, warmUpSeconds: 1 }
-const quick = { rounds: 2, seconds: 0.5, warmUpSeconds: 0.2 }
+const thorough = { rounds: 5, seconds: 1.5, warmUpSeconds: 1, warmUpRequests: 20_000 }
+const quick = { rounds: 2, seconds: 0.5, warmUpSeconds: 0.2, warmUpRequests: 0 }
 
 /**
  * Undefined when help is wanted.
@@ -88,6 +90,7 @@ export function parseCommandLine(args: readonly string[]): BenchOptions | undefi
     rounds: wholeNumber('--rounds', values.rounds) ?? preset.rounds,
     seconds: positiveNumber('--seconds', values.seconds) ?? preset.seconds,
     warmUpSeconds: preset.warmUpSeconds,
+    warmUpRequests: preset.warmUpRequests,
     out: resolve(values.out),
   }
 }

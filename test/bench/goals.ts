@@ -57,18 +57,25 @@ export interface Verdict extends Goal {
   readonly met: 'yes' | 'no' | 'unclear'
 }
 
-/** Holds what was measured against goals; a pair that was not measured has no verdict. */
+/**
+ * Holds what was measured against goals; a pair that was not measured has no verdict.
+ *
+ * @param peerOf whom a goal means by a peer's name
+ */
 export function judge(
   measurements: readonly Measurement[],
   servers: readonly string[],
   wanted = goals,
+  peerOf = (peer: string): string => peer,
 ): Verdict[] {
   return wanted.flatMap((goal) =>
     servers.flatMap((server) => {
-      const value = figuresOf(measurements, goal, server)[goal.figure]
+      const peer = goal.peer === undefined ? {} : { peer: peerOf(goal.peer) }
+      const own = { ...goal, ...peer }
+      const value = figuresOf(measurements, own, server)[goal.figure]
       return value === undefined
         ? []
-        : { ...goal, server, value, met: verdict(value.sure, goal.bound) }
+        : { ...own, server, value, met: verdict(value.sure, goal.bound) }
     }),
   )
 }

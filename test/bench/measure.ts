@@ -39,6 +39,8 @@ export interface Plan {
   /** For which share of the time blocking loads keep the threads busy. */
   readonly load: number
   readonly warmUpSeconds: number
+  /** At least so many for each event loop where a load saturates: V8 compiles what was called often, however long that took. */
+  readonly warmUpRequests?: number
   /** For what servers need on disk; must exist. */
   readonly folder: string
   readonly signal: AbortSignal
@@ -58,6 +60,9 @@ export interface Measured {
 // What a process got at its start (code layout, what the compiler saw first) stays with it and would pass for
 // the server's property: so the servers are started anew every few rounds.
 const ROUNDS_PER_START = 3
+
+/** On a machine that is busy with other work, a server must not be warmed up for ever. */
+const MOST_WARM_UPS = 6
 
 // After the last response the sockets are still being closed; that belongs to the connection's price.
 const SETTLE_MS = 100
@@ -147,9 +152,14 @@ async function warmUp(
       plan.report(`warming up  ${load.name}  ${server.name}`)
       const seconds = plan.warmUpSeconds
       const run = { ...plan, serverThreads: server.threads, meter, seconds, seed: 0 }
-      await guarded(`${server.name}, warming up by ${load.name}`, plan, problems, () =>
-        load.drive(addresses, run),
-      )
+      const wanted = (plan.warmUpRequests ?? 0) * server.threads
+      await guarded(`${server.name}, warming up by ${load.name}`, plan, problems, async () => {
+        for (let turn = 0, served = 0; turn < MOST_WARM_UPS; turn += 1) {
+          const { requests, requestsPerSecond } = await load.drive(addresses, run)
+          served += requests
+          if (requestsPerSecond === undefined || served >= wanted) break
+        }
+      })
     }
   }
 }

@@ -21,18 +21,53 @@ export const peerNames = [
 const here = (server: Server): Candidate => ({ name: server.name, server })
 
 /**
- * What people would use instead of a pool of this size. Those of other languages have the same processes and threads;
- * those of Node, as many event loops.
+ * What people would use instead of pools of these sizes. Those of other languages have the same processes and threads;
+ * those of Node, as many event loops. The peers of the first size have their plain names, those of another number of loops have it in theirs.
  *
  * @param folder where a peer may be fetched to
  */
 export async function findPeers(
+  sizes: readonly [Size, ...Size[]],
+  folder: string,
+  wanted: { readonly names: readonly string[]; readonly watt: boolean },
+  signal: AbortSignal,
+): Promise<Candidate[]> {
+  const candidates = await peersOf(sizes[0], folder, wanted, signal)
+  const byLoops = new Map(sizes.toReversed().map((size) => [loopsOf(size), size]))
+  byLoops.delete(loopsOf(sizes[0]))
+  const names = wanted.names.filter((name) => name !== nodeHttp.name)
+  for (const [loops, size] of byLoops)
+    for (const peer of await peersOf(size, folder, { ...wanted, names }, signal))
+      candidates.push(renamed(peer, `${peer.name}-${loops}`))
+  return candidates
+}
+
+const loopsOf = ({ processes, threads }: Size): number => processes * threads
+
+const renamed = (peer: Candidate, name: string): Candidate =>
+  'server' in peer ? here({ ...peer.server, name }) : { ...peer, name }
+
+/**
+ * Whose figures those of a pool are divided by where a goal names a peer: the one with as many event loops, if there is one.
+ * `node:http` has one, whatever the pool has.
+ */
+export function peerFor(pool: Server, peer: string, candidates: readonly Candidate[]): string {
+  const fitting = candidates.find(
+    (candidate) =>
+      'server' in candidate &&
+      candidate.server.threads === pool.threads &&
+      [peer, `${peer}-${pool.threads}`].includes(candidate.name),
+  )
+  return fitting?.name ?? peer
+}
+
+async function peersOf(
   size: Size,
   folder: string,
   wanted: { readonly names: readonly string[]; readonly watt: boolean },
   signal: AbortSignal,
 ): Promise<Candidate[]> {
-  const threads = size.processes * size.threads
+  const threads = loopsOf(size)
   const finders: Readonly<
     Record<(typeof peerNames)[number], () => Candidate | Promise<Candidate>>
   > = {

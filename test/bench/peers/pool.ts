@@ -8,72 +8,64 @@ export interface PoolSetup extends Size {
   readonly options?: readonly string[]
   /** How many TCP listeners; only one of them is a fair comparison, more are for the growth. */
   readonly listeners?: number
+  /** With the same handler in a program that makes its own server, so that only that differs. */
+  readonly isAdopted?: boolean
 }
 
 /** The pool under test, of a fixed size. Its name holds everything in which it differs from another one. */
-export function pool({ processes, threads, options = [], listeners = 1 }: PoolSetup): Server {
+export function pool(setup: PoolSetup): Server {
+  const { processes, threads, options = [], listeners = 1, isAdopted = false } = setup
   const size = ['--processes', String(processes), '--threads', String(threads)]
   const differs = [
+    ...(isAdopted ? ['adopted'] : []),
     ...options.map((word) => word.replace(/^--/, '')),
     ...(listeners > 1 ? [`${listeners} listeners`] : []),
   ]
+  const command = ['forkthread', ...size, ...options].join(' ')
   return {
     name: ['forkthread', `${processes}x${threads}`, ...differs].join('-').replaceAll(' ', '-'),
     threads: processes * threads,
-    configuration: ['forkthread', ...size, ...options].join(' '),
+    configuration: isAdopted ? `${command}, of a program that calls listen()` : command,
     works: everyWork,
-    transports: ['tcp', 'unix', 'echo'],
+    transports: isAdopted ? ['tcp', 'unix'] : ['tcp', 'unix', 'echo'],
     launch(transport, folder) {
-      const handler = fixture(transport === 'echo' ? 'echo' : 'work')
+      const app = fixture(transport === 'echo' ? 'echo' : isAdopted ? 'adopted' : 'work')
       const address = listenAddress(transport, folder)
       const listen = Array.from({ length: listeners }, () => ['--listen', address]).flat()
       return {
         command: process.execPath,
-        args: [cliPath, handler, ...listen, ...size, ...options],
+        args: [cliPath, app, ...listen, ...size, ...options],
         ready: { lines: listeners },
       }
     },
   }
 }
 
-/** A pool of the same size whose program makes its own server, so that only that differs. */
-export function adopted({ processes, threads }: Size): Server {
-  const size = ['--processes', String(processes), '--threads', String(threads)]
-  return {
-    name: 'adopted',
-    threads: processes * threads,
-    configuration: `forkthread ${size.join(' ')}, of a program that calls listen()`,
-    works: everyWork,
-    transports: ['tcp', 'unix'],
-    launch: (transport, folder) => ({
-      command: process.execPath,
-      args: [
-        ...[cliPath, fixture('adopted'), '--listen', listenAddress(transport, folder)],
-        ...size,
-      ],
-      ready: { lines: 1 },
-    }),
-  }
-}
+/** A pool of the same size for comparison with the one that is measured. */
+export const adopted = (size: Size): Server => ({
+  ...pool({ ...size, isAdopted: true }),
+  name: 'adopted',
+})
 
-const SIZE = /^([1-9]\d*)x([1-9]\d*)((?: .+)?)$/
+const SIZE = /^([1-9]\d*)x([1-9]\d*)( adopted)?((?: .+)?)$/
 
 /**
- * Reads `2x2` or `2x2 --accept-mutex flock`: processes, threads in each, further options.
+ * Reads `2x2`, `2x2 adopted` or `2x2 --accept-mutex flock`: processes, threads in each, further options.
  *
  * @throws Error that says what is wanted
  */
 export function parsePool(text: string): PoolSetup {
-  const [, processes, threads, options = ''] = SIZE.exec(text.trim()) ?? []
+  const [, processes, threads, isAdopted, options = ''] = SIZE.exec(text.trim()) ?? []
   if (processes === undefined || threads === undefined) {
     throw new Error(
-      `--pool ${text}: PROCESSESxTHREADS is wanted, perhaps with options of forkthread: '2x2 --accept-mutex flock'`,
+      `--pool ${text}: PROCESSESxTHREADS is wanted, perhaps with options of forkthread: '2x2 --accept-mutex flock', '2x2 adopted'`,
     )
   }
   return {
     processes: Number(processes),
     threads: Number(threads),
     options: options.split(' ').filter((word) => word !== ''),
+    ...(isAdopted === undefined ? {} : { isAdopted: true }),
   }
 }
 

@@ -27,18 +27,23 @@ const compared: readonly FigureName[] = [
   'pssMib',
 ]
 
-/** Two tables per load: the figures of each server, and the pool's divided by each peer's. */
+/**
+ * Two tables per load: the figures of each server, and the pool's divided by each peer's.
+ *
+ * @param isCompared whether a pool is to be divided by a peer
+ */
 export function loadTables(
   measurements: readonly Measurement[],
   loads: readonly Pick<Load, 'name' | 'description'>[],
   pools: readonly string[],
+  isCompared = (_pool: string, _peer: string): boolean => true,
 ): Table[] {
   const rows = summarize(measurements)
   return loads.flatMap((load) => {
     const own = rows.filter((row) => row.load === load.name)
     if (own.length === 0) return []
     const tables = [figuresTable(load, own)]
-    const pairs = ratioRows(measurements, load.name, own, pools)
+    const pairs = ratioRows(measurements, load.name, own, pools, isCompared)
     if (pairs.length > 0) {
       tables.push({
         title: `${load.name}: ratios`,
@@ -76,6 +81,7 @@ function ratioRows(
   load: string,
   rows: readonly Row[],
   pools: readonly string[],
+  isCompared: (pool: string, peer: string) => boolean,
 ): Cells[] {
   const servers = rows.map(({ server }) => server)
   return servers
@@ -83,7 +89,11 @@ function ratioRows(
     .flatMap((pool) =>
       servers
         // Of two pools the later one is divided by the earlier one.
-        .filter((server) => !pools.includes(server) || pools.indexOf(server) < pools.indexOf(pool))
+        .filter((server) =>
+          pools.includes(server)
+            ? pools.indexOf(server) < pools.indexOf(pool)
+            : isCompared(pool, server),
+        )
         .map((peer) => {
           const values = ratios(measurements, load, pool, peer)
           return [`${pool} ÷ ${peer}`, ...compared.map((name) => sureRange(values[name], 2))]

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Measurement } from '../measure.js'
-import { nodeHttp } from '../peers/node.js'
+import { nodeCluster, nodeHttp } from '../peers/node.js'
 import { pool } from '../peers/pool.js'
 import { plots } from './plots.js'
 import { jsonReport, markdownReport, type Results, terminalReport } from './report.js'
@@ -46,6 +46,27 @@ const results: Results = {
 
 test('the ratio is that of each round, however much the rounds differ', () => {
   assert.match(terminalReport(results), /forkthread-2x2 ÷ node-http +1\.20 +1\.00/)
+})
+
+test('of pools of several sizes each is divided by the peers that have as many event loops', () => {
+  const small = pool({ processes: 1, threads: 2 })
+  const clusters = [nodeCluster('rr', 4), { ...nodeCluster('rr', 2), name: 'cluster-rr-2' }]
+  const servers = [own, small, ...clusters]
+  const measurements = servers.map(({ name, threads }) => ({
+    ...measurement(name, 0, 100 * threads),
+    load: 'close',
+  }))
+  const text = terminalReport({
+    ...results,
+    pools: [own, small],
+    candidates: clusters.map((server) => ({ name: server.name, server })),
+    loads: [{ name: 'close', description: 'nothing' }],
+    measured: { ...results.measured, measurements },
+  })
+  assert.match(text, /forkthread-2x2 ÷ cluster-rr +1\.00/)
+  assert.match(text, /forkthread-1x2 ÷ cluster-rr-2 +1\.00/)
+  assert.not.match(text, /forkthread-2x2 ÷ cluster-rr-2/)
+  assert.not.match(text, /forkthread-1x2 ÷ cluster-rr /)
 })
 
 test('the text says who was not measured and what went wrong', () => {

@@ -1,9 +1,11 @@
-import { judge, type Verdict } from '../goals.js'
+import { goals, judge, type Verdict } from '../goals.js'
 import type { Axis, Growth } from '../growth.js'
 import type { LeanFigure } from '../lean.js'
 import type { Load } from '../loads/load.js'
 import { type Machine, machineLine } from '../machine.js'
 import type { Measured } from '../measure.js'
+import { peerFor } from '../peers/all.js'
+import { nodeHttp } from '../peers/node.js'
 import type { Candidate, Server } from '../peers/server.js'
 import type { ReadyTime } from '../ready-times.js'
 import { spread } from '../statistics.js'
@@ -49,7 +51,9 @@ function tables(results: Results): Table[] {
   const verdicts = verdictsOf(results)
   const starts = summarizeStarts(measured.starts)
   return [
-    ...loadTables(measured.measurements, loads, names),
+    ...loadTables(measured.measurements, loads, names, (pool, peer) =>
+      areEqual(results, pool, peer),
+    ),
     ...(starts.length > 0 ? [startTable(starts)] : []),
     ...(readyTimes.length > 0 ? [readyTable(readyTimes)] : []),
     ...(ownShares.length > 0 ? [shareTable(spread(ownShares))] : []),
@@ -59,11 +63,18 @@ function tables(results: Results): Table[] {
   ]
 }
 
-const verdictsOf = ({ measured, pools }: Results): Verdict[] =>
-  judge(
-    measured.measurements,
-    pools.map(({ name }) => name),
+const verdictsOf = ({ measured, pools, candidates }: Results): Verdict[] =>
+  pools.flatMap((pool) =>
+    judge(measured.measurements, [pool.name], goals, (peer) => peerFor(pool, peer, candidates)),
   )
+
+/** A peer with more event loops, or fewer, is another pool's. One that has a single loop, whatever the pool has, is everybody's. */
+function areEqual({ pools, candidates }: Results, pool: string, peer: string): boolean {
+  const own = pools.find(({ name }) => name === pool)
+  const other = candidates.find(({ name }) => name === peer)
+  if (own === undefined || other === undefined || !('server' in other)) return true
+  return other.server === nodeHttp || other.server.threads === own.threads
+}
 
 /** Who was measured, set up how, and who was not, and why. */
 const participants = ({ pools, candidates }: Results): string[] => [
