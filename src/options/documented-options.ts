@@ -397,7 +397,7 @@ export interface DocumentedOptions {
    * A limit of each worker thread's heap, as in node:worker_threads.
    *
    * Allowed: an object with maxOldGenerationSizeMb, maxYoungGenerationSizeMb, codeRangeSizeMb or stackSizeMb in MiB or as a text with a unit, 512M (NAME=SIZE on the command line).
-   * @default maxOldGenerationSizeMb such that all threads fit into the memory
+   * @default maxOldGenerationSizeMb and maxYoungGenerationSizeMb such that all threads fit into the memory
    */
   resourceLimits?: OptionInput['resourceLimits']
 }

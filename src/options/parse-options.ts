@@ -8,7 +8,7 @@ import { fromStartFolder } from '../shared/start-folder.js'
 import { isSamePlace, parseAddress } from './address.js'
 import { measureMachine } from './default-sizes.js'
 import { portOfEnvironment, readEnvFiles } from './environment.js'
-import { flagsOfNode, heapLimit } from './heap-limit.js'
+import { flagsOfNode, heapLimits } from './heap-limit.js'
 import type { PoolOptions, PoolSizes, Settings } from './options.js'
 import { metaOf, type OptionName, optionNames, schema } from './schema.js'
 
@@ -93,8 +93,9 @@ function limitsOf({
 }: z.output<typeof schema>): Settings['resourceLimits'] {
   const { memoryBytes } = measureMachine()
   const usualBytes = getHeapStatistics().heap_size_limit
-  const limit = heapLimit(flagsOfNode(), processes.max * threads.max, memoryBytes, usualBytes)
-  return limit === undefined ? resourceLimits : { maxOldGenerationSizeMb: limit, ...resourceLimits }
+  const most = processes.max * threads.max
+  const given = resourceLimits ?? {}
+  return { ...given, ...heapLimits(given, flagsOfNode(), most, memoryBytes, usualBytes) }
 }
 
 /** Keys and certificates by their paths are the short form of `tls`. */

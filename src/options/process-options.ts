@@ -80,7 +80,7 @@ export const environmentOptions = {
       allowed:
         'an object with maxOldGenerationSizeMb, maxYoungGenerationSizeMb, codeRangeSizeMb or stackSizeMb in MiB or as a text with a unit, 512M (NAME=SIZE on the command line)',
       meaning:
-        "a limit of each worker thread's heap, as in node:worker_threads (default: maxOldGenerationSizeMb such that all threads fit into the memory)",
+        "a limit of each worker thread's heap, as in node:worker_threads (default: maxOldGenerationSizeMb and maxYoungGenerationSizeMb such that all threads fit into the memory)",
       placeholder: 'NAME=SIZE',
       repeatable: true,
     },
