@@ -1,5 +1,4 @@
 import { OutputTarget, type OutputTerms } from '../sys/output-target.js'
-import { type AsciiWriter, composed } from './ascii-writer.js'
 import type { PendingBytes } from './pending-bytes.js'
 
 export { exitImmediately } from '../sys/exit.js'
@@ -73,10 +72,10 @@ export class LineOutput {
     if (this.#pending.length > 0) this.#timer ??= this.#schedule()
   }
 
-  /** For a line that nobody needs at once, as `compose` writes it of `what`: it goes out a moment later, with those that come until then. */
-  later<T>(compose: (out: AsciiWriter, what: T) => void, what: T): void {
-    if (!this.#pending.compose(compose, what)) {
-      this.write(composed(compose, what))
+  /** For a line of ASCII that nobody needs at once: it goes out a moment later, with those that come until then. */
+  later(line: string): void {
+    if (!this.#pending.appendText(line)) {
+      this.write(Buffer.from(line, 'latin1'))
       return
     }
     if (this.#pending.length > BATCH_BYTES) {

@@ -1,5 +1,3 @@
-import { AsciiWriter } from './ascii-writer.js'
-
 const NUMBERS = 2
 const HEADER_BYTES = NUMBERS * Int32Array.BYTES_PER_ELEMENT
 
@@ -14,12 +12,10 @@ const HEADER_BYTES = NUMBERS * Int32Array.BYTES_PER_ELEMENT
 export class PendingBytes {
   readonly #numbers: Int32Array
   readonly #bytes: Buffer
-  readonly #writer: AsciiWriter
 
   constructor(memory: ArrayBuffer | SharedArrayBuffer) {
     this.#numbers = new Int32Array(memory, 0, NUMBERS)
     this.#bytes = Buffer.from(memory, HEADER_BYTES)
-    this.#writer = new AsciiWriter(this.#bytes)
   }
 
   static shared(capacity: number): SharedArrayBuffer {
@@ -62,16 +58,11 @@ export class PendingBytes {
     this.#numbers[0] = length + bytes.length
   }
 
-  /**
-   * What `compose` writes of `what`. False if there is no room for all of it. Should the thread end in the middle, or `compose` throw, nothing was
-   * appended.
-   */
-  compose<T>(compose: (out: AsciiWriter, what: T) => void, what: T): boolean {
-    const out = this.#writer
-    out.at = this.length
-    compose(out, what)
-    if (!out.fits) return false
-    this.#numbers[0] = out.at
+  /** Text of ASCII. False if there is no room for all of it; then, and should the thread end in the middle, nothing was appended. */
+  appendText(text: string): boolean {
+    const { length } = this
+    if (text.length > this.#bytes.length - length) return false
+    this.#numbers[0] = length + this.#bytes.write(text, length, 'latin1')
     return true
   }
 

@@ -1,5 +1,5 @@
 import type { AccessLogFormat } from '../shared/access-log.js'
-import { type AsciiWriter, asciiBytes, repeating } from '../sync/ascii-writer.js'
+import { escaped, escapedForJson, milliseconds, repeated } from './log-text.js'
 
 /** Whose requests these are, by the scoreboard. */
 export interface Place {
@@ -28,140 +28,76 @@ export interface LoggedRequest {
   readonly queueMs: number | undefined
 }
 
-/** Writes a line of pure ASCII, with its newline. */
-export type LineFormat = (out: AsciiWriter, request: LoggedRequest) => void
+/** A line of pure ASCII, with its newline. */
+export type LineFormat = (request: LoggedRequest) => string
 
 /** For the requests of this thread. */
 export function lineFormat(format: AccessLogFormat, place: Place): LineFormat {
   return format === 'json' ? json(place) : format === 'common' ? common : combined
 }
 
-const NEWLINE = asciiBytes('\n')
+const SECOND_MS = 1000
 
 /** Apache's `common`: `%h %l %u %t "%r" %>s %b`. */
-const common: LineFormat = (out, request) => {
-  beginning(out, request)
-  out.bytes(NEWLINE)
-}
+const common: LineFormat = (request) => `${beginning(request)}\n`
 
 /** Apache's `combined`: `common`, and `"%{Referer}i" "%{User-Agent}i"`. */
-const combined: LineFormat = (out, request) => {
-  beginning(out, request)
-  commonEnd(out, request.referer ?? '-', request.agent ?? '-')
+const combined: LineFormat = (request) =>
+  beginning(request) + client(request.referer ?? '-', request.agent ?? '-')
+
+function beginning({ at, remote, method, url, protocol, status, bytes }: LoggedRequest): string {
+  const start = timeAndMethod(Math.floor(at / SECOND_MS), method)
+  return `${remote || '-'}${start}${escaped(url)}${answer(protocol, status)}${bytes || '-'}`
 }
 
-const commonStart = repeating((out, remote: string, time: Uint8Array, method: string) => {
-  out.text(`${remote || '-'} - - [`)
-  out.bytes(time)
-  out.text('] "')
-  out.escaped(method)
-  out.text(' ')
-})
+const timeAndMethod = repeated(
+  (second: number, method: string) => ` - - [${localTime(second)}] "${escaped(method)} `,
+)
 
-const commonStatus = repeating((out, protocol: string, status: number) => {
-  out.text(` ${protocol}" ${status} `)
-})
+const answer = repeated((protocol: string, status: number) => ` ${protocol}" ${status} `)
 
-const commonEnd = repeating((out, referer: string, agent: string) => {
-  out.text(' "')
-  out.escaped(referer)
-  out.text('" "')
-  out.escaped(agent)
-  out.text('"\n')
-})
-
-function beginning(
-  out: AsciiWriter,
-  { at, remote, method, url, protocol, status, bytes }: LoggedRequest,
-): void {
-  commonStart(out, remote, localTime(at), method)
-  out.escaped(url)
-  commonStatus(out, protocol, status)
-  if (bytes > 0) out.number(bytes)
-  else out.text('-')
-}
-
-const DURATION = asciiBytes(',"durationMs":')
-const QUEUE = asciiBytes(',"queueMs":')
-
-const jsonStart = repeating((out, remote: string, method: string) => {
-  out.text(`","remote":"${remote}","method":`)
-  out.quoted(method)
-  out.text(',"url":')
-})
-
-const jsonStatus = repeating((out, protocol: string, host: string | undefined, status: number) => {
-  out.text(`,"protocol":"${protocol}",`)
-  if (host !== undefined) {
-    out.text('"host":')
-    out.quoted(host)
-    out.text(',')
-  }
-  out.text(`"status":${status},"bytes":`)
-})
+const client = repeated(
+  (referer: string, agent: string) => ` "${escaped(referer)}" "${escaped(agent)}"\n`,
+)
 
 /** One object a line. */
 function json({ process, thread, generation, pid }: Place): LineFormat {
-  const end = repeating((out, referer: string | undefined, agent: string | undefined) => {
-    if (referer !== undefined) {
-      out.text(',"referer":')
-      out.quoted(referer)
-    }
-    if (agent !== undefined) {
-      out.text(',"userAgent":')
-      out.quoted(agent)
-    }
-    out.text(`,"process":${process},"thread":${thread},"generation":${generation},"pid":${pid}}\n`)
+  const place = `,"process":${process},"thread":${thread},"generation":${generation},"pid":${pid}}\n`
+  const jsonEnd = repeated((referer: string | undefined, agent: string | undefined) => {
+    const from = referer === undefined ? '' : `,"referer":"${escapedForJson(referer)}"`
+    const by = agent === undefined ? '' : `,"userAgent":"${escapedForJson(agent)}"`
+    return from + by + place
   })
-  return (out, request) => {
-    const { queueMs } = request
-    out.bytes(isoTime(request.at))
-    jsonStart(out, request.remote, request.method)
-    out.quoted(request.url)
-    jsonStatus(out, request.protocol, request.host, request.status)
-    out.number(request.bytes)
-    out.bytes(DURATION)
-    out.thousandths(request.durationMs)
-    if (queueMs !== undefined) {
-      out.bytes(QUEUE)
-      out.thousandths(queueMs)
-    }
-    end(out, request.referer, request.agent)
+  return (request) => {
+    const { at, remote, method, url, protocol, host, status, bytes, durationMs, queueMs } = request
+    const start = jsonTime(at) + remote + jsonMethod(method) + escapedForJson(url)
+    const took = `${bytes},"durationMs":${milliseconds(durationMs)}`
+    const waited = queueMs === undefined ? '' : `,"queueMs":${milliseconds(queueMs)}`
+    const end = jsonEnd(request.referer, request.agent)
+    return start + jsonAnswer(protocol, host, status) + took + waited + end
   }
 }
 
-const SECOND_MS = 1000
+const jsonTime = repeated((at: number) => `{"time":"${new Date(at).toISOString()}","remote":"`)
+
+const jsonMethod = repeated((method: string) => `","method":"${escapedForJson(method)}","url":"`)
+
+const jsonAnswer = repeated((protocol: string, host: string | undefined, status: number) => {
+  const named = host === undefined ? '' : `"host":"${escapedForJson(host)}",`
+  return `","protocol":"${protocol}",${named}"status":${status},"bytes":`
+})
+
 const MINUTES = 60
-
-let isoAt = -1
-let isoShown = asciiBytes('')
-
-/** `{"time":"2026-11-27T13:55:36.123Z`: made once a millisecond. */
-function isoTime(at: number): Uint8Array {
-  if (at !== isoAt) {
-    isoAt = at
-    isoShown = asciiBytes(`{"time":"${new Date(at).toISOString()}`)
-  }
-  return isoShown
-}
-
 const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ')
 
-let second = -1
-let shown = asciiBytes('')
-
-/** `10/Oct/2000:13:55:36 -0700`: made once a second. */
-function localTime(at: number): Uint8Array {
-  const thisSecond = Math.floor(at / SECOND_MS)
-  if (thisSecond === second) return shown
-  second = thisSecond
-  const date = new Date(at)
+/** `10/Oct/2000:13:55:36 -0700`. */
+function localTime(second: number): string {
+  const date = new Date(second * SECOND_MS)
   const offset = -date.getTimezoneOffset()
   const zone = `${two(Math.floor(Math.abs(offset) / MINUTES))}${two(Math.abs(offset) % MINUTES)}`
   const day = `${two(date.getDate())}/${MONTHS[date.getMonth()]}/${date.getFullYear()}`
   const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
-  shown = asciiBytes(`${day}:${time} ${offset < 0 ? '-' : '+'}${zone}`)
-  return shown
+  return `${day}:${time} ${offset < 0 ? '-' : '+'}${zone}`
 }
 
 function two(number: number): string {

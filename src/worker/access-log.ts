@@ -129,7 +129,7 @@ export class AccessLog {
     const entry = this.#entry
     entry.at = wallClockMs(nowMs)
     entry.durationMs = nowMs - begunMs
-    this.#output.later(this.#format, entry)
+    this.#output.later(this.#format(entry))
   }
 }
 
