@@ -2,13 +2,14 @@ import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { giveBackMemory } from '../sys/give-back-memory.js'
 import type { Crew } from './crew.js'
-import { shouldRest } from './decide-rest.js'
+import { looksToWait, shouldRest } from './decide-rest.js'
 import type { WorkerThread } from './worker-thread.js'
 
 interface Seen {
   sequence: number
   quietLooks: number
   restedAt: number | undefined
+  lastRest: { readonly afterLooks: number; looksAgo: number } | undefined
 }
 
 /**
@@ -44,15 +45,14 @@ export class RestWatch {
       }
       const seen = this.#lookAt(thread)
       const { connections, requests } = this.#scoreboard.rows.read(this.#slot, thread.id)
-      const { quietLooks, restedAt } = seen
       const isIdle = this.#handOff.standings.isIdle(thread.id)
-      if (shouldRest({ isIdle, connections, requests, quietLooks, restedAt })) {
+      if (shouldRest({ ...seen, isIdle, connections, requests })) {
         // To ask the only idle thread would wake it for nothing, again and again.
         if (!isOneSpare) continue
         void this.#rest(thread, seen, requests)
         return
       }
-      isAnyNew ||= restedAt === undefined
+      isAnyNew ||= seen.restedAt === undefined
     }
     if (isAnyNew || this.#hasRested) return
     this.#hasRested = true
@@ -63,18 +63,23 @@ export class RestWatch {
     const sequence = this.#scoreboard.rows.sequence(this.#slot, thread.id)
     const seen = this.#seen.get(thread)
     if (seen === undefined) {
-      const first = { sequence, quietLooks: 0, restedAt: undefined }
+      const first = { sequence, quietLooks: 0, restedAt: undefined, lastRest: undefined }
       this.#seen.set(thread, first)
       return first
     }
     seen.quietLooks = seen.sequence === sequence ? seen.quietLooks + 1 : 0
     seen.sequence = sequence
+    if (seen.lastRest !== undefined) seen.lastRest.looksAgo++
     return seen
   }
 
   async #rest(thread: WorkerThread, seen: Seen, requests: number): Promise<void> {
     this.#isResting = true
-    if (await thread.rest()) seen.restedAt = requests
+    const isFirst = seen.restedAt === undefined
+    if (await thread.rest()) {
+      if (!isFirst) seen.lastRest = { afterLooks: looksToWait(seen.lastRest), looksAgo: 0 }
+      seen.restedAt = requests
+    }
     seen.quietLooks = 0
     this.#isResting = false
   }

@@ -8,8 +8,11 @@ const loaded: RestSituation = {
   requests: 0,
   quietLooks: 1,
   restedAt: undefined,
+  lastRest: undefined,
 }
 const served: RestSituation = { ...loaded, requests: 1500, quietLooks: 5, restedAt: 1000 }
+/** It had rested for a minute when the next load came. */
+const bursts: RestSituation = { ...served, lastRest: { afterLooks: 5, looksAgo: 60 } }
 
 const table: readonly [string, RestSituation, boolean][] = [
   ['soon after it was loaded', loaded, true],
@@ -20,6 +23,18 @@ const table: readonly [string, RestSituation, boolean][] = [
   ['again after a load', served, true],
   ['not if the load may go on', { ...served, quietLooks: 4 }, false],
   ['not for a few requests', { ...served, requests: 1499 }, false],
+  ['not as soon again if the next load came soon', { ...bursts, quietLooks: 9 }, false],
+  ['later then', { ...bursts, quietLooks: 10 }, true],
+  [
+    'still later the third time',
+    { ...bursts, quietLooks: 19, lastRest: { afterLooks: 10, looksAgo: 60 } },
+    false,
+  ],
+  [
+    'as soon again after a long rest',
+    { ...bursts, lastRest: { afterLooks: 5, looksAgo: 300 } },
+    true,
+  ],
 ]
 for (const [name, situation, expected] of table)
   test(name, () => assert.is(shouldRest(situation), expected))
