@@ -81,7 +81,7 @@ test('on standard output', async () => {
 test('rotation under load, a reload and the end lose no line and write none twice, and a killed thread loses what its last turn answered at most', async () => {
   using folder = tempFolder()
   const log = folder.file('access.log')
-  await using program = start(log, '--blocked-timeout', '500', '--drain-timeout', '10000')
+  await using program = start(log, '--blocked-timeout', '1500', '--drain-timeout', '10000')
   const [address = ''] = await program.ready()
   const agent = keepAliveAgent(4)
   const expected: string[] = []

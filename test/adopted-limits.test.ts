@@ -60,7 +60,7 @@ test('threads of a program are recycled, and no request fails', async () => {
 })
 
 test('a thread of a program that blocks ends after blockedTimeout, the error names the request, and others serve', async () => {
-  await using started = await start({ blockedTimeout: 500 })
+  await using started = await start({ blockedTimeout: 2000 })
   const blocked = get(`${started.pool.address}/block`).then(
     () => 'answered',
     () => 'cut off',

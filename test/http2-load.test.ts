@@ -17,11 +17,14 @@ for (const [way, options] of Object.entries(ways)) {
     let isOver = false
     // It does not connect again after a GOAWAY, so it is started anew.
     const load = (async () => {
-      for (let run = 0; run < 2; run++) {
+      let served = 0
+      for (let run = 0; run < 2 || (served === 0 && run < 20); run++) {
         const out = await runTool('h2load', ['-D', '1', '-c', '4', '-m', '10', serving.url])
-        assert.match(out, / succeeded, 0 failed, 0 errored, 0 timeout/)
-        assert.match(out, /requests: [1-9]/)
+        assert.match(out, / succeeded, 0 failed, 0 errored, 0 timeout/, out)
+        // On a busy machine its second may be over before it has sent anything.
+        served += Number(/requests: (\d+) total/.exec(out)?.[1])
       }
+      assert.ok(served > 0)
     })()
     const reloads = (async () => {
       while (!isOver) await serving.pool.reload()

@@ -39,7 +39,7 @@ function linesOf(program: Program): readonly Line[] {
 }
 
 test('one JSON object for each start, decision, death, reload step and end, with ids', async () => {
-  await using program = start('--log-level', 'debug', '--blocked-timeout', '300')
+  await using program = start('--log-level', 'debug', '--blocked-timeout', '1000')
   const [address = ''] = await program.ready()
   const [pid] = program.children()
   const has = (...wanted: Partial<Line>[]): boolean =>

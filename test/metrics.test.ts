@@ -163,7 +163,7 @@ test('what was counted stays when threads and processes die and are replaced', a
 })
 
 test('deaths and recyclings are told by their causes', async () => {
-  const limits = { blockedTimeout: 500, recycleRequests: 4, slowThreshold: 0 }
+  const limits = { blockedTimeout: 1500, recycleRequests: 4, slowThreshold: 0 }
   await using serving = await serve('routes', {
     ...limits,
     metrics: '127.0.0.1:0',

@@ -137,7 +137,7 @@ test('lines that could not be written are counted, and their number is told when
 test('what a thread printed before an endless loop comes out, the half of a line too', async () => {
   await using program = startCli([
     ...[fixture('talkative'), '--listen', '127.0.0.1:0', '--processes', '1', '--threads', '1'],
-    ...['--blocked-timeout', '500'],
+    ...['--blocked-timeout', '2000'],
   ])
   const [address = ''] = await program.ready()
   await get(`${address}/loop?lines=500&errors=500&half`).catch(() => undefined)

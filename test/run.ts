@@ -88,7 +88,7 @@ async function runFile(name: string): Promise<Result> {
   const startedAt = performance.now()
   const limitMs = longerLimitsMs[name] ?? TIME_LIMIT_MS
   // A session and group of its own, so that a time-out reaches all that the file has started.
-  const child = spawn(process.execPath, [join(testFolder, `${name}.test.js`)], {
+  const child = spawn(process.execPath, [join(testFolder, 'run-file.js'), name], {
     cwd: packageRoot,
     detached: true,
     env: environmentOf(name),

@@ -10,9 +10,9 @@ import { get } from './support/http.js'
 import { fixture } from './support/paths.js'
 import { tempFolder } from './support/temp-folder.js'
 
-const BLOCKED_MS = 1_000
+const BLOCKED_MS = 1_500
 /** Longer than `blockedTimeout`, and the look at it. */
-const SLOW_MS = 3_000
+const SLOW_MS = 4_500
 
 for (const [what, stepMs] of [
   ['back', -5_000],

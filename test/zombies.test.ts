@@ -27,7 +27,7 @@ function zombiesOf(parents: readonly number[]): number[] {
 }
 
 test('of threads that are recycled or killed nothing stays, and living threads see the end of their own', async () => {
-  const options = { threads: 2, recycleRequests: 5, blockedTimeout: 1000 }
+  const options = { threads: 2, recycleRequests: 5, blockedTimeout: 2000 }
   await using serving = await serve('starts-programs', options)
   const { url, pool } = serving
   const parents = (): number[] => pool.stats().processes.map(({ pid }) => pid)

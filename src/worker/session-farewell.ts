@@ -26,18 +26,22 @@ export class SessionFarewell {
   readonly #session: Http2Session
   #state: 'waits' | 'holds' | 'closes' = 'waits'
   readonly #timer: NodeJS.Timeout
+  #lastLook: NodeJS.Immediate | undefined
 
   constructor(session: Http2Session) {
     this.#session = session
-    this.#timer = setTimeout(() => this.#close(), QUIET_MS)
-    session.once('close', () => clearTimeout(this.#timer))
+    // A thread that had no processor is late, and may not have read yet what came in time: timers are before reading, and this is behind it.
+    this.#timer = setTimeout(() => {
+      this.#lastLook = setImmediate(() => this.#close())
+    }, QUIET_MS)
+    session.once('close', () => this.#waitNoMore())
   }
 
   /** A stream has come: `serve` is called now, or a moment later. */
   stream(stream: ServerHttp2Stream, serve: () => boolean): boolean {
     if (this.#state !== 'waits') return serve()
     this.#state = 'holds'
-    clearTimeout(this.#timer)
+    this.#waitNoMore()
     // Nobody else listens yet.
     const ignore = (): void => undefined
     stream.on('error', ignore)
@@ -59,6 +63,11 @@ export class SessionFarewell {
       go()
     }
     return true
+  }
+
+  #waitNoMore(): void {
+    clearTimeout(this.#timer)
+    clearImmediate(this.#lastLook)
   }
 
   #close(): void {
