@@ -33,7 +33,7 @@ test('of koffi a thread loads the addon alone', async () => {
 })
 
 test('the code of a process or thread is ASCII: by one other character V8 keeps all of it in two bytes each', () => {
-  for (const file of ['cli.cjs', 'child/main.cjs', 'worker/lease.cjs', 'parker/main.js']) {
+  for (const file of ['cli.cjs', 'child/main.cjs', 'thread/worker.js', 'parker/main.js']) {
     const code = readFileSync(join(packageRoot, 'dist', file), 'utf8')
     assert.is(/[^\0-\x7f].*/.exec(code)?.[0], undefined, file)
   }

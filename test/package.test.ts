@@ -86,10 +86,17 @@ test('the tarball holds the bundles with the types of the sources, and nothing e
 function bundles(): string[] {
   const { scripts } = readPackage() as { scripts: Record<string, string> }
   const made = (script: string, extension: string): string[] =>
-    [...(scripts[script] ?? '').matchAll(/ src\/([\w/-]+)\.ts/g)].map(
-      ([, entry = '']) => `dist/${entry}.${extension}`,
+    [...(scripts[script] ?? '').matchAll(/ (?:([\w/-]+)=)?src\/([\w/-]+)\.ts(?= |$)/g)].map(
+      ([, name, source = '']) => `dist/${name ?? source}.${extension}`,
     )
-  return [...made('bundle:modules', 'js'), ...made('bundle:scripts', 'cjs')]
+  return [
+    ...made('bundle:modules', 'js'),
+    ...made('bundle:scripts', 'cjs'),
+    ...made('bundle:child', 'cjs'),
+    ...made('bundle:thread', 'js'),
+    // The threads' bundle is CommonJS, but has piscina's name for it.
+    'dist/thread/package.json',
+  ]
 }
 
 test('it installs in an empty folder', () => {

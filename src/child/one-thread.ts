@@ -40,7 +40,7 @@ export class OneThread {
   /** Settles with the task. Flags that no thread may have make piscina throw at once, and nothing has been started then. */
   async run(lease: Lease): Promise<unknown> {
     const terms = {
-      filename: entryFile('worker/lease.cjs'),
+      filename: entryFile('thread/worker.js'),
       transferList: [lease.port, lease.poolPort],
     }
     try {

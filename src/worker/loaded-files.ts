@@ -10,7 +10,7 @@ interface ScriptEvent {
 }
 
 /** Our own code does not change under a running pool. */
-const ourFolder = `${dirname(dirname(entryFile('worker/lease.cjs')))}/`
+const ourFolder = `${dirname(dirname(entryFile('thread/worker.js')))}/`
 
 /**
  * Tells `report` which files this thread loads, from now on and for good: ES modules, CommonJS modules, those that do not parse, and
