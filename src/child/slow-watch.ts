@@ -62,12 +62,13 @@ export class SlowWatch {
 
   /**
    * Looks from now on, until `stop`. While all threads idle it sleeps: twenty looks a second would be all that an idle pool does. A thread that
-   * begins something then ends the sleep, and what it begins is looked at as soon as it has lasted for a pause.
+   * begins something then ends the sleep, and what it begins is looked at as soon as it has lasted for a pause. As long as each look
+   * finds something new it does not sleep: to be woken costs that thread, too.
    */
   start(): void {
     this.#state = 'looking'
     this.#timer = setTimeout(() => {
-      this.#look()
+      if (this.#look()) return this.start()
       this.#state = 'asleep'
       void this.#handOff.standings.nextStir(() => !this.#isQuiet()).then(() => this.#wake())
     }, this.#everyMs)
@@ -100,27 +101,37 @@ export class SlowWatch {
     return Math.min(Math.max(Math.ceil(this.#thresholdMs / 2), SHORTEST_LOOK_MS), LONGEST_LOOK_MS)
   }
 
-  #look(): void {
+  /** Whether a thread has done anything since the last look. */
+  #look(): boolean {
+    let isAnyNew = false
     for (const thread of this.#crew.threads) {
       // One that rests has no request, whatever its row says last.
       if (thread.state !== 'ready' || thread.isResting) continue
-      const silentMs = this.#ask(thread.id)
-      if (silentMs > 0) this.#blocks(thread, silentMs)
-      else this.#turns(thread.id)
+      const { id } = thread
+      const silentMs = this.#handOff.turns.openMs(id)
+      if (silentMs > 0) {
+        this.#blocks(thread, silentMs)
+        continue
+      }
+      const isNew = this.#hasChanged(id)
+      isAnyNew ||= isNew
+      if (!isNew) this.#ask(id)
+      this.#turns(id)
     }
+    return isAnyNew
   }
 
-  /** For how many ms the thread has not answered; puts the question if it is not open and there is a reason. */
-  #ask(id: number): number {
-    const { turns } = this.#handOff
-    const silentMs = turns.openMs(id)
-    if (silentMs > 0) return silentMs
+  #hasChanged(id: number): boolean {
     const sequence = this.#scoreboard.rows.sequence(this.#slot, id)
-    const isUnchanged = this.#sequences.get(id) === sequence
+    const isNew = this.#sequences.get(id) !== sequence
     this.#sequences.set(id, sequence)
-    if (isUnchanged && !this.#handOff.standings.isIdle(id) && turns.ask(id))
-      this.#handOff.wakeUps.wake(id)
-    return 0
+    return isNew
+  }
+
+  /** Whether its loop turns, if there is a reason. */
+  #ask(id: number): void {
+    const { standings, turns, wakeUps } = this.#handOff
+    if (!standings.isIdle(id) && turns.ask(id)) wakeUps.wake(id)
   }
 
   #blocks(thread: WorkerThread, silentMs: number): void {

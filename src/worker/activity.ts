@@ -269,7 +269,10 @@ export class Activity {
         next === 'idle'
           ? this.#handOff.becomeIdle(this.#thread, this.#cost.batch)
           : this.#handOff.becomeOpen(this.#thread)
-      if (fd < 0) break
+      if (fd < 0) {
+        if (next === 'idle') this.#fresh.rest()
+        break
+      }
       this.adopt(fd)
     }
     this.#publish()

@@ -1,4 +1,4 @@
-import type { Socket, SocketConstructorOpts } from 'node:net'
+import type { Socket } from 'node:net'
 import { descriptorOf, isResumed, listenerOf } from '../sync/entry.js'
 import type { HandOff } from '../sync/hand-off.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
@@ -10,7 +10,7 @@ import type { Answer, FrontDoor } from './front-door.js'
 import type { ProxyHeaders } from './proxy-headers.js'
 import type { RequestMeter } from './request-meter.js'
 import type { RootContext } from './root-context.js'
-import { wrapDescriptor } from './wrap-descriptor.js'
+import { type AcceptOptions, wrapDescriptor } from './wrap-descriptor.js'
 
 /** What `net.Server` sets on the sockets that it accepts; servers carry these settings themselves. */
 export interface SocketSettings {
@@ -60,7 +60,7 @@ export class Connections {
   readonly #open = new Set<Socket>()
   readonly #terms: ThreadTerms
   readonly #settings: SocketSettings
-  readonly #options: SocketConstructorOpts
+  readonly #options: AcceptOptions
   readonly #events: ConnectionEvents
   #whenEmpty: (() => void) | undefined
 
@@ -148,13 +148,12 @@ export class Connections {
     })(this)
 }
 
-/** What `net.Server` hands to the constructor of the sockets that it accepts (lib/net.js, onconnection). */
-function constructorOptions(settings: SocketSettings): SocketConstructorOpts {
+function constructorOptions(settings: SocketSettings): AcceptOptions {
   const { allowHalfOpen = false, highWaterMark, pauseOnConnect = false } = settings
-  const marks = { readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark }
   return {
     allowHalfOpen,
-    ...(highWaterMark === undefined ? {} : marks),
-    ...(pauseOnConnect ? { pauseOnCreate: true } : {}),
+    pauseOnCreate: pauseOnConnect,
+    readableHighWaterMark: highWaterMark,
+    writableHighWaterMark: highWaterMark,
   }
 }

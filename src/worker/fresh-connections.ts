@@ -8,6 +8,8 @@ export class FreshConnections {
   /** When each was taken, by its token; in the order of taking. */
   readonly #takenAt = new Map<object, number>()
   #isWatching = false
+  /** The second of the two turns that the watch begins with. */
+  #turn: NodeJS.Immediate | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(expired: () => void) {
@@ -28,7 +30,16 @@ export class FreshConnections {
     return this.#takenAt.size > 0 && this.#takenAt.delete(token)
   }
 
+  /** The thread idles, so none is left: a turn of the event loop less. Under load the watch goes on, for there is always another one. */
+  rest(): void {
+    if (this.#turn === undefined) return
+    clearImmediate(this.#turn)
+    this.#turn = undefined
+    this.#isWatching = false
+  }
+
   close(): void {
+    this.rest()
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
@@ -40,10 +51,16 @@ export class FreshConnections {
   #watch(): void {
     if (this.#isWatching) return
     this.#isWatching = true
-    setImmediate(() => setImmediate(this.#expire))
+    setImmediate(this.#wait)
+  }
+
+  readonly #wait = (): void => {
+    this.#isWatching = this.#takenAt.size > 0
+    if (this.#isWatching) this.#turn = setImmediate(this.#expire)
   }
 
   readonly #expire = (): void => {
+    this.#turn = undefined
     this.#isWatching = false
     if (this.#takenAt.size === 0) return
     const now = performance.now()

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { OverloadTerms } from '../shared/terms.js'
 import { refusalOf, refuse, retryAfterSeconds } from '../sync/early-refusal.js'
-import { isResumed } from '../sync/entry.js'
+import { isResumed, listenerOf } from '../sync/entry.js'
 import type { Scoreboard } from '../sync/scoreboard.js'
 import { closeDescriptor } from '../sys/descriptor.js'
 import { diagnostics } from './diagnostics.js'
@@ -35,7 +35,8 @@ export class FrontDoor {
     this.#thread = thread
     this.#terms = terms
     this.#scoreboard = scoreboard
-    this.#clock = new QueueClock(terms.queueTimeout > 0)
+    // `maxConnections` answers those of which there are bytes.
+    this.#clock = new QueueClock(terms.queueTimeout > 0 || terms.maxConnections > 0)
     this.#refusal = refusalOf(terms.queueTimeout)
     this.#retryAfter = String(retryAfterSeconds(terms.queueTimeout))
   }
@@ -44,7 +45,7 @@ export class FrontDoor {
    * What a connection has waited that was just taken. `undefined` if it was turned away; its descriptor is closed then.
    */
   admit(entry: number, fd: number, answer: Answer): Wait | undefined {
-    const wait = this.#clock.wait(fd)
+    const wait = this.#clock.wait(fd, listenerOf(entry))
     const { waitedMs } = wait
     const { queueTimeout, maxConnections } = this.#terms
     const isLate = queueTimeout > 0 && waitedMs > queueTimeout
@@ -66,7 +67,7 @@ export class FrontDoor {
    * at least one of them sees the other.
    */
   opened(socket: Socket, entry: number, waitedMs: number, answer: Answer): boolean {
-    if (waitedMs >= 0) this.#clock.opened(socket, waitedMs)
+    this.#clock.opened(socket, waitedMs)
     const { maxConnections } = this.#terms
     if (maxConnections === 0 || isResumed(entry)) return true
     if (this.#scoreboard.connections <= maxConnections) return true

@@ -15,7 +15,7 @@ interface ClockedSocket extends Socket {
 interface Arrival {
   /** Of the monotonic clock. */
   readonly takenAt: number
-  /** What it has waited by then. */
+  /** What its first bytes have waited by then: -1 if there were none yet. */
   readonly waitedMs: number
 }
 
@@ -42,21 +42,37 @@ export class QueueClock {
   readonly #isExact: boolean
   #lastMeasuredAt = 0
   #lastMs = 0
+  /** Of the last connection that was asked about, when and from which listener it was taken. */
+  #lastWait: Wait | undefined
+  #lastTakenAt = 0
+  #lastListener = -1
 
   /** To ask the kernel takes some microseconds. Where nothing hangs on it (not `isExact`), once in as long as its clock can't tell apart is enough. */
   constructor(isExact: boolean) {
     this.#isExact = isExact
   }
 
-  /** Of a connection that nobody has read from. */
-  wait(fd: number): Wait {
-    const sinceMs = sinceDataMs(fd)
-    const isTcp = sinceMs !== NO_TCP
-    if (sinceMs >= 0) return { waitedMs: sinceMs, isTcp }
-    return { waitedMs: peekConnection(fd) === 'bytes' ? 0 : -1, isTcp }
+  /**
+   * Of a connection that nobody has read from; `listener` is the number of its listener, -1 if it was parked.
+   *
+   * One that was taken right behind another one from the same backlog has waited no longer than that, give or take what the kernel's clock can't tell apart;
+   * so if that was next to nothing, nothing is asked.
+   */
+  wait(fd: number, listener: number): Wait {
+    if (this.#isExact) return askedWait(fd)
+    const now = monotonicMs()
+    const last = this.#lastWait
+    const isNext = listener === this.#lastListener && now - this.#lastTakenAt < SHORT_MS
+    if (isNext && last !== undefined) return last
+    const wait = askedWait(fd)
+    const isShared = wait.isTcp && listener >= 0 && wait.waitedMs >= 0 && wait.waitedMs <= SHORT_MS
+    this.#lastWait = isShared ? wait : undefined
+    this.#lastListener = listener
+    this.#lastTakenAt = now
+    return wait
   }
 
-  /** A connection was taken, after so long a wait of its first bytes, which are there. */
+  /** A connection was taken, after so long a wait of its first bytes; -1 if it has brought none. */
   opened(socket: ClockedSocket, waitedMs: number): void {
     socket[ARRIVAL] = { takenAt: monotonicMs(), waitedMs }
   }
@@ -67,6 +83,8 @@ export class QueueClock {
     if (arrival === undefined) return Math.max(this.#measure(socket, now), 0)
     socket[ARRIVAL] = undefined
     const { takenAt, waitedMs } = arrival
+    // What comes that soon behind the take has waited for nobody.
+    if (waitedMs < 0) return now - takenAt < SHORT_MS ? 0 : Math.max(this.#measure(socket, now), 0)
     const totalMs = waitedMs + now - takenAt
     if (now - takenAt < SHORT_MS) return totalMs
     const sinceLastBytesMs = this.#measure(socket, now)
@@ -85,4 +103,10 @@ export class QueueClock {
     this.#lastMeasuredAt = now
     return this.#lastMs
   }
+}
+
+function askedWait(fd: number): Wait {
+  const sinceMs = sinceDataMs(fd)
+  if (sinceMs !== NO_TCP) return { waitedMs: sinceMs, isTcp: true }
+  return { waitedMs: peekConnection(fd) === 'bytes' ? 0 : -1, isTcp: false }
 }
