@@ -32,8 +32,10 @@ const WORTHWHILE_REQUESTS = 500
 export function shouldRest(situation: RestSituation): boolean {
   const { isIdle, connections, requests, quietLooks, restedAt, lastRest } = situation
   if (!isIdle || connections > 0) return false
-  if (restedAt === undefined) return quietLooks >= FIRST_LOOKS
-  return quietLooks >= looksToWait(lastRest) && requests - restedAt >= WORTHWHILE_REQUESTS
+  const served = requests - (restedAt ?? 0)
+  // A first load that came at once is a load like any other.
+  if (restedAt === undefined && served < WORTHWHILE_REQUESTS) return quietLooks >= FIRST_LOOKS
+  return quietLooks >= looksToWait(lastRest) && served >= WORTHWHILE_REQUESTS
 }
 
 /** For how many quiet looks after a load. */

@@ -75,9 +75,9 @@ export class RestWatch {
 
   async #rest(thread: WorkerThread, seen: Seen, requests: number): Promise<void> {
     this.#isResting = true
-    const isFirst = seen.restedAt === undefined
+    const isAfterLoad = seen.restedAt !== undefined
     if (await thread.rest()) {
-      if (!isFirst) seen.lastRest = { afterLooks: looksToWait(seen.lastRest), looksAgo: 0 }
+      if (isAfterLoad) seen.lastRest = { afterLooks: looksToWait(seen.lastRest), looksAgo: 0 }
       seen.restedAt = requests
     }
     seen.quietLooks = 0

@@ -34,10 +34,19 @@ export class HistogramCells {
   }
 
   record(seconds: number): void {
+    this.recordMany(this.bucketOf(seconds), 1, seconds)
+  }
+
+  bucketOf(seconds: number): number {
     const bounds = this.#bounds
     let bucket = 0
     while (bucket < bounds.length && seconds > (bounds[bucket] ?? 0)) bucket++
-    Atomics.add(this.#cells, this.#first + bucket, 1n)
+    return bucket
+  }
+
+  /** So many of one bucket, which took so long together. */
+  recordMany(bucket: number, count: number, seconds: number): void {
+    Atomics.add(this.#cells, this.#first + bucket, BigInt(count))
     Atomics.add(this.#cells, this.#first + SUM, BigInt(Math.round(seconds * NS_PER_SECOND)))
   }
 

@@ -81,12 +81,18 @@ export class RequestSeriesTable {
   }
 
   record(kind: RequestKind, seconds: number): void {
-    this.#of(kind).record(seconds)
+    this.cellsOf(kind).record(seconds)
+  }
+
+  /** For who records more of the same kind. */
+  cellsOf(kind: RequestKind): HistogramCells {
+    const key = this.#keyOf(kind)
+    return this.#found.get(key) ?? this.#find(key)
   }
 
   /** What was counted elsewhere. */
   add(kind: RequestKind, durations: Histogram): void {
-    this.#of(kind).add(durations)
+    this.cellsOf(kind).add(durations)
   }
 
   read(): RequestSeries[] {
@@ -115,11 +121,6 @@ export class RequestSeriesTable {
   /** `undefined` if there is no such route, or it is one of those that have no name of their own. */
   routeName(number: number): string | undefined {
     return number > MAX_ROUTES ? undefined : this.#routes.nameOf(number)
-  }
-
-  #of(kind: RequestKind): HistogramCells {
-    const key = this.#keyOf(kind)
-    return this.#found.get(key) ?? this.#find(key)
   }
 
   #keyOf({ method, status, isSecure, protocol, route }: RequestKind): number {

@@ -10,6 +10,10 @@ import type { InFlight } from './in-flight.js'
 import { LoopMeter } from './loop-meter.js'
 import { OwnRow } from './own-row.js'
 import { RequestCost } from './request-cost.js'
+import { TurnEnd } from './turn-end.js'
+
+/** What others see of this thread is not older than this, in ms, when a handler begins that may block it. */
+const FRESH_MS = 1
 
 /**
  * Where the thread stands in the hand-off. `withdrawn` is the end: the thread takes nothing more.
@@ -25,7 +29,8 @@ type Standing = 'idle' | 'busy' | 'open' | 'resting' | 'withdrawn'
  *
  * A thread is busy from the moment it takes a connection, not from the parsed request: otherwise a second
  * connection could go to it while its neighbour idles. It is idle again when its requests have ended and no
- * fresh connection is left.
+ * fresh connection is left, and its event loop has dealt with what it had: until then the next request may be about to begin, and nobody could
+ * reach the thread. So the requests of one turn of the loop cost the hand-off as much as a single one.
  */
 export class Activity {
   readonly #slot: number
@@ -42,6 +47,10 @@ export class Activity {
   readonly #loop: LoopMeter
   /** It was called when it could not take anything, and has called nobody else yet. */
   #owesCall = false
+  readonly #turnEnd = new TurnEnd(() => this.#settle())
+  /** By the monotonic clock. */
+  #publishedAt = 0
+  #beforePublish: (() => void) | undefined
 
   constructor(
     slot: number,
@@ -84,6 +93,11 @@ export class Activity {
     this.#settle()
   }
 
+  /** `act` shows others what else they are to see of this thread. */
+  onPublish(act: () => void): void {
+    this.#beforePublish = act
+  }
+
   /** The hand-off gave a descriptor, and with it made this thread busy: serves it, and perhaps some more. */
   adopt(first: number): void {
     this.#standing = 'busy'
@@ -96,6 +110,7 @@ export class Activity {
 
   /** By its watch of the listeners, or by a thread that passes its own call on. */
   called(isPassedOn = false): Omit<CallTurn, 'fd'> & { readonly isVain: boolean } {
+    this.#turnEnd.now()
     // Nobody would come sooner. Its place among those that watch is worth more than a moment.
     const isFresh = this.#standing === 'busy' && this.#fresh.size > 0
     if (isFresh && !this.#owesCall && !this.#handOff.isSomebodyIdle) {
@@ -159,11 +174,15 @@ export class Activity {
     this.#loop.begin()
     if (row.inFlight++ === 0) row.busySince = now
     this.#passOwedCallOn()
+    const isFirstOfTurn = this.#standing !== 'busy' || !this.#turnEnd.isDue
     if (this.#standing === 'idle') this.#handOff.becomeBusy(this.#thread)
     else if (this.#standing === 'open') this.#handOff.leaveOpen(this.#thread)
     if (this.#standing !== 'withdrawn') this.#standing = 'busy'
     const kept = this.#cost.blocks ? this.#shedding.shed(this.#thread) : -1
-    this.#publish()
+    if (isFirstOfTurn || now - this.#publishedAt >= FRESH_MS) {
+      this.#publish()
+      this.#publishedAt = now
+    }
     // Its turn comes when the handler that is about to run lets the event loop turn.
     if (kept >= 0) this.#serve(kept)
     return now
@@ -177,7 +196,7 @@ export class Activity {
   /** The handler has returned, and its response is still to come: it waits for something. */
   requestWaits(): void {
     this.#cost.returned(monotonicMs())
-    this.#settle()
+    this.#turnEnd.ask()
   }
 
   /** At `nowMs` of the monotonic clock. */
@@ -193,11 +212,12 @@ export class Activity {
       row.activeUs = this.#cost.activeUs
       row.heapBytes = this.#cost.heapBytes
     }
-    this.#settle()
+    this.#turnEnd.ask()
   }
 
   /** Answers the child's main thread, if it has asked whether this thread's event loop still turns. */
   loopTurned(): void {
+    this.#turnEnd.now()
     const delayMs = this.#handOff.turns.answer(this.#thread)
     if (delayMs < 0) return
     this.#own.changedRarely()
@@ -220,6 +240,7 @@ export class Activity {
    * is found at the end, as after a request.
    */
   async rest(work: () => Promise<void>): Promise<boolean> {
+    this.#turnEnd.now()
     if (this.#standing !== 'idle' || this.#own.figures.connections > 0) return false
     this.#passOwedCallOn()
     this.#handOff.becomeBusy(this.#thread)
@@ -284,6 +305,7 @@ export class Activity {
   }
 
   #publish(): void {
+    this.#beforePublish?.()
     const row = this.#own.figures
     row.state =
       this.#standing === 'withdrawn'

@@ -104,6 +104,7 @@ export default async function lease(terms: Lease): Promise<void> {
     thresholdMs: terms.slowThreshold || Number.POSITIVE_INFINITY,
     ...{ rows: scoreboard.rows, slot, thread },
   })
+  activity.onPublish(() => meter.flush())
   const departures = departuresFor(terms, scoreboard, {
     begun: () => tell({ type: 'moves' }),
     back: (entry) => serving.serve(entry),

@@ -5,6 +5,7 @@ import { ROUTE, type RoutedRequest } from '../shared/route.js'
 import type { Protocol, RequestKind, RequestSeriesTable } from '../sync/request-series.js'
 import type { ThreadRows } from '../sync/thread-rows.js'
 import type { InFlight, RunningRequest } from './in-flight.js'
+import { RequestTally } from './request-tally.js'
 
 /** What nginx says of a client that has gone before there was an answer. */
 const CLIENT_GONE = 499
@@ -24,11 +25,13 @@ export interface SlowTerms {
  */
 export class RequestMeter {
   readonly #series: RequestSeriesTable
+  readonly #tally: RequestTally
   readonly #inFlight: InFlight
   readonly #slow: SlowTerms
 
   constructor(series: RequestSeriesTable, inFlight: InFlight, slow: SlowTerms) {
     this.#series = series
+    this.#tally = new RequestTally(series)
     this.#inFlight = inFlight
     this.#slow = slow
   }
@@ -36,6 +39,11 @@ export class RequestMeter {
   /** `look` finds the oldest request of a service. */
   watch(look: () => RunningRequest | undefined): void {
     this.#inFlight.watch(look)
+  }
+
+  /** Others see what has ended. */
+  flush(): void {
+    this.#tally.flush()
   }
 
   ended(response: ServerResponse, ms: number): void {
@@ -72,7 +80,7 @@ export class RequestMeter {
   }
 
   #took(kind: RequestKind, target = '', ms: number): void {
-    this.#series.record(kind, ms / 1000)
+    this.#tally.record(kind, ms / 1000)
     const { method, route } = kind
     if (ms < this.#slow.thresholdMs || route === undefined) return
     const { rows, slot, thread } = this.#slow

@@ -8,6 +8,7 @@ import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
 import type { RequestMeter } from './request-meter.js'
 import { attachNote, noteOf, noteRequest } from './request-note.js'
+import { isWatched, type ResponseWatcher, watchResponse } from './response-events.js'
 import { connectionOf, type ServedSocket } from './served-socket.js'
 
 type Emit = Server['emit']
@@ -38,10 +39,9 @@ export interface RequestEvents {
 /**
  * Counts the requests of HTTP/1.1, from what a server and its responses emit: from 'request' to the response's 'close'.
  *
- * By their `emit` and not by listeners: one for 'upgrade', 'connect' or 'checkContinue' changes what Node does without it, and
- * two on each response were a good part of what the pool itself cost a request.
+ * By their `emit` and not by listeners: one for 'upgrade', 'connect' or 'checkContinue' changes what Node does without it.
  */
-export class RequestWatch {
+export class RequestWatch implements ResponseWatcher {
   readonly #activity: Activity
   readonly #events: RequestEvents
 
@@ -55,13 +55,13 @@ export class RequestWatch {
     const request = args[1] as IncomingMessage
     const response = args[2] as ServerResponse
     // A listener for 'checkContinue' may emit 'request' for what it was given: that is one request.
-    if (response.emit === this.#emitOfResponse) return Reflect.apply(emit, server, args)
+    if (isWatched(response)) return Reflect.apply(emit, server, args)
     const activity = this.#activity
     const { frontDoor, accessLog } = this.#events
     const below = connectionOf(request.socket)
     const nowMs = activity.requestStarted(below, request.method, request.url)
     attachNote(response, noteRequest(request, nowMs, accessLog !== undefined))
-    response.emit = this.#emitOfResponse
+    watchResponse(response, this)
     this.#events.begun(request, response)
     try {
       if (!frontDoor.admitRequest(request, response, below, nowMs)) return true
@@ -106,28 +106,14 @@ export class RequestWatch {
     }
   }
 
-  /** One function for all responses, which are its `this`: a closure per request would be garbage per request. */
-  readonly #emitOfResponse = ((watch: RequestWatch) =>
-    function (this: ServerResponse, name: string, first: unknown): boolean {
-      const { emit } = Object.getPrototypeOf(this) as ServerResponse
-      if (name === 'close') {
-        // Once: should others emit it again, no other request ends.
-        this.emit = emit
-        watch.#closed(this)
-      } else if (name === 'error') {
-        const { onFailure } = watch.#events
-        onFailure?.(this, first)
-        // Such as a write after the end: without a listener it would end the whole thread.
-        if (onFailure !== undefined && this.listenerCount('error') === 0) return true
-      }
-      // What comes with each response has no arguments, and is dearer with a list of them.
-      // biome-ignore lint/complexity/noArguments: no array for each event of each response
-      if (arguments.length === 1) return emit.call(this, name)
-      // biome-ignore lint/complexity/noArguments: no array for each event of each response
-      return Reflect.apply(emit, this, arguments)
-    } as ServerResponse['emit'])(this)
+  /** Such as by a write after the end: without a listener it would end the whole thread. */
+  failed(response: ServerResponse, error: unknown): boolean {
+    const { onFailure } = this.#events
+    onFailure?.(response, error)
+    return onFailure !== undefined && response.listenerCount('error') === 0
+  }
 
-  #closed(response: ServerResponse): void {
+  closed(response: ServerResponse): void {
     const { accessLog, meter, closing, closed, onFailure } = this.#events
     const nowMs = monotonicMs()
     const { socket } = response.req

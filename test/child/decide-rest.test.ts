@@ -16,6 +16,11 @@ const bursts: RestSituation = { ...served, lastRest: { afterLooks: 5, looksAgo: 
 
 const table: readonly [string, RestSituation, boolean][] = [
   ['soon after it was loaded', loaded, true],
+  [
+    'not as soon if its first load came at once',
+    { ...loaded, requests: 500, quietLooks: 4 },
+    false,
+  ],
   ['not at the first look', { ...loaded, quietLooks: 0 }, false],
   ['not while it works', { ...loaded, isIdle: false }, false],
   ['not with a connection, whose next request would wait', { ...loaded, connections: 1 }, false],
