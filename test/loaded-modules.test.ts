@@ -33,10 +33,29 @@ test('of koffi a thread loads the addon alone', async () => {
 })
 
 test('the code of a process or thread is ASCII: by one other character V8 keeps all of it in two bytes each', () => {
-  for (const file of ['cli.cjs', 'child/main.cjs', 'thread/worker.js', 'parker/main.js']) {
+  for (const file of [
+    'cli.cjs',
+    'child/main.cjs',
+    'thread/worker.js',
+    'worker/lease.cjs',
+    'parker/main.js',
+  ]) {
     const code = readFileSync(join(packageRoot, 'dist', file), 'utf8')
     assert.is(/[^\0-\x7f].*/.exec(code)?.[0], undefined, file)
   }
+})
+
+test('the code of a thread is a script, and has no `import` but the one that is lent to it', () => {
+  const code = readFileSync(join(packageRoot, 'dist', 'worker', 'lease.cjs'), 'utf8')
+  const imports = code.split('\n').filter((line) => /(?<![\w.])import\(/.test(line))
+  assert.equal(
+    imports.map((line) => line.trim()),
+    [
+      // Piscina's, for a task that can't be required.
+      'importESMCached = new Function("specifier", "return import(specifier)");',
+      'var own = (url) => import(url);',
+    ],
+  )
 })
 
 test.run()

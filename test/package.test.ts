@@ -93,6 +93,7 @@ function bundles(): string[] {
     ...made('bundle:modules', 'js'),
     ...made('bundle:scripts', 'cjs'),
     ...made('bundle:child', 'cjs'),
+    ...made('bundle:lease', 'cjs'),
     ...made('bundle:thread', 'js'),
     // The threads' bundle is CommonJS, but has piscina's name for it.
     'dist/thread/package.json',

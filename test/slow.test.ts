@@ -20,7 +20,7 @@ test('/slow.json names the route, how long it blocked, and where in the code', a
       const { routes } = await report(serving)
       return routes[0]?.count === 3 ? routes : undefined
     },
-    30_000,
+    10_000,
     'three are told',
   )
   if (route === undefined) throw new Error('no route')
@@ -52,7 +52,7 @@ test('also what blocks after an await', async () => {
       const told = await report(serving)
       return told.routes.length > 0 ? told : undefined
     },
-    30_000,
+    10_000,
     'it is told',
   )
   assert.is(routes[0]?.route, 'GET /late/:id')

@@ -158,6 +158,7 @@ export class CrewSize {
       () => {
         clearTimeout(late)
         this.#delay.startSucceeded()
+        thread.askForCode()
         this.#keep(thread)
       },
       (error: unknown) => {

@@ -81,7 +81,7 @@ const start = (message: StartChild): void => {
     if (message.identity !== undefined) {
       dropPrivileges(message.identity)
       checkReadable(message.identity, [
-        pathToFileURL(entryFile('thread/worker.js')),
+        pathToFileURL(entryFile('worker/lease.cjs')),
         new URL(message.handler),
       ])
     }

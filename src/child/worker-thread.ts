@@ -5,9 +5,16 @@ import { deserializeError, fail, type SerializedError, serializeError } from '..
 import type { LoadedFile } from '../shared/loaded-file.js'
 import type { WorkerMessage } from '../shared/messages-from-worker.js'
 import type { RenewTls } from '../shared/messages-to-child.js'
-import type { EndLease, EndsSoon, RestThread, WayOfLeaving } from '../shared/messages-to-worker.js'
+import type {
+  AskForCode,
+  EndLease,
+  EndsSoon,
+  RestThread,
+  WayOfLeaving,
+} from '../shared/messages-to-worker.js'
 import { threadPending } from '../shared/standard-output.js'
 import type { AskedListener, HandlerKind, TlsTerms } from '../shared/terms.js'
+import { threadCode, threadCodeIs } from '../shared/thread-code.js'
 import type { Lease } from '../shared/thread-starts.js'
 import { userStack } from '../shared/user-stack.js'
 import { monotonicMs } from '../sync/clock.js'
@@ -115,6 +122,7 @@ export class WorkerThread {
         if (message.type === 'loaded') return events.loaded(message.files)
         if (message.type === 'parker') return events.wantsParker()
         if (message.type === 'moves') return events.moves()
+        if (message.type === 'code') return threadCodeIs(message.code)
         if (message.type === 'rested') return this.#rested?.(message.isDone)
         if (message.type === 'notice') return events.notice(message.text)
         if (message.type === 'asks') return events.asks(message.asked)
@@ -187,6 +195,11 @@ export class WorkerThread {
     const isDone = await rested
     this.#rested = undefined
     return isDone
+  }
+
+  /** Has it hand over what V8 made of its code, unless one has done so. */
+  askForCode(): void {
+    if (threadCode() === undefined) this.#port.postMessage({ type: 'code' } satisfies AskForCode)
   }
 
   renewTls(tls: readonly TlsTerms[]): void {

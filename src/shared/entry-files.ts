@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 type Entry =
   | 'child/main.cjs'
   | 'thread/worker.js'
+  | 'worker/lease.cjs'
   | 'listener/main.js'
   | 'parker/main.js'
   | 'cli/config-reader.js'

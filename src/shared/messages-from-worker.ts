@@ -21,6 +21,12 @@ export interface ThreadRested {
   readonly isDone: boolean
 }
 
+/** The answer to `AskForCode`. */
+export interface ThreadCode {
+  readonly type: 'code'
+  readonly code: SharedArrayBuffer
+}
+
 /** The thread could not load the handler; piscina's own rejection would lose the error's class and code. */
 export interface ThreadFailed {
   readonly type: 'failed'
@@ -74,6 +80,7 @@ export type WorkerMessage =
   | ThreadMoves
   | ThreadReady
   | ThreadRested
+  | ThreadCode
   | ThreadFailed
   | ThreadLeaves
   | ThreadExits

@@ -4,7 +4,12 @@ import type { RenewTls } from './messages-to-child.js'
 /** What a child's main thread says to a worker thread, over message ports (structured clone). */
 
 /** What a worker thread is told. */
-export type LeaseMessage = EndLease | EndsSoon | RenewTls | RestThread
+export type LeaseMessage = AskForCode | EndLease | EndsSoon | RenewTls | RestThread
+
+/** The thread shall hand over what V8 has made of its code; see thread-code.ts. */
+export interface AskForCode {
+  readonly type: 'code'
+}
 
 /** The whole pool ends: responses from now on are the last of their connections. */
 export interface EndsSoon {

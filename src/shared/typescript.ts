@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { importModule } from './import-module.js'
 
 const TYPESCRIPT = /\.[mc]?tsx?$/
 
@@ -16,9 +17,9 @@ export async function understandTypeScript(url: string): Promise<void> {
     const tsx = apiOfTsx(place)
     if (tsx === undefined) continue
     // The one for `import`, the other for `require`.
-    const { register } = (await import(pathToFileURL(tsx.esm).href)) as Registrar
+    const { register } = await importModule<Registrar>(pathToFileURL(tsx.esm).href)
     register()
-    const required = (await import(pathToFileURL(tsx.cjs).href)) as Registrar
+    const required = await importModule<Registrar>(pathToFileURL(tsx.cjs).href)
     required.register()
     return
   }

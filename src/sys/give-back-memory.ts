@@ -1,4 +1,9 @@
+import type * as Inspector from 'node:inspector'
+import { createRequire } from 'node:module'
 import { declareOptional } from './libc.js'
+
+/** The code of a worker thread is a script, which can't `import`. */
+const load = createRequire(import.meta.url)
 
 /** Only glibc keeps what was freed for itself. */
 const malloc_trim = declareOptional<[number]>('int malloc_trim(size_t pad)')
@@ -13,7 +18,7 @@ const malloc_trim = declareOptional<[number]>('int malloc_trim(size_t pad)')
  */
 export async function giveBackMemory(): Promise<void> {
   try {
-    const { Session } = await import('node:inspector')
+    const { Session } = load('node:inspector') as typeof Inspector
     const session = new Session()
     session.connect()
     await new Promise<void>((resolve) =>

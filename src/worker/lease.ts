@@ -20,6 +20,7 @@ import { Shedding } from '../sync/shedding.js'
 import { AccessLog } from './access-log.js'
 import { Activity } from './activity.js'
 import { Adoption } from './adoption.js'
+import type { HandOver } from './code-script.js'
 import { serviceForHandler, serviceForServer } from './create-service.js'
 import { departuresFor } from './departures.js'
 import { diagnostics } from './diagnostics.js'
@@ -40,6 +41,8 @@ import { SharedTls } from './shared-tls.js'
 import { untilAnswered } from './until-answered.js'
 import { untilLoopIsIdle } from './until-loop-is-idle.js'
 
+export { importsBy } from '../shared/import-module.js'
+
 /** How many requests in flight an error names. */
 const MOST_REQUESTS = 5
 
@@ -47,10 +50,12 @@ const MOST_REQUESTS = 5
  * The task that piscina runs in a worker thread: loads the handler, takes descriptors until the child's main thread
  * ends the lease, finishes what is in flight, and exits. A connection costs no message this way.
  *
+ * `handOver` is for what other threads begin with; see thread-code.ts.
+ *
  * It rejects when the handler can't be loaded. Anything that the handler throws outside a request ends the
  * thread, and piscina rejects the lease.
  */
-export default async function lease(terms: Lease): Promise<void> {
+export default async function lease(terms: Lease, handOver: HandOver): Promise<void> {
   const { slot, thread, generation, learns, port } = terms
   const tell = (message: WorkerMessage): void => port.postMessage(message)
   // Before any code of the user is loaded, which may put something else in its place.
@@ -149,6 +154,7 @@ export default async function lease(terms: Lease): Promise<void> {
 
   port.on('message', (message: LeaseMessage) => {
     if (message.type === 'tls') return tls.renew(message.tls)
+    if (message.type === 'code') return handOver((code) => tell({ type: 'code', code }))
     if (message.type === 'ends soon') return serving.endsSoon()
     if (message.type === 'rest')
       return void activity.rest(rest).then((isDone) => tell({ type: 'rested', isDone }))

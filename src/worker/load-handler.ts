@@ -9,6 +9,7 @@ import type {
   UpgradeHandler,
 } from '../handler.js'
 import { ForkthreadError, fail } from '../shared/errors.js'
+import { importModule } from '../shared/import-module.js'
 import { userStack } from '../shared/user-stack.js'
 
 /** A handler module after the look at what it exports. */
@@ -35,7 +36,7 @@ const MOST_NAMES = 5
 export async function loadHandler(url: string): Promise<LoadedHandler> {
   let exported: HandlerModule
   try {
-    exported = withCommonJsExports((await import(url)) as HandlerModule)
+    exported = withCommonJsExports(await importModule<HandlerModule>(url))
   } catch (error) {
     throw asLoadError(url, error)
   }

@@ -1,5 +1,7 @@
+import type * as Inspector from 'node:inspector'
 import type { MessagePort } from 'node:worker_threads'
 import { Channels } from '../shared/channel.js'
+import { importModule } from '../shared/import-module.js'
 import type { PoolLinkUp } from '../shared/messages-from-worker.js'
 import type { PoolLinkDown } from '../shared/messages-to-worker.js'
 import type { PoolThread } from '../shared/pool-thread.js'
@@ -101,13 +103,13 @@ export class PoolLink {
   /** In this one thread, so that the port is free; an inspector that is opened in a thread shows that thread (Node 20 to 26). */
   async #openInspector(): Promise<void> {
     if (this.#inspect === undefined) return
-    const { open } = await import('node:inspector')
+    const { open } = await importModule<typeof Inspector>('node:inspector')
     open(this.#inspect.port, this.#inspect.host)
   }
 
   async #closeInspector(): Promise<void> {
     if (this.#inspect === undefined) return
-    const { close } = await import('node:inspector')
+    const { close } = await importModule<typeof Inspector>('node:inspector')
     close()
   }
 
