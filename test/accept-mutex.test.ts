@@ -36,7 +36,7 @@ for (const acceptMutex of mechanisms) {
         requests++
       }
     assert.is(seen.size, 4)
-    await until(() => pool.stats().totals.requests === requests, 2000, 'all requests counted')
+    await until(() => pool.stats().totals.requests === requests, 30_000, 'all requests counted')
   })
 
   test('a killed child, perhaps the holder, leaves nothing locked', async () => {
@@ -52,7 +52,7 @@ for (const acceptMutex of mechanisms) {
           // The parent may not have seen the deaths yet, and count the dead.
           return ready.length === 3 && !ready.some(({ pid }) => victims.slice(0, 2).includes(pid))
         },
-        10_000,
+        30_000,
         'killed children are replaced',
       )
     }
@@ -70,7 +70,7 @@ for (const acceptMutex of mechanisms) {
     execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${limit}:`])
     // Each holds a descriptor until it is destroyed; so many more than there is room for wait in the backlog.
     const clients = await Promise.all(Array.from({ length: room * 2 }, () => hold(pool.address)))
-    await until(() => shortages.length > 0, 10_000, 'the shortage is reported')
+    await until(() => shortages.length > 0, 30_000, 'the shortage is reported')
     assert.match(shortages[0]?.message ?? '', /accept failed with EMFILE/)
     const before = cpuMs(pool)
     await sleep(1000)
@@ -82,7 +82,7 @@ for (const acceptMutex of mechanisms) {
     const answer = await get(pool.address)
     assert.is(answer.status, 200)
     assert.is(answer.headers['x-pid'], String(child.pid))
-    await until(() => descriptors(child.pid).length <= limit - room + 2, 5000, 'nothing leaked')
+    await until(() => descriptors(child.pid).length <= limit - room + 2, 30_000, 'nothing leaked')
   })
 
   test.run()
@@ -99,8 +99,8 @@ interoperates('has no name: a cleaner of temporary files finds nothing to remove
   assert.equal(readdirSync(folder), [])
   rmSync(folder, { recursive: true })
   for (const child of program.children()) send(child, 'SIGKILL')
-  await until(async () => (await get(address)).status === 200, 10_000, 'they are replaced')
-  await until(() => program.children().length === 2, 10_000, 'all of them')
+  await until(async () => (await get(address)).status === 200, 30_000, 'they are replaced')
+  await until(() => program.children().length === 2, 30_000, 'all of them')
 })
 
 for (const acceptMutex of ['flock', 'fcntl', 'none']) {

@@ -31,11 +31,11 @@ test('it speaks first, one line, and closes: the share of idle threads', async (
   })
   const { pool, url } = serving
   assert.is(await ask(pool), 'ready up 100%\n')
-  const blocks = Array.from({ length: THREADS - 1 }, () => get(`${url}/?ms=2000`))
-  await until(() => pool.stats().threads.busy === THREADS - 1, 2000, 'all but one are busy')
+  const blocks = Array.from({ length: THREADS - 1 }, () => get(`${url}/?wait=4000`))
+  await until(() => pool.stats().threads.busy === THREADS - 1, 30_000, 'all but one are busy')
   assert.is(await ask(pool), 'ready up 25%\n')
-  const last = get(`${url}/?ms=1000`)
-  await until(() => pool.stats().threads.idle === 0, 2000, 'all are busy')
+  const last = get(`${url}/?wait=3000`)
+  await until(() => pool.stats().threads.idle === 0, 30_000, 'all are busy')
   assert.is(await ask(pool), 'ready up 1%\n')
   await Promise.all([...blocks, last])
 })
@@ -45,12 +45,12 @@ test('a pool that leaves says drain, and then maint', async () => {
     ...{ agentCheck: '127.0.0.1:0', preStopDelay: 300, threads: 2 },
   })
   const { pool, url } = serving
-  const slow = get(`${url}/?ms=1500`)
-  await until(() => pool.stats().threads.busy === 1, 2000, 'one is busy')
+  const slow = get(`${url}/?wait=4000`)
+  await until(() => pool.stats().threads.busy === 1, 30_000, 'one is busy')
   const port = agentPort(pool)
   const closed = pool.close()
   assert.is((await raw(port, '')).toString(), 'drain\n')
-  await until(async () => (await raw(port, '')).toString() === 'maint\n', 1000, 'it closes')
+  await until(async () => (await raw(port, '')).toString() === 'maint\n', 30_000, 'it closes')
   await slow
   await closed
 })
@@ -145,11 +145,11 @@ ${servers.join('\n')}
             ({ status }) => status === 200,
             () => false,
           ),
-        10_000,
+        30_000,
         'haproxy serves',
       )
       for (const name of names)
-        await until(async () => (await weight(name)) === 100, 5000, `${name} is idle`)
+        await until(async () => (await weight(name)) === 100, 30_000, `${name} is idle`)
       const even = await spread(30)
       assert.ok(
         names.every((name) => (even[name] ?? 0) >= 5),
@@ -162,7 +162,7 @@ ${servers.join('\n')}
         while (isLoaded) await get(`${a.address}/?ms=500`)
       }
       const load = Array.from({ length: THREADS - 1 }, occupy)
-      await until(async () => (await weight('a')) <= 25, 10_000, 'a is busy')
+      await until(async () => (await weight('a')) <= 25, 30_000, 'a is busy')
       const uneven = await spread(27)
       isLoaded = false
       assert.ok(
@@ -170,11 +170,11 @@ ${servers.join('\n')}
         JSON.stringify(uneven),
       )
       await Promise.all(load)
-      await until(async () => (await weight('a')) === 100, 5000, 'a is idle again')
+      await until(async () => (await weight('a')) === 100, 30_000, 'a is idle again')
 
       // b leaves, as on TERM.
       const left = b.close()
-      await until(async () => /DRAIN/.test(await stateOf('b')), 5000, 'b drains')
+      await until(async () => /DRAIN/.test(await stateOf('b')), 30_000, 'b drains')
       assert.is((await spread(20)).b, 0)
       await left
       assert.is((await spread(10)).b, 0)
@@ -182,7 +182,7 @@ ${servers.join('\n')}
       // c is gone from one moment to the next.
       const [, rest] = await Promise.all([c.kill(), spread(30)])
       assert.ok((rest.a ?? 0) > 0)
-      await until(async () => /DOWN|MAINT/.test(await stateOf('c')), 5000, 'c is out')
+      await until(async () => /DOWN|MAINT/.test(await stateOf('c')), 30_000, 'c is out')
       assert.equal(await spread(10), { a: 10, b: 0, c: 0 })
     } finally {
       haproxy.kill('SIGKILL')

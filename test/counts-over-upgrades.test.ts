@@ -116,7 +116,7 @@ test('over two upgrades under load no scrape finds less than one before, and eve
       const now = await scrape()
       return FIGURES.slice(0, 2).every((figure) => sum(now, figure) >= answered)
     },
-    10_000,
+    30_000,
     'all counted',
   ).catch(() => undefined)
   for (const figure of FIGURES.slice(0, 2))

@@ -40,7 +40,7 @@ async function nothingIsLeft(port?: number): Promise<void> {
   assert.equal(readdirSync(temporary), [])
   // The sockets of clients close a moment after the pool's.
   const isSame = () => isDeepStrictEqual(openDescriptors([process.pid]), openAtStart)
-  await until(isSame, 5_000, 'the descriptors from before').catch(() =>
+  await until(isSame, 30_000, 'the descriptors from before').catch(() =>
     assert.equal(openDescriptors([process.pid]), openAtStart),
   )
   if (port !== undefined) assert.ok(await isRefused(port))
@@ -71,9 +71,9 @@ for (const acceptMutex of ['flock', 'none'] as const) {
     await idle.write(ask('/')).until(/hello\n$/)
     // One response has not begun, the other one is half out.
     using slow = await RawClient.connect(port)
-    slow.write(ask('/slow?ms=1500'))
+    slow.write(ask('/slow?ms=3000'))
     using chunked = await RawClient.connect(port)
-    await chunked.write(ask('/chunks?count=15&ms=100')).until(/chunk 0\n/)
+    await chunked.write(ask('/chunks?count=30&ms=100')).until(/chunk 0\n/)
     await isBusy(pool, 2)
 
     let isClosed = false
@@ -86,7 +86,7 @@ for (const acceptMutex of ['flock', 'none'] as const) {
     assert.not.match(slow.received, 'done', 'idle connections do not wait for busy ones')
 
     assert.match(await slow.end(), /\r\nConnection: close\r\n[\s\S]*done\n$/)
-    assert.match(await chunked.end(), /chunk 14\n[\s\S]*last\n\r\n0\r\n\r\n$/)
+    assert.match(await chunked.end(), /chunk 29\n[\s\S]*last\n\r\n0\r\n\r\n$/)
     await within(closed, LIMIT_MS, 'close')
     assert.equal(serving.errors, [])
     await nothingIsLeft(port)

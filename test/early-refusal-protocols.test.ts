@@ -8,14 +8,14 @@ import { RawClient } from './support/raw-client.js'
 import { serve } from './support/serve.js'
 import { until } from './support/until.js'
 
-const BLOCKED_MS = 1200
+const BLOCKED_MS = 2000
 /** Far below, and far above the steps of the kernel's clock. */
 const options = { queueTimeout: 300, keepAlive: 'pin' } as const
 
 const isBlocked = (pool: Pool): Promise<unknown> =>
   until(
     () => pool.stats().processes[0]?.threads[0]?.inFlight === 1,
-    5000,
+    30_000,
     'the only thread is blocked',
   )
 

@@ -8,13 +8,13 @@ import { until } from './support/until.js'
 
 test('what waits too long for its handshake is closed, and later ones are served', async () => {
   await using serving = await serve('slow-or-quick', {
-    ...{ listen: 'https://127.0.0.1:0', tls: local, queueTimeout: 500 },
+    ...{ listen: 'https://127.0.0.1:0', tls: local, queueTimeout: 1000 },
   })
   const { pool, url } = serving
-  const block = secureGet(`${url}/?ms=2500`)
+  const block = secureGet(`${url}/?ms=3500`)
   // A handshake makes the thread busy, too, but does not block it.
   const isBlocked = (): boolean => pool.stats().processes[0]?.threads[0]?.inFlight === 1
-  await until(isBlocked, 5000, 'the thread is blocked')
+  await until(isBlocked, 30_000, 'the thread is blocked')
   const late = await secureGet(url).then(
     () => 'an answer',
     (error: { code?: string }) => error.code ?? 'an error',
@@ -22,7 +22,7 @@ test('what waits too long for its handshake is closed, and later ones are served
   assert.match(late, /^(ECONNRESET|EPIPE)$/)
   assert.is(pool.stats().totals.refused, 1)
   await block
-  assert.ok(Number(await secureGet(url)) < 500)
+  assert.ok(Number(await secureGet(url)) < 1000)
 })
 
 test.run()

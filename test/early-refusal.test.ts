@@ -20,7 +20,7 @@ test('what waits too long is refused while every thread is blocked, and what is 
     })
     const { url, pool } = serving
     const blocks = [get(`${url}/?ms=3500`), get(`${url}/?ms=3500`)]
-    await until(() => pool.stats().threads.idle === 0, 5000, 'both threads are blocked')
+    await until(() => pool.stats().threads.idle === 0, 30_000, 'both threads are blocked')
     const begin = performance.now()
     const late = await Promise.all(Array.from({ length: 20 }, () => get(url)))
     const tookMs = performance.now() - begin
@@ -45,8 +45,11 @@ test('requests on connections that a thread keeps are refused before the handler
   const agent = keepAliveAgent(3)
   const warm = await Promise.all([1, 2, 3].map(() => get(serving.url, { agent })))
   assert.is(warm.filter(refused).length, 0)
-  const block = get(`${serving.url}/?ms=800`, { agent })
-  await sleep(100)
+  const isIdle = (): boolean => serving.pool.stats().threads.idle === 1
+  // Both sides have seen the end of those before.
+  await until(isIdle, 30_000, 'an idle thread')
+  const block = get(`${serving.url}/?ms=1500`, { agent })
+  await until(() => !isIdle(), 30_000, 'it is blocked')
   const late = await Promise.all([get(serving.url, { agent }), get(serving.url, { agent })])
   assert.is(late.filter(refused).length, 2)
   assert.is(late.filter(({ reusedConnection }) => reusedConnection).length, 2)
@@ -134,20 +137,20 @@ test('maxConnections: one more gets 503, and one that ends makes room', async ()
   const agent = new Agent({ keepAlive: true, maxSockets: 4 })
   const four = await Promise.all([1, 2, 3, 4].map(() => get(serving.url, { agent })))
   assert.is(four.filter(refused).length, 0)
-  await until(() => connections(serving.pool.stats()) === 4, 5000, 'four are open')
+  await until(() => connections(serving.pool.stats()) === 4, 30_000, 'four are open')
   const fifth = await get(serving.url)
   assert.is(fifth.status, 503)
   assert.is(fifth.headers['retry-after'], '1')
   assert.is((await get(serving.url, { agent })).status, 200)
   agent.destroy()
-  await until(() => connections(serving.pool.stats()) === 0, 5000, 'all are gone')
+  await until(() => connections(serving.pool.stats()) === 0, 30_000, 'all are gone')
   assert.is((await get(serving.url)).status, 200)
 })
 
 test('maxConnections: also one that has not said anything', async () => {
   await using serving = await serve('slow-or-quick', { maxConnections: 2, deferAccept: false })
   const silent: Socket[] = [1, 2].map(() => connect(serving.port, '127.0.0.1'))
-  await until(() => connections(serving.pool.stats()) === 2, 5000, 'two are open')
+  await until(() => connections(serving.pool.stats()) === 2, 30_000, 'two are open')
   const answer = await raw(serving.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
   assert.match(answer.toString(), /^HTTP\/1\.1 503 /)
   for (const socket of silent) socket.destroy()

@@ -45,7 +45,7 @@ async function untilCounted(serving: Serving, count: number): Promise<string> {
     text = await scrape(serving)
     return sampled(text, COUNT) >= count
   }
-  await until(isThere, 10_000, `${count} requests counted`)
+  await until(isThere, 30_000, `${count} requests counted`)
   assert.is(sampled(text, COUNT), count, text)
   return text
 }
@@ -64,7 +64,7 @@ test('requests by method, status, protocol and route', async () => {
   await new Promise((resolve) => stream.once('close', resolve))
   session.close()
   // A client that goes before there is an answer.
-  await get(`${url}/wait`, { timeoutMs: 200 }).catch(() => undefined)
+  await get(`${url}/wait`, { timeoutMs: 1000 }).catch(() => undefined)
   const text = await untilCounted(serving, 5)
   const route = { http_route: '/users/:id', http_response_status_code: '200', url_scheme: 'http' }
   const version = 'network_protocol_version'
@@ -189,12 +189,12 @@ test('everything answers while every thread is stuck', async () => {
   const lost = Array.from({ length: 12 }, () =>
     get(`${url}/block`, { timeoutMs: 20_000 }).catch(() => undefined),
   )
-  await until(() => pool.stats().threads.busy === 2, 10_000, 'all threads busy')
+  await until(() => pool.stats().threads.busy === 2, 30_000, 'all threads busy')
   const stuck = async (): Promise<boolean> => {
     const text = await scrape(serving)
     return sampled(text, 'nodejs_eventloop_utilization') === 2
   }
-  await until(stuck, 10_000, 'both loops are seen to be blocked')
+  await until(stuck, 30_000, 'both loops are seen to be blocked')
   const text = await scrape(serving)
   assert.is(sampled(text, 'forkthread_threads', { state: 'idle' }), 0)
   assert.ok(sampled(text, 'forkthread_accept_queue') > 0)

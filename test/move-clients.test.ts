@@ -140,7 +140,7 @@ http {
         ({ status }) => status === 200,
         () => false,
       )
-    await until(isUp, 10_000, 'nginx serves')
+    await until(isUp, 30_000, 'nginx serves')
     await whileReloading(serving, () => askAll(async (path) => (await get(url + path)).status))
   } finally {
     nginx.kill('SIGKILL')

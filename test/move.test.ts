@@ -145,7 +145,12 @@ for (const [name, options] of [
   ['TLS', { listen: 'https://127.0.0.1:0', tls: local }],
 ] as const) {
   test(`the end of the pool (${name}): who reuses the connection steadily loses nothing, and who is idle for long is not waited for`, async () => {
-    const serving = await serve('who', { ...two, ...options, shutdownIdleTimeout: 1000 })
+    const serving = await serve('who', {
+      ...two,
+      ...options,
+      shutdownIdleTimeout: 2000,
+      drainTimeout: 20_000,
+    })
     const { pool, port } = serving
     const isSecure = name === 'TLS'
     const open = async (): Promise<SteadyClient> => {
@@ -158,17 +163,17 @@ for (const [name, options] of [
     await sleep(200)
     await first.ask()
     using idle = await open()
-    await sleep(1100)
+    await sleep(2100)
     const steady = await Promise.all(Array.from({ length: 10 }, open))
     const asked = steady.map((client, index) => client.askUntilLast(20 + index * 50))
     await sleep(100)
     const began = performance.now()
     const closed = pool.close()
-    await until(() => idle.isOver, 900, 'the idle one is closed at once')
+    await until(() => idle.isOver, 1900, 'the idle one is closed at once')
     for (const answers of await Promise.all(asked)) assert.ok(answers >= 1)
     await closed
     const tookMs = performance.now() - began
-    assert.ok(tookMs < 3000, `${tookMs} ms`)
+    assert.ok(tookMs < 10_000, `${tookMs} ms`)
     dispose(steady)
   })
 }

@@ -32,7 +32,7 @@ for (const [what, options] of Object.entries({
     assert.is(new Set(spans).size, 24)
     await until(
       async () => (await ask()).ended.includes('/outer'),
-      10_000,
+      30_000,
       'spans that have ended are exported',
     )
     agent.destroy()

@@ -40,13 +40,13 @@ testWith('chromium', 'the page in a browser', async () => {
   const text = (id: string): Promise<string> =>
     chromium.evaluate(`document.getElementById('${id}').innerText`)
   const shows = (id: string, what: RegExp): Promise<unknown> =>
-    until(async () => what.test(await text(id)), 15_000, `${what} in #${id}`)
+    until(async () => what.test(await text(id)), 30_000, `${what} in #${id}`)
   const open = async (width: number, scheme: 'light' | 'dark'): Promise<string> => {
     await chromium.open(page, { width, height: width < 600 ? 844 : 900, scheme })
     // The document before it may still be there.
     await until(
       () => chromium.evaluate(`innerWidth === ${width} && document.readyState === 'complete'`),
-      10_000,
+      30_000,
       `a page ${width} px wide`,
     )
     await shows('health', /^Serving: \d of \d threads idle/)
@@ -93,7 +93,7 @@ testWith('chromium', 'the page in a browser', async () => {
   const inject = `document.body.insertAdjacentHTML('beforeend', '<img src=x onerror="window.ran = 1">')
     document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.ran = 1' }))`
   await chromium.evaluate(inject)
-  await until(() => chromium.complaints.length > 1, 10_000, 'both are refused')
+  await until(() => chromium.complaints.length > 1, 30_000, 'both are refused')
   assert.is(await chromium.evaluate('window.ran'), undefined)
 
   await pool.kill()

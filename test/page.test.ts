@@ -45,7 +45,7 @@ test('what runs longest is the oldest request of a thread, not the latest', asyn
   await using serving = await serve('routes', { metrics: '127.0.0.1:0', drainTimeout: 200 })
   const { url, pool } = serving
   const waiting = get(`${url}/wait/long?secret=1`, { timeoutMs: 30_000 }).catch(() => undefined)
-  await until(() => pool.stats().threads.busy === 1, 5000, 'it waits')
+  await until(() => pool.stats().threads.busy === 1, 30_000, 'it waits')
   const page = async (): Promise<PageData> =>
     JSON.parse((await get(`${pool.metricsAddress}/page.json`)).body) as PageData
   const shows = async (): Promise<boolean> => {
@@ -53,7 +53,7 @@ test('what runs longest is the oldest request of a thread, not the latest', asyn
     const [first] = (await page()).running
     return first?.request === 'GET /wait/long' && first.busyMs > 1500
   }
-  await until(shows, 15_000, 'GET /wait/long runs longest')
+  await until(shows, 30_000, 'GET /wait/long runs longest')
   const { points, events } = await page()
   assert.ok(points.length >= 1 && points.every(({ at }) => at > 0))
   assert.is(events[0]?.kind, 'decision')
@@ -66,7 +66,7 @@ test("/server-status?auto says it in Apache's lines", async () => {
   for (let asked = 0; asked < 3; asked++) await get(serving.url)
   // A response counts when it is over, a moment after the client has it.
   const isCounted = (): boolean => serving.pool.stats().totals.requests === 3
-  await until(isCounted, 5000, 'all requests counted')
+  await until(isCounted, 30_000, 'all requests counted')
   const { body } = await get(`${serving.pool.metricsAddress}/server-status?auto`)
   const lines = body.trimEnd().split('\n')
   for (const line of lines) assert.is(line.split(': ').length, 2, line)
@@ -94,7 +94,7 @@ testWith('lwp-request', "Munin's plug-ins for Apache read it", async () => {
   }
   await using serving = await serve('routes', { metrics: '127.0.0.1:0', threads: 2 })
   for (let asked = 0; asked < 3; asked++) await get(`${serving.url}/bytes/5000`)
-  await until(() => serving.pool.stats().totals.requests === 3, 5000, 'all requests counted')
+  await until(() => serving.pool.stats().totals.requests === 3, 30_000, 'all requests counted')
   const { port } = new URL(serving.pool.metricsAddress ?? '')
   const plugin = async (name: string, ...args: string[]): Promise<string> => {
     const { stdout } = await run(`${MUNIN}/apache_${name}`, args, {

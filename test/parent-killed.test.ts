@@ -36,7 +36,7 @@ for (const acceptMutex of ['flock', 'none'] as const) {
     await program.exit()
     assert.is((await slow).body, 'done\n')
     // Two seconds, and what a busy machine adds.
-    await until(() => isFree(portOf(address)), 5_000, 'the port to be free')
+    await until(() => isFree(portOf(address)), 30_000, 'the port to be free')
     await program.gone(5_000)
     assert.equal(readdirSync(temporary), [])
   })

@@ -5,7 +5,7 @@ import { get, keepAliveAgent, raw } from './support/http.js'
 import { type Serving, serve } from './support/serve.js'
 import { until } from './support/until.js'
 
-const BLOCK_MS = 1000
+const BLOCK_MS = 1600
 const LIMIT_MS = 30_000
 
 /** The only thread is blocked; what comes back waits for the end of that. */
@@ -27,8 +27,9 @@ async function behindABlock(serving: Serving): Promise<{ status: number; body: s
 
 test('the handler, stats() and the histogram know what a request has waited in the backlog', async () => {
   await using serving = await serve('slow-or-quick')
-  const quick = await get(serving.url)
-  assert.ok(Number(quick.body) < BLOCK_MS / 4, `an idle pool: ${quick.body} ms`)
+  // On a busy machine an idle pool may be late, now and then.
+  const isQuick = async (): Promise<boolean> => Number((await get(serving.url)).body) < BLOCK_MS / 4
+  await until(isQuick, LIMIT_MS, 'an idle pool takes it soon')
   const late = await behindABlock(serving)
   assert.ok(Number(late.body) > BLOCK_MS / 4, `behind a block: ${late.body} ms`)
   const { p50Ms, p99Ms } = serving.pool.stats().queueTime
@@ -48,18 +49,18 @@ test('a request on a connection that its thread keeps waits, too', async () => {
 })
 
 test('a client that takes its time has not waited for a thread', async () => {
-  await using serving = await serve('slow-or-quick', { queueTimeout: 500, deferAccept: false })
+  await using serving = await serve('slow-or-quick', { queueTimeout: 1500, deferAccept: false })
   const { connect } = await import('node:net')
   const socket = connect(serving.port, '127.0.0.1')
   let answer = ''
   socket.on('data', (chunk) => {
     answer += chunk
   })
-  await sleep(700)
+  await sleep(1700)
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n')
-  await sleep(700)
+  await sleep(1700)
   socket.write('Connection: close\r\n\r\n')
-  await until(() => answer.includes('\r\n\r\n'), 5000, 'an answer')
+  await until(() => answer.includes('\r\n\r\n'), 30_000, 'an answer')
   assert.ok(answer.startsWith('HTTP/1.1 200'), answer)
   socket.destroy()
 })
@@ -68,7 +69,7 @@ test('what a proxy says counts only where it is trusted', async () => {
   const headers = { 'X-Request-Start': `t=${Date.now() - 5000}` }
   {
     await using serving = await serve('slow-or-quick')
-    assert.ok(Number((await get(serving.url, { headers })).body) < 1000)
+    assert.ok(Number((await get(serving.url, { headers })).body) < 4000)
   }
   await using serving = await serve('slow-or-quick', { trustRequestStart: true })
   assert.ok(Number((await get(serving.url, { headers })).body) >= 5000)

@@ -122,7 +122,7 @@ for (const way of ['https', 'http2', 'tls']) {
     // Behind them in the queue: they have been taken.
     await handshake(started.port)
     started.program.send('SIGTERM')
-    await within(started.program.exit(), 10_000, 'the end')
+    await within(started.program.exit(), 30_000, 'the end')
     for (const socket of sockets) socket.destroy()
   })
 }

@@ -170,7 +170,7 @@ test('a new parent takes over the sockets, the pid file and the word', async () 
   const [, pid = ''] = (await systemd.message(/^MAINPID=\d+$/m)).match(/^MAINPID=(\d+)$/m) ?? []
   program.adopt(Number(pid))
   assert.equal(await program.exit(), { code: 0, signal: null })
-  await until(() => readFileSync(pidFile, 'utf8') === `${pid}\n`, 5_000, 'the pid of the new one')
+  await until(() => readFileSync(pidFile, 'utf8') === `${pid}\n`, 30_000, 'the pid of the new one')
   assert.equal(
     systemd.messages.filter((text) => text.startsWith('STOPPING')),
     [],
@@ -178,7 +178,7 @@ test('a new parent takes over the sockets, the pid file and the word', async () 
   for (const { url } of [web, api]) assert.is((await get(url)).status, 200)
   // The new one feeds the watchdog.
   const before = systemd.messages.length
-  await until(() => systemd.messages.slice(before).includes('WATCHDOG=1'), 10_000, 'a sign of life')
+  await until(() => systemd.messages.slice(before).includes('WATCHDOG=1'), 30_000, 'a sign of life')
   send(Number(pid), 'SIGTERM')
   await systemd.message(/^STOPPING=1$/m)
   await program.gone()
@@ -369,7 +369,7 @@ test('the watchdog is fed while some process answers, and not while none does', 
   await program.ready()
   const pings = () => systemd.messages.filter((text) => text === 'WATCHDOG=1').length
   const pingsFrom = async (count: number) =>
-    await until(() => pings() > count + 1, 20_000, 'more signs of life')
+    await until(() => pings() > count + 1, 30_000, 'more signs of life')
   await pingsFrom(pings())
   const [first = 0, second = 0] = program.children()
   send(first, 'SIGSTOP')
@@ -385,7 +385,7 @@ test('the watchdog is fed while some process answers, and not while none does', 
       last = now
       return performance.now() - since > INTERVAL_MS * 1.5
     },
-    20_000,
+    30_000,
     'silence',
   )
   send(first, 'SIGCONT')

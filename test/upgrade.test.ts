@@ -103,7 +103,7 @@ async function settledFamily(parent: number): Promise<string> {
 
 /** Waits until they have the same open as before, and shows the difference if that takes too long. */
 async function hasOpen(parent: number, expected: string, when: string): Promise<void> {
-  await until(() => family(parent) === expected, 5_000, 'the same descriptors').catch(() =>
+  await until(() => family(parent) === expected, 30_000, 'the same descriptors').catch(() =>
     assert.is(family(parent), expected, when),
   )
 }
@@ -330,7 +330,7 @@ for (const signals of [['SIGQUIT'], ['SIGTERM', 'SIGTERM']] as const) {
       // Later than what is taken for the same wish.
       if (signals.length > 1) await sleep(500)
     }
-    await until(() => program.running().length === 0, 10_000, 'the end of all')
+    await until(() => program.running().length === 0, 30_000, 'the end of all')
   })
 }
 

@@ -1,12 +1,13 @@
 /** DevTools on a handler's thread, a quiet start under NODE_OPTIONS, and the names of processes and threads. */
 
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
 import { startCli } from '../support/cli.js'
 import { fixture } from '../support/paths.js'
+import { readOfThreads } from '../support/processes.js'
 
 const app = fixture('echo-body')
 const small = ['--listen', '127.0.0.1:0', '--processes', '2', '--threads', '2']
@@ -43,8 +44,7 @@ if (process.platform === 'linux')
     const children = program.children()
     for (const pid of children)
       assert.match(titleOf(pid), /^forkthread: child [01] \(generation 0\)/)
-    const tasks = `/proc/${children[0]}/task`
-    const names = readdirSync(tasks).map((id) => readFileSync(`${tasks}/${id}/comm`, 'utf8').trim())
+    const names = readOfThreads(children[0] ?? 0, 'comm').map((name) => name.trim())
     for (const name of ['ft-listener', 'ft-worker-0', 'ft-worker-1'])
       assert.ok(names.includes(name), names.join(' '))
   })

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { cliPath } from './paths.js'
-import { children, descendants, send } from './processes.js'
+import { children, descendants, processes, send } from './processes.js'
 import { Screen } from './screen.js'
 import { until } from './until.js'
 
@@ -60,7 +60,8 @@ export class AtTerminal {
   }
 
   get isStopped(): boolean {
-    return /\) T /.test(readFileSync(`/proc/${this.pid}/stat`, 'utf8'))
+    const { pid } = this
+    return processes().some((one) => one.pid === pid && one.state === 'T')
   }
 
   send(signal: NodeJS.Signals): void {

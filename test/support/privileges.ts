@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import { cliPath } from './paths.js'
 
@@ -33,9 +32,4 @@ export function testAsRoot(name: string, body: () => Promise<void>): void {
 export function numbers(status: string, line: string): number[] {
   const found = new RegExp(`^${line}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? ''
   return found.split(/\s+/).filter(Boolean).map(Number)
-}
-
-/** What the kernel says of each thread of a process. */
-export function threadStatuses(pid: number, threads: readonly string[]): string[] {
-  return threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8'))
 }

@@ -42,6 +42,14 @@ export function isStopped(pid: number): boolean {
   return threads.every((thread) => readEntry(pid, Number(thread))?.state === 'T')
 }
 
+/** What a file of each thread of a process says, such as `comm`; those that end while it looks are left out. */
+export function readOfThreads(pid: number, file: string): string[] {
+  return readFolder(`/proc/${pid}/task`).flatMap((thread) => {
+    const text = ifPresent(() => readFileSync(`/proc/${pid}/task/${thread}/${file}`, 'utf8'))
+    return text === undefined ? [] : [text]
+  })
+}
+
 /** The pids whose parent is `pid`, in ascending order. */
 export function children(pid: number): number[] {
   return processes()
@@ -109,8 +117,8 @@ function readFolder(path: string): string[] {
   return ifPresent(() => readdirSync(path)) ?? []
 }
 
-/** Processes end while we read about them: ENOENT, or ESRCH from an open /proc file, is the normal case. */
-function ifPresent<T>(read: () => T): T | undefined {
+/** Processes and threads end while we read about them: ENOENT, or ESRCH from an open /proc file, is the normal case. */
+export function ifPresent<T>(read: () => T): T | undefined {
   try {
     return read()
   } catch (error) {

@@ -132,7 +132,7 @@ if (hasEpoll) {
     for (let turns = 0; turns < 20; turns++) await turn()
     assert.equal(calls(), [CALLS.connection], 'its numbers may be about to change')
     Atomics.store(child.words, switching, 0)
-    await until(() => child.takeSignal(), 10_000, 'another one is called')
+    await until(() => child.takeSignal(), 30_000, 'another one is called')
     assert.equal(calls(), [])
   })
 

@@ -109,15 +109,15 @@ class Pool implements Disposable {
 
 test('late ones are refused, the first young one goes into the mailbox, and the rest stays', async () => {
   using pool = new Pool()
-  const { late } = pool.listener(0, 100)
+  const { late } = pool.listener(0, 1500)
   for (let index = 0; index < 3; index++) await pool.client()
-  await sleep(200)
+  await sleep(1600)
   for (let index = 0; index < 3; index++) await pool.client()
   await sleep(20)
   late.look(() => FULL)
   assert.is(pool.refused, 3)
   assert.is(pool.mailed, 1)
-  await until(() => pool.answers.length === 3, 5000, 'three have their answer')
+  await until(() => pool.answers.length === 3, 30_000, 'three have their answer')
   assert.equal(pool.answers, ['503', '503', '503'])
   // Nothing can be late yet: no further one is moved.
   late.look(() => FULL)
@@ -188,7 +188,7 @@ test('in any order of two listener threads and a worker thread each connection h
     }
     while (pool.serveOne(queueTimeout) >= 0);
     const all = asked
-    await until(() => pool.answers.length === all, 5000, `seed ${seed}: all ${all} have an end`)
+    await until(() => pool.answers.length === all, 30_000, `seed ${seed}: all ${all} have an end`)
     assert.is(pool.mailed, 0)
   }
 })

@@ -45,7 +45,7 @@ onLinux('a thread that sleeps has not waited for a core', () => {
   const before = runDelayUs() ?? Number.NaN
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SPIN_MS)
   const delay = (runDelayUs() ?? Number.NaN) - before
-  assert.ok(delay >= 0 && delay < (SPIN_MS * 1000) / 4, `${delay}`)
+  assert.ok(delay >= 0 && delay < SPIN_MS * 1000 * 0.9, `${delay}`)
 })
 
 test.run()

@@ -96,7 +96,7 @@ if (knowsEventLoop) {
     assert.is(watched.calls, 0)
     for (let count = 1; count <= 5; count++) {
       watched.connect()
-      await until(() => watched.accepted === count, 10_000, `connection ${count} has called`)
+      await until(() => watched.accepted === count, 30_000, `connection ${count} has called`)
     }
     watched.epoll.remove(watched.fd)
     const { calls } = watched
@@ -128,7 +128,7 @@ if (knowsEventLoop) {
       if (!isCallFirst) sendBytes(client, BYTE)
       others.push(connectTo(port))
       if (isCallFirst) sendBytes(client, BYTE)
-      await until(() => heard.length === 2, 10_000, 'both are heard')
+      await until(() => heard.length === 2, 30_000, 'both are heard')
       assert.equal(heard, isCallFirst ? ['call', 'data'] : ['data', 'call'])
     }
     for (const fd of [client, ...others]) closeDescriptor(fd)
@@ -144,7 +144,7 @@ if (knowsEventLoop) {
       watched.silence()
     }
     shutdown(watched.fd, SHUT_RDWR)
-    await until(() => watched.calls > 0 || watched.isBroken, 10_000, 'the end of it is heard')
+    await until(() => watched.calls > 0 || watched.isBroken, 30_000, 'the end of it is heard')
     await turns(50)
     const { calls } = watched
     await turns(50)

@@ -29,7 +29,7 @@ async function accepted(listener: number): Promise<{ fd: number; client: Socket 
     fd = acceptConnection(listener)
     return fd >= 0
   }
-  await until(accept, 10_000, 'the connection is in the backlog')
+  await until(accept, 30_000, 'the connection is in the backlog')
   return { fd, client }
 }
 

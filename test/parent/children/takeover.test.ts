@@ -10,7 +10,7 @@ import { closeDescriptor } from '#dist/sys/descriptor.js'
 import { openDescriptorSockets } from '#dist/sys/descriptor-socket.js'
 import { until } from '../../support/until.js'
 
-const LIMIT_MS = 10_000
+const LIMIT_MS = 30_000
 /** Some looks of a takeover. */
 const SOME_LOOKS_MS = 200
 

@@ -28,7 +28,7 @@ if (process.platform === 'linux') {
     const queue = Number(readFileSync('/proc/sys/net/unix/max_dgram_qlen', 'utf8'))
     const numbers = Array.from({ length: queue + 20 }, (_, index) => index)
     for (const number of numbers) notifier.notify({ status: String(number) })
-    await until(() => systemd.messages.length === numbers.length, 10_000, 'all messages')
+    await until(() => systemd.messages.length === numbers.length, 30_000, 'all messages')
     notifier.close()
     assert.equal(
       systemd.messages,
