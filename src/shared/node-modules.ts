@@ -1,4 +1,5 @@
 import type * as Crypto from 'node:crypto'
+import type * as Dns from 'node:dns'
 import type * as Http from 'node:http'
 import type * as Http2 from 'node:http2'
 import type * as Https from 'node:https'
@@ -12,6 +13,7 @@ import type * as Tls from 'node:tls'
 const load = createRequire(import.meta.url)
 
 export const nodeCrypto = (): typeof Crypto => load('node:crypto')
+export const nodeDns = (): typeof Dns => load('node:dns')
 export const nodeHttp = (): typeof Http => load('node:http')
 export const nodeHttps = (): typeof Https => load('node:https')
 export const nodeHttp2 = (): typeof Http2 => load('node:http2')

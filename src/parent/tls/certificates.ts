@@ -1,9 +1,11 @@
-import { type Stats, statSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { isDeepStrictEqual } from 'node:util'
+import { type Stats, stat, statSync } from 'node:fs'
+import { isDeepStrictEqual, promisify } from 'node:util'
 import type { TlsOption } from '../../options/tls-options.js'
 import type { TlsTerms } from '../../shared/terms.js'
 import { filesOf, readIdentities } from './read-identities.js'
+
+/** Of `node:fs/promises` nothing else is wanted in a parent, and it loads what reads lines, too. */
+const statFile = promisify(stat)
 
 /** A new certificate and its key are two files, written one after the other: so long they may not fit together. */
 const PATIENCE_LOOKS = 5
@@ -55,7 +57,7 @@ export class Certificates {
 
   async #look(): Promise<string> {
     const looks = this.#files.map(async (file) =>
-      describe(file, await stat(file).catch(() => undefined)),
+      describe(file, await statFile(file).catch(() => undefined)),
     )
     return (await Promise.all(looks)).join('\n')
   }
