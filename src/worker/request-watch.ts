@@ -7,8 +7,14 @@ import type { Activity } from './activity.js'
 import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
 import type { RequestMeter } from './request-meter.js'
-import { attachNote, noteOf, noteRequest } from './request-note.js'
-import { isWatched, type ResponseWatcher, watchResponse } from './response-events.js'
+import {
+  attachNote,
+  noteOf,
+  noteRequest,
+  type RequestNote,
+  type ResponseWatcher,
+} from './request-note.js'
+import { watchEvents } from './response-events.js'
 import { connectionOf, type ServedSocket } from './served-socket.js'
 
 type Emit = Server['emit']
@@ -55,13 +61,13 @@ export class RequestWatch implements ResponseWatcher {
     const request = args[1] as IncomingMessage
     const response = args[2] as ServerResponse
     // A listener for 'checkContinue' may emit 'request' for what it was given: that is one request.
-    if (isWatched(response)) return Reflect.apply(emit, server, args)
+    if (noteOf(response) !== undefined) return Reflect.apply(emit, server, args)
     const activity = this.#activity
     const { frontDoor, accessLog } = this.#events
     const below = connectionOf(request.socket)
     const nowMs = activity.requestStarted(below, request.method, request.url)
-    attachNote(response, noteRequest(request, nowMs, accessLog !== undefined))
-    watchResponse(response, this)
+    attachNote(response, noteRequest(request, nowMs, accessLog !== undefined, this))
+    watchEvents(response)
     this.#events.begun(request, response)
     try {
       if (!frontDoor.admitRequest(request, response, below, nowMs)) return true
@@ -113,22 +119,19 @@ export class RequestWatch implements ResponseWatcher {
     return onFailure !== undefined && response.listenerCount('error') === 0
   }
 
-  closed(response: ServerResponse): void {
+  closed(response: ServerResponse, note: RequestNote): void {
     const { accessLog, meter, closing, closed, onFailure } = this.#events
     const nowMs = monotonicMs()
     const { socket } = response.req
     const below = connectionOf(socket)
     const written = writtenBy(below)
     if (written !== undefined) this.#activity.wrote(below, written)
-    const note = noteOf(response)
-    if (note !== undefined) {
-      // Before the response's socket may serve another request.
-      if (accessLog !== undefined) {
-        const clear = below === socket ? written : writtenBy(socket)
-        accessLog.ended(response, note, nowMs, clear)
-      }
-      meter.ended(response, nowMs - note.begunMs)
+    // Before the response's socket may serve another request.
+    if (accessLog !== undefined) {
+      const clear = below === socket ? written : writtenBy(socket)
+      accessLog.ended(response, note, nowMs, clear)
     }
+    meter.ended(response, nowMs - note.begunMs)
     closing(response)
     this.#activity.requestEnded(nowMs)
     // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.

@@ -4,17 +4,20 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { isWatched, watchResponse } from '#dist/worker/response-events.js'
+import { attachNote, noteRequest } from '#dist/worker/request-note.js'
+import { watchEvents } from '#dist/worker/response-events.js'
 
 function heard(response: ServerResponse, isEnough = false): string[] {
   const events: string[] = []
-  watchResponse(response, {
-    closed: () => events.push('closed'),
-    failed: (_, error) => {
+  const watcher = {
+    closed: () => void events.push('closed'),
+    failed: (_: unknown, error: unknown) => {
       events.push(`failed: ${(error as Error).message}`)
       return isEnough
     },
-  })
+  }
+  attachNote(response, noteRequest(new IncomingMessage(new Socket()), 0, false, watcher))
+  watchEvents(response)
   return events
 }
 
@@ -37,13 +40,11 @@ for (const [what, response] of [
     const others: unknown[] = []
     response.on('close', () => others.push('close'))
     response.on('other', (...args: unknown[]) => others.push(args))
-    assert.ok(isWatched(response))
     response.emit('other', 1, 2)
     response.emit('close')
     response.emit('close')
     assert.equal(events, ['closed'])
     assert.equal(others, [[1, 2], 'close', 'close'])
-    assert.ok(isWatched(response))
   })
 
 test('an error is for others, too, unless the watcher says that it is enough', () => {
@@ -59,7 +60,6 @@ test('an error is for others, too, unless the watcher says that it is enough', (
 
 test('one that nobody watches is as before', () => {
   const response = make()
-  assert.not(isWatched(response))
   assert.throws(() => fail(response), 'broken')
 })
 
