@@ -45,21 +45,36 @@ async function park(options: Omit<PoolOptions, 'handler'> = {}): Promise<Serving
   return serving
 }
 
-/** One that was idle before its process began to park stays with its thread until its next request. */
-async function allParked(serving: Serving, clients: readonly RawClient[]): Promise<void> {
-  let looks = 0
+/** The process that answers. */
+async function holder(client: RawClient): Promise<number> {
+  const before = client.received.match(/"pid"/g)?.length ?? 0
+  // The group is what it has matched last.
+  const answers = new RegExp(`^(?:[^]*?"pid":(\\d+)[^}]*\\}){${before + 1}}`)
+  const [, pid] = await client.write(ask('/where')).until(answers)
+  return Number(pid)
+}
+
+/**
+ * Each has had an answer. One that was idle before its process began to park stays with its thread until its next request: so they ask again, now
+ * and then. The process that has answered last holds a connection.
+ */
+async function allParked(
+  serving: Serving,
+  clients: readonly RawClient[],
+  haveAsked = false,
+): Promise<ReadonlyMap<RawClient, number>> {
+  const holders = new Map<RawClient, number>()
+  let looks = haveAsked ? 1 : 0
   await until(
     async () => {
-      if (looks++ % 10 === 0) {
-        const request = ask('/headers', `number: ${looks}\r\n`)
-        const answer = new RegExp(`"number":"${looks}"\\}$`)
-        for (const client of clients) await client.write(request).until(answer)
-      }
+      if (looks++ % 100 === 0)
+        for (const client of clients) holders.set(client, await holder(client))
       return parked(serving) === clients.length
     },
     LIMIT_MS,
     'all parked',
   )
+  return holders
 }
 
 for (const acceptMutex of ['none', 'flock'] as const) {
@@ -69,7 +84,6 @@ for (const acceptMutex of ['none', 'flock'] as const) {
       Array.from({ length: 8 }, () => RawClient.connect(serving.port)),
     )
     try {
-      for (const client of clients) await client.write(ask('/')).until(/hello\n$/)
       await allParked(serving, clients)
       const before = accepted(serving)
       // Three of the four threads block; all the others' requests have the fourth.
@@ -93,10 +107,9 @@ for (const acceptMutex of ['none', 'flock'] as const) {
 }
 
 test('a pool that closes closes what is parked at once, and serves a request that is there', async () => {
-  const serving = await park({ processes: 2, threads: 2 })
+  await using serving = await park({ processes: 2, threads: 2 })
   const idle = await Promise.all(Array.from({ length: 20 }, () => RawClient.connect(serving.port)))
-  for (const client of idle) await client.write(ask('/')).until(/hello\n$/)
-  await until(() => parked(serving) === 20, LIMIT_MS, 'all parked')
+  await allParked(serving, idle)
   const blocked = idle.splice(0, 4)
   for (const client of blocked) client.write(ask('/block?ms=2000'))
   await isBusy(serving, 4)
@@ -106,7 +119,7 @@ test('a pool that closes closes what is parked at once, and serves a request tha
   // They have come before the end, wherever they wait then.
   await sleep(100)
   const closed = serving.pool.close()
-  for (const client of idle) assert.match(await client.end(), /hello\n$/)
+  for (const client of idle) assert.match(await client.end(), /"pid":\d+[^{]*\}$/)
   for (const client of blocked) assert.match(await client.end(), /\d+:\d+\n$/)
   for (const client of waiting) assert.match(await client.end(), /"host":"a"\}$/)
   await closed
@@ -136,14 +149,7 @@ test('a process that dies takes only its own parked connections with it', async 
   const clients = await Promise.all(
     Array.from({ length: 40 }, () => RawClient.connect(serving.port)),
   )
-  await allParked(serving, clients)
-  // A connection is held by the process that has answered last.
-  const holders = new Map<RawClient, number>()
-  for (const client of clients) {
-    const [, pid] = await client.write(ask('/where')).until(/"pid":(\d+).*\}$/)
-    holders.set(client, Number(pid))
-  }
-  await until(() => parked(serving) === 40, LIMIT_MS, 'all parked again')
+  const holders = await allParked(serving, clients)
   const victim = holders.get(clients[0] as RawClient) ?? 0
   process.kill(victim, 'SIGKILL')
   const dying = clients.filter((client) => holders.get(client) === victim)
@@ -181,7 +187,7 @@ test('10,000 parked connections', async () => {
       clients.push(...some)
       await Promise.all(some.map((client) => client.write(ask('/')).until(/hello\n$/)))
     }
-    await until(() => parked(serving) === 10_000, LIMIT_MS, 'all parked')
+    await allParked(serving, clients, true)
     assert.is(serving.pool.stats().scoreboard.includes('K'), false)
     for (let count = 0; count < 300; count++) {
       const client = clients[(count * 7919) % clients.length]

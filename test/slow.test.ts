@@ -15,15 +15,11 @@ test('/slow.json names the route, how long it blocked, and where in the code', a
   await using serving = await serve('blocks', { admin: '127.0.0.1:0' })
   await get(`${serving.url}/quick`)
   for (const id of [7, 8, 9]) await get(`${serving.url}/burn/${id}?secret=1`)
-  const [route] = await until(
-    async () => {
-      const { routes } = await report(serving)
-      return routes[0]?.count === 3 ? routes : undefined
-    },
-    10_000,
-    'three are told',
-  )
-  if (route === undefined) throw new Error('no route')
+  // On a busy machine what is quick may be slow, too.
+  const burns = async () =>
+    (await report(serving)).routes.filter(({ route }) => route.startsWith('GET /burn'))
+  const three = async () => (await burns()).find(({ count }) => count === 3)
+  const route = await until(three, 30_000, 'three are told')
   assert.is(route.route, 'GET /burn/:id')
   assert.ok(route.blockedMs > 900 && route.longestMs >= 300, JSON.stringify(route))
   assert.match(route.frames[0]?.frame ?? '', /burnTheProcessor .*blocks\.js/)
@@ -33,7 +29,7 @@ test('/slow.json names the route, how long it blocked, and where in the code', a
   assert.ok(share > 0.5, JSON.stringify(route.frames))
   assert.is(route.example.request, 'GET /burn/9')
   assert.match(route.example.stack.join('\n'), /burnTheProcessor/)
-  assert.is((await report(serving)).routes.length, 1)
+  assert.is((await burns()).length, 1)
   const { stdout, code } = await runCli([
     'slow',
     '--admin',
@@ -52,7 +48,7 @@ test('also what blocks after an await', async () => {
       const told = await report(serving)
       return told.routes.length > 0 ? told : undefined
     },
-    10_000,
+    30_000,
     'it is told',
   )
   assert.is(routes[0]?.route, 'GET /late/:id')
