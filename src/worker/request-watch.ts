@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { monotonicMs } from '../sync/clock.js'
 import type { AccessLog } from './access-log.js'
 import type { Activity } from './activity.js'
+import { noteShapes } from './compiled-shapes.js'
 import { diagnostics } from './diagnostics.js'
 import type { FrontDoor } from './front-door.js'
 import type { RequestMeter } from './request-meter.js'
@@ -132,6 +133,7 @@ export class RequestWatch implements ResponseWatcher {
       accessLog.ended(response, note, nowMs, clear)
     }
     meter.ended(response, nowMs - note.begunMs)
+    noteShapes(response, nowMs)
     closing(response)
     this.#activity.requestEnded(nowMs)
     // `response.destroy(error)`, as `pipeline` and the Fetch adapter do it, emits no 'error'.
