@@ -72,10 +72,10 @@ export class LineOutput {
     if (this.#pending.length > 0) this.#timer ??= this.#schedule()
   }
 
-  /** For a line of ASCII that nobody needs at once: it goes out a moment later, with those that come until then. */
-  later(line: string): void {
-    if (!this.#pending.appendText(line)) {
-      this.write(Buffer.from(line, 'latin1'))
+  /** For lines of ASCII that nobody needs at once: they go out a moment later, with those that come until then. */
+  later(lines: string): void {
+    if (!this.#pending.appendText(lines)) {
+      this.write(Buffer.from(lines, 'latin1'))
       return
     }
     if (this.#pending.length > BATCH_BYTES) {

@@ -109,7 +109,13 @@ export default async function lease(terms: Lease, handOver: HandOver): Promise<v
     thresholdMs: terms.slowThreshold || Number.POSITIVE_INFINITY,
     ...{ rows: scoreboard.rows, slot, thread },
   })
-  activity.onPublish(() => meter.flush())
+  const showWhatEnded = (): void => {
+    meter.flush()
+    accessLog?.flush()
+  }
+  activity.onPublish(showWhatEnded)
+  // In the middle of a turn.
+  process.once('exit', showWhatEnded)
   const departures = departuresFor(terms, scoreboard, {
     begun: () => tell({ type: 'moves' }),
     back: (entry) => serving.serve(entry),
