@@ -8,8 +8,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { knowsEventLoop } from '#dist/sys/event-loop.js'
 import { get } from './support/http.js'
-import { ask, isWhole, report } from './support/mortal.js'
-import { RawClient } from './support/raw-client.js'
+import { ask, connectToIdle, isWhole, report } from './support/mortal.js'
 import { serve } from './support/serve.js'
 import { tempFolder } from './support/temp-folder.js'
 import { until } from './support/until.js'
@@ -49,7 +48,7 @@ if (knowsEventLoop) {
       using room = waitingRoom()
       const pid = serving.pool.stats().processes[0]?.pid ?? 0
       await until(() => watchingLoops(pid) === 2, LIMIT_MS, 'both threads watch')
-      using dying = await RawClient.connect(serving.port)
+      using dying = await connectToIdle(serving)
       dying.write(ask(`/job?fifo=${room.path}&then=${path}`))
       await until(() => watchingLoops(pid) === 1, LIMIT_MS, 'only the other thread watches')
       for (let count = 0; count < 5; count++) assert.is((await get(serving.url)).status, 200)

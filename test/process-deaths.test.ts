@@ -7,9 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { get } from './support/http.js'
-import { ask, begin, causeOf, isWhole, pidOf, report } from './support/mortal.js'
+import { ask, begin, causeOf, connectToIdle, isWhole, pidOf, report } from './support/mortal.js'
 import { type Descriptor, descriptors, isRunning, isStopped, send } from './support/processes.js'
-import { RawClient } from './support/raw-client.js'
 import { type Serving, serve } from './support/serve.js'
 import { tempFolder } from './support/temp-folder.js'
 import { until } from './support/until.js'
@@ -20,7 +19,7 @@ for (const signal of ['SIGSEGV', 'SIGABRT', 'SIGKILL', 'SIGTRAP']) {
   test(`a process that dies by ${signal} is replaced alone`, async () => {
     await using serving = await serve('mortal', { processes: 2, threads: 1 })
     using survivor = await begin(serving, '/slow?ms=1500')
-    using dying = await RawClient.connect(serving.port)
+    using dying = await connectToIdle(serving)
     const received = await dying.write(ask(`/kill?signal=${signal}`)).end()
     assert.not.match(received, '\r\n0\r\n\r\n')
     const error = await report(serving)

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { get } from './support/http.js'
-import { ask, begin, causeOf, isWhole, pidOf, report } from './support/mortal.js'
-import { RawClient } from './support/raw-client.js'
+import { ask, begin, causeOf, connectToIdle, isWhole, pidOf, report } from './support/mortal.js'
+import type { RawClient } from './support/raw-client.js'
 import { serve } from './support/serve.js'
 import { tempFolder } from './support/temp-folder.js'
 import { until } from './support/until.js'
@@ -37,7 +37,7 @@ for (const { path, of, report: expected } of threadDeaths) {
     await using serving = await serve('mortal', { threads: 2, resourceLimits })
     for (let round = 1; round <= 2; round++) {
       using sibling = await begin(serving, '/slow?ms=1000')
-      using dying = await RawClient.connect(serving.port)
+      using dying = await connectToIdle(serving)
       const received = await dying.write(ask(path)).end()
       assert.not.match(received, '\r\n0\r\n\r\n', 'no part passes for the whole')
       const error = await report(serving, round)
@@ -65,7 +65,7 @@ for (const acceptMutex of ['flock', 'none'] as const) {
     for (let round = 1; round <= 2; round++) {
       // Longer than blockedTimeout, but it waits: its loop turns.
       using sibling = await begin(serving, '/slow?ms=3000')
-      using stuck = await RawClient.connect(serving.port)
+      using stuck = await connectToIdle(serving)
       const startedAt = performance.now()
       await stuck.write(ask(`/spin?round=${round}`)).end()
       const foundMs = performance.now() - startedAt
@@ -86,9 +86,11 @@ for (const acceptMutex of ['flock', 'none'] as const) {
   test(`both threads of a process in endless loops are found (${acceptMutex})`, async () => {
     const options = { threads: 2, blockedTimeout: BLOCKED_MS, acceptMutex }
     await using serving = await serve('mortal', options)
-    using one = await RawClient.connect(serving.port)
-    using other = await RawClient.connect(serving.port)
+    using one = await connectToIdle(serving)
     one.write(ask('/spin?thread=one'))
+    const isAtWork = () => serving.pool.stats().scoreboard.includes('W')
+    await until(isAtWork, LIMIT_MS, 'the first one at work')
+    using other = await connectToIdle(serving)
     other.write(ask('/spin?thread=other'))
     await Promise.all([one.end(), other.end()])
     await report(serving, 2)
@@ -104,7 +106,7 @@ test('a thread that sleeps in C++ is found and ended, too', async () => {
   await using serving = await serve('mortal', { threads: 2, blockedTimeout: 1500 })
   for (let round = 1; round <= 2; round++) {
     using sibling = await begin(serving, '/slow?ms=3000')
-    using stuck = await RawClient.connect(serving.port)
+    using stuck = await connectToIdle(serving)
     await stuck.write(ask('/block?ms=60000')).end()
     const error = await report(serving, round)
     assert.is(causeOf(error).code, 'FT_ERR_THREAD_BLOCKED')

@@ -10,14 +10,35 @@ const LIMIT_MS = 30_000
 
 export const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
 
-/** Sends a request that is in flight from then on; its thread as `PID:THREAD`. */
-export async function begin(
-  serving: Serving,
-  path: string,
-): Promise<RawClient & { thread: string }> {
-  const client = await RawClient.connect(serving.port)
-  const [, thread = ''] = await client.write(ask(path)).until(/\r\n(\d+:\d+)\r\n/)
-  return Object.assign(client, { thread })
+/**
+ * A connection for a thread that has nothing else. One that gives its memory back is not idle for a moment, and a busy machine makes that a long one;
+ * but the last idle thread does not do so.
+ */
+export async function connectToIdle(serving: Serving): Promise<RawClient> {
+  const isAnyIdle = () => serving.pool.stats().threads.idle > 0
+  await until(isAnyIdle, LIMIT_MS, 'an idle thread')
+  return RawClient.connect(serving.port)
+}
+
+type Begun = RawClient & { readonly thread: string }
+
+const begun = new WeakMap<Serving, Begun[]>()
+
+/** Sends a request that is in flight from then on, on a thread that has no other one of these; that thread as `PID:THREAD`. */
+export async function begin(serving: Serving, path: string): Promise<Begun> {
+  const before = begun.get(serving) ?? []
+  for (;;) {
+    const client = await connectToIdle(serving)
+    const [, thread = ''] = await client.write(ask(path)).until(/\r\n(\d+:\d+)\r\n/)
+    // A thread that looks whether it may give its memory back is not idle for so long.
+    if (before.some((other) => other.thread === thread && !other.socket.destroyed)) {
+      client.socket.destroy()
+      continue
+    }
+    const one = Object.assign(client, { thread })
+    begun.set(serving, [...before, one])
+    return one
+  }
 }
 
 export const pidOf = (thread: string): number => Number(thread.split(':')[0])
