@@ -16,8 +16,6 @@ const pool = await createPool({
   processes: 2,
   threads: 2,
 })
-console.log(`listening on ${pool.address}`)
-
 function printStats() {
   const { scoreboard, threads, totals } = pool.stats()
   console.log(`[${scoreboard}] ${totals.requests} requests, ${threads.idle} threads idle`)
@@ -33,3 +31,5 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
     console.log('closed')
   })
 }
+
+console.log(`listening on ${pool.address}`)
