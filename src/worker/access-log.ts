@@ -178,8 +178,20 @@ function logged(ended: Ended): LoggedRequest {
   const at = wallClockMs(nowMs)
   const protocol = ended.protocol === '1.1' ? 'HTTP/1.1' : `HTTP/${ended.protocol}`
   const durationMs = nowMs - begunMs
-  // biome-ignore format: one literal, without spreads
-  return { at, remote, method, url, protocol, host, referer, agent, status, bytes, durationMs, queueMs }
+  return {
+    at,
+    remote,
+    method,
+    url,
+    protocol,
+    host,
+    referer,
+    agent,
+    status,
+    bytes,
+    durationMs,
+    queueMs,
+  }
 }
 
 const CASE_BIT = 0x20
