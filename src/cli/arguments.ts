@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { fail } from '../shared/errors.js'
-import { readFlags } from './flags.js'
+import { readFlags, refuseCommandFlags } from './flags.js'
 import { COMMANDS, isCommand, type RemoteCommand, remoteCommand } from './remote-command.js'
 import { suggest } from './suggest.js'
 
@@ -24,6 +24,7 @@ export function parseArguments(args: readonly string[]): Command {
   if (values.version === true) return { action: 'version' }
   const [first = ''] = positionals
   if (isCommand(first)) return remoteCommand(first, positionals, values)
+  refuseCommandFlags(values)
   if (positionals.length > 1)
     throw fail('FT_ERR_USAGE', [
       `One handler is expected, but ${positionals.length} were given: ${positionals.join(', ')}.`,

@@ -65,16 +65,30 @@ function negative(name: string): string {
   return `no-${kebab(name)}`
 }
 
+/** Those of commands to a pool that runs. */
+const COMMAND_FLAGS: Readonly<Record<string, FlagConfig>> = {
+  thread: { type: 'string' },
+  level: { type: 'string' },
+  pid: { type: 'string' },
+  seconds: { type: 'string' },
+  json: { type: 'boolean' },
+}
+
+/** Who starts a pool may have meant another flag, which must not be lost. @throws FT_ERR_USAGE */
+export function refuseCommandFlags(values: FlagValues): void {
+  const given = Object.keys(COMMAND_FLAGS).find((name) => values[name] !== undefined)
+  if (given === undefined) return
+  const meant = suggest(given, flagNames.map(kebab))
+  const advice = meant === undefined ? '' : `; did you mean --${meant}?`
+  throw fail('FT_ERR_USAGE', [`--${given} is for a pool that runs, not for its start${advice}`])
+}
+
 function parse(args: readonly string[]): ReturnType<typeof parseArgs> {
   const flags: Record<string, FlagConfig> = {
     help: { type: 'boolean', short: 'h' },
     version: { type: 'boolean', short: 'v' },
     config: { type: 'string', short: 'c' },
-    thread: { type: 'string' },
-    level: { type: 'string' },
-    pid: { type: 'string' },
-    seconds: { type: 'string' },
-    json: { type: 'boolean' },
+    ...COMMAND_FLAGS,
   }
   for (const name of flagNames) {
     flags[kebab(name)] = flagOf(name)

@@ -72,6 +72,10 @@ for (const [args, expected] of [
     ['./app.js', '--procesess', '2'],
     /'--procesess'; did you mean --processes\? \[FT_ERR_USAGE\]\n/,
   ],
+  [
+    ['./app.js', '--thread', '2'],
+    /--thread is for a pool that runs, .*did you mean --threads\? \[FT_ERR_USAGE\]\n/,
+  ],
   [['./app.js', '--procs', '2'], /'--procs'; did you mean --processes\? \[FT_ERR_USAGE\]\n/],
   [
     ['./app.js', '--acceptMutex=none'],
